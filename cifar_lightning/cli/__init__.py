@@ -1,0 +1,1 @@
+"""The command line. It imports everyone, and nobody imports it."""

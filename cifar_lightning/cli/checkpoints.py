@@ -1,0 +1,103 @@
+"""Checkpoints named on the command line: found, checked, and loaded without running anything of theirs."""
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cifar_lightning.cli.configs import check_config
+from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.runs import folder
+
+
+def find_checkpoint_argument(command: str, arguments: list[str]) -> list[str]:
+    """Resolves `--ckpt_path`, and puts the settings of its run folder in front of `arguments`.
+
+    Raises:
+        ValueError: if it is missing, no checkpoint, or lies in no run folder while no config is given.
+    """
+    if "--help" in arguments or "-h" in arguments:
+        return arguments
+    place, value = _find_option(arguments, "--ckpt_path")
+    if value is None:
+        raise ValueError(f"expected a checkpoint for {command}: add --ckpt_path RUN_FOLDER, as `fit` prints it at its end")
+    has_config = _find_option(arguments, "--config")[1] is not None or "-c" in arguments
+    if value in ("last", "best"):
+        if not has_config:
+            raise ValueError(f"expected --config beside --ckpt_path {value}; or name a run folder or a checkpoint")
+        return arguments
+    checkpoint = folder.resolve_checkpoint(Path(value))
+    arguments = list(arguments)
+    arguments[place] = str(checkpoint) if arguments[place] == value else f"--ckpt_path={checkpoint}"
+    run = folder.find_run_folder(checkpoint)
+    if run is not None:
+        check_config(run / folder.CONFIG)
+        return ["--config", str(run / folder.CONFIG), *arguments]
+    if not has_config:
+        load_checkpoint(checkpoint)
+        raise ValueError(
+            f"expected the settings of {checkpoint}, but it lies in no run folder (no {folder.CONFIG} above it);"
+            " add --config"
+        )
+    return arguments
+
+
+def _find_option(arguments: list[str], option: str) -> tuple[int, str | None]:
+    """Place and value of the last `option VALUE` or `option=VALUE`."""
+    found: tuple[int, str | None] = (-1, None)
+    for place, argument in enumerate(arguments):
+        if argument == option and place + 1 < len(arguments):
+            found = place + 1, arguments[place + 1]
+        elif argument.startswith(option + "="):
+            found = place, argument.removeprefix(option + "=")
+    return found
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The contents of a checkpoint; nothing in it can run.
+
+    Raises:
+        ValueError: if the file is damaged, is no checkpoint of this package, or holds more than tensors and plain values.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        # torch tells both in the same way: a file that is none, and one that asks for code to be run.
+        reason = "holds more than tensors and plain values" if zipfile.is_zipfile(path) else "is none"
+        raise ValueError(f"expected a checkpoint, but {path} {reason}; it is not loaded") from error
+    except (RuntimeError, EOFError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ValueError(f"expected a whole checkpoint, but {path} is damaged; go on from another one") from error
+    if not isinstance(checkpoint, dict) or not {"state_dict", "hyper_parameters", "epoch"} <= checkpoint.keys():
+        raise ValueError(f"expected a checkpoint of `cifar-lightning fit`, but {path} is none; name a run folder")
+    return checkpoint
+
+
+def check_checkpoint(path: Path, model: ImageClassifier) -> int:
+    """Makes sure that a checkpoint belongs to `model`, and returns the number of epochs it was trained for.
+
+    Raises:
+        ValueError: if it was trained on other classes, or for another net.
+    """
+    checkpoint = load_checkpoint(path)
+    trained, settings = checkpoint["hyper_parameters"], model.hparams
+    if trained.get("class_names") != model.class_names:
+        raise ValueError(
+            f"expected the classes that {path} was trained on, {trained.get('class_names')}, got {model.class_names};"
+            " leave out --data.classes"
+        )
+    for key in ("backbone", "num_outputs", "image_size"):
+        if trained.get(key) != settings.get(key):
+            raise ValueError(
+                f"expected the {key} that {path} was trained with, {_plain(trained.get(key))},"
+                f" got {_plain(settings.get(key))}; leave out --model.{key}"
+            )
+    expected, found = model.state_dict(), checkpoint["state_dict"]
+    if {key: value.shape for key, value in expected.items()} != {key: value.shape for key, value in found.items()}:
+        raise ValueError(f"expected the weights of {type(model.backbone).__name__}, but {path} holds those of another net")
+    return checkpoint["epoch"] + 1
+
+
+def _plain(value: Any) -> Any:
+    return value.get("class_path", value) if isinstance(value, dict) else value

@@ -1,0 +1,75 @@
+"""The configs that ship with the package, and `--config` arguments made safe before they are read."""
+
+from pathlib import Path
+
+import yaml
+
+PACKAGE = Path(__file__).resolve().parent.parent
+# A config of ours has 2 KB. The limit keeps a file that is none from being parsed for minutes.
+MAX_CONFIG_BYTES = 200_000
+
+
+def configs_folder() -> Path:
+    """The folder `configs`: inside an installed package, beside the package in a checkout."""
+    inside = PACKAGE / "configs"
+    return inside if inside.is_dir() else PACKAGE.parent / "configs"
+
+
+def list_configs() -> dict[str, tuple[Path, str]]:
+    """Path and purpose, by name; the purpose is the first line of a config's header."""
+    return {
+        path.stem: (path, path.read_text().splitlines()[0].lstrip("# ")) for path in sorted(configs_folder().glob("*.yaml"))
+    }
+
+
+def prepare_config_arguments(arguments: list[str]) -> list[str]:
+    """Replaces the value of every `--config` by the path of an existing, harmless YAML file.
+
+    Raises:
+        ValueError: if there is no such config, or it may not be read.
+    """
+    prepared = list(arguments)
+    for place, argument in enumerate(arguments):
+        if argument in ("--config", "-c") and place + 1 < len(arguments):
+            prepared[place + 1] = str(find_config(arguments[place + 1]))
+        elif argument.startswith("--config="):
+            prepared[place] = f"--config={find_config(argument.removeprefix('--config='))}"
+    return prepared
+
+
+def find_config(name: str) -> Path:
+    """The YAML file meant by `name`: a path, or the name of a shipped config.
+
+    Raises:
+        ValueError: if there is none, or it is too large, no YAML mapping, or uses aliases.
+    """
+    path = Path(name)
+    if not path.is_file():
+        shipped = list_configs()
+        if name.removesuffix(".yaml") not in shipped:
+            raise ValueError(
+                f"expected a config, but there is no file {name} and none of that name ships with the package;"
+                " `cifar-lightning configs` lists those that do"
+            )
+        path = shipped[name.removesuffix(".yaml")][0]
+    check_config(path)
+    return path
+
+
+def check_config(path: Path) -> None:
+    """Refuses a file that is no plain YAML mapping.
+
+    Aliases let a few lines stand for gigabytes ("billion laughs"), and no config needs them.
+    """
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ValueError(f"expected a config of at most {MAX_CONFIG_BYTES:,} bytes, got {path}; is it one?")
+    try:
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise ValueError(f"expected a config without YAML aliases, but {path} has one; write the value out")
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"expected YAML, but {path} is none ({reason}); mend it") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"expected a config of keys and values, but {path} has none; see `cifar-lightning configs`")

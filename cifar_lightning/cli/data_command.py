@@ -1,0 +1,81 @@
+"""`data`: fetches and checks the pictures ahead of time, counts them, and draws some."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from rich.console import Console
+from rich.table import Table
+from torchvision.io import encode_png
+from torchvision.utils import make_grid
+
+from cifar_lightning.cli.parser import SentenceParser
+from cifar_lightning.cli.quiet import silence_framework
+from cifar_lightning.data import LabelledImages, SubsetDataModule
+from cifar_lightning.runs.folder import write_whole
+
+_PREVIEW_COLUMNS = 20
+
+
+def run_data(arguments: list[str]) -> int:
+    """Runs the command and returns its exit code."""
+    silence_framework()
+    parser = SentenceParser(prog="cifar-lightning data", description=__doc__, default_env=False)
+    parser.add_argument("-c", "--config", type=str, action="append", help="a config of `fit`; its `data` part is used")
+    parser.add_argument("--preview", type=str, default=None, help="the PNG file to draw some training pictures into")
+    parser.add_lightning_class_args(SubsetDataModule, "data")
+    parser.set_defaults(
+        {
+            "data.source": {"class_path": "cifar_lightning.data.Cifar100"},
+            "data.classes": ["apple", "forest", "lawn_mower"],
+        }
+    )
+    known = parser.parse_args(_data_part(arguments))
+    data = parser.instantiate_classes(known).data
+    data.prepare_data()
+    data.setup("test")
+    _print_counts(data)
+    if known.preview:
+        draw_contact_sheet(data.train, Path(known.preview))
+        print(f"contact sheet: {known.preview}, a row a class: {', '.join(data.class_names)}")
+    return 0
+
+
+def _data_part(arguments: list[str]) -> list[str]:
+    """`arguments` with every `--config FILE` replaced by the `data` part of that file."""
+    replaced: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        name, equals, value = argument.partition("=")
+        if name not in ("--config", "-c"):
+            replaced.append(argument)
+            continue
+        path = Path(value if equals else next(rest, ""))
+        section: Any = (yaml.safe_load(path.read_text()) or {}).get("data", {})
+        replaced += [f"--data.{key}={yaml.safe_dump(entry, default_flow_style=True).strip().removesuffix('...').strip()}"
+                     for key, entry in section.items()]
+    return replaced
+
+
+def _print_counts(data: SubsetDataModule) -> None:
+    splits = data.evaluation_splits
+    table = Table()
+    table.add_column("class")
+    for split in splits:
+        table.add_column(split, justify="right")
+    for name in data.class_names:
+        table.add_row(name, *(str(images.counts()[name]) for images in splits.values()))
+    table.add_section()
+    table.add_row("all", *(str(len(images)) for images in splits.values()))
+    Console(highlight=False).print(table)
+
+
+def draw_contact_sheet(images: LabelledImages, path: Path) -> None:
+    """Writes the first 20 pictures of each class, a row a class, at twice their size."""
+    rows = [images.images[images.labels == label][:_PREVIEW_COLUMNS] for label in range(len(images.class_names))]
+    longest = max(len(row) for row in rows)
+    tiles = [torch.cat([row, row.new_full((longest - len(row), *row.shape[1:]), 255)]) for row in rows]
+    sheet = make_grid(torch.cat(tiles), nrow=longest, padding=1, pad_value=255)
+    enlarged = sheet.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
+    write_whole(path, lambda file: file.write(encode_png(enlarged).numpy().tobytes()))

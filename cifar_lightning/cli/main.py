@@ -1,0 +1,126 @@
+"""The entry point: picks the command, and ends every failure in one sentence.
+
+Nothing heavy is imported here, so that help, a list and a mistyped word answer at once.
+"""
+
+import difflib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from cifar_lightning import __version__
+from cifar_lightning.cli.configs import list_configs, prepare_config_arguments
+
+DEBUG_VARIABLE = "CIFAR_LIGHTNING_DEBUG"
+
+COMMANDS = {
+    "fit": "train a net and write its run folder",
+    "validate": "score a checkpoint on the validation pictures",
+    "test": "score a checkpoint a class, on training and test pictures, into its run folder",
+    "predict": "say what a checkpoint sees in pictures of your own",
+    "data": "fetch and check the data, count pictures a class, draw some",
+    "configs": "list the configs that ship with the package",
+}
+
+USAGE = f"""usage: cifar-lightning COMMAND [options]
+
+Controlled comparisons of small convolutional nets on a few CIFAR-100 classes.
+
+{chr(10).join(f"  {name:<10}{purpose}" for name, purpose in COMMANDS.items())}
+
+  cifar-lightning fit --config quickstart      a first run, in seconds, without a download
+  cifar-lightning COMMAND --help               all options of a command
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command in `argv` (None: the process's own arguments) and returns its exit code.
+
+    0: done; 1: the machine failed; 2: the user's mistake; 130 and 143: stopped by Ctrl-C and SIGTERM.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough (`| head`).
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return 1
+    except (ValueError, ImportError) as error:
+        return _fail(error, 2)
+    except (OSError, MemoryError, RuntimeError) as error:
+        return _fail(error, 1)
+    except SystemExit as stop:
+        # How argparse ends `--help`, and a run that was stopped by a signal.
+        return stop.code if isinstance(stop.code, int) else 0
+
+
+def _run(arguments: list[str]) -> int:
+    command, *rest = arguments or [""]
+    if command in ("-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if command == "--version":
+        print(f"cifar-lightning {__version__}")
+        return 0
+    if command not in COMMANDS:
+        raise ValueError(_describe_unknown(command))
+    if command == "configs":
+        return _configs(rest)
+    rest = prepare_config_arguments(rest)
+    return _load_command(command)(rest)
+
+
+def _load_command(command: str) -> Callable[[list[str]], int]:
+    # A user's own net stands in a file of the working folder, which the console script leaves out of the search.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    if command == "data":
+        from cifar_lightning.cli.data_command import run_data
+
+        return run_data
+    from cifar_lightning.cli.trainer_commands import run_trainer_command
+
+    return lambda rest: run_trainer_command(command, rest)
+
+
+def _configs(rest: list[str]) -> int:
+    if rest in (["-h"], ["--help"]):
+        print("usage: cifar-lightning configs\n\nLists the configs that ship with the package.")
+        return 0
+    if rest:
+        raise ValueError(f"expected `cifar-lightning configs` alone, got {rest[0]!r} behind it; leave it out")
+    for name, (path, purpose) in list_configs().items():
+        print(f"{name:<14}{purpose}\n{'':<14}{path}")
+    return 0
+
+
+def _describe_unknown(command: str) -> str:
+    commands = ", ".join(COMMANDS)
+    if not command:
+        return f"expected a command, one of {commands}; `cifar-lightning --help` explains them"
+    nearest = difflib.get_close_matches(command, COMMANDS, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else "`cifar-lightning --help` explains them"
+    return f"expected a command, one of {commands}, got {command!r}; {hint}"
+
+
+def _fail(error: BaseException, code: int) -> int:
+    if os.environ.get(DEBUG_VARIABLE) == "1":
+        traceback.print_exception(error)
+    else:
+        print(f"cifar-lightning: {_describe(error)}", file=sys.stderr)
+    return code
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory; lower data.batch_size, or close other programs"
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return f"the machine refused: {error.strerror}{where}; mend that and run the command again"
+    if type(error).__name__ == "OutOfMemoryError":
+        return "the GPU is out of memory; lower data.batch_size, or use --trainer.accelerator cpu"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,43 @@
+"""`predict`: a checkpoint's probabilities for ordinary pictures."""
+
+import csv
+import io
+from pathlib import Path
+
+import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader
+
+from cifar_lightning.data.images import find_pictures, read_picture
+from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.runs.folder import write_text
+from cifar_lightning.runs.scores import OTHER
+
+
+class _PictureFiles(torch.utils.data.Dataset):
+    def __init__(self, files: list[Path], image_size: int) -> None:
+        self.files, self.image_size = files, image_size
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, place: int) -> torch.Tensor:
+        return read_picture(self.files[place], self.image_size)
+
+
+def predict_files(trainer: Trainer, model: ImageClassifier, checkpoint: Path, images: Path, output: Path) -> int:
+    """Writes `file,predicted,<class 1>,...` to `output`, a row a picture by name; returns the number of pictures."""
+    files = find_pictures(images)
+    loader = DataLoader(_PictureFiles(files, model.hparams["image_size"]), batch_size=64)
+    batches = trainer.predict(model, dataloaders=loader, ckpt_path=checkpoint, weights_only=True)
+    assert batches is not None
+    names = [*model.class_names, OTHER]
+    num_classes = len(model.class_names)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "predicted", *model.class_names])
+    for file, probabilities in zip(files, torch.cat(batches).tolist(), strict=True):  # type: ignore[arg-type]
+        predicted = min(probabilities.index(max(probabilities)), num_classes)
+        writer.writerow([file.name, names[predicted], *map(repr, probabilities[:num_classes])])
+    write_text(output, text.getvalue())
+    return len(files)

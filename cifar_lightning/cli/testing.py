@@ -1,0 +1,97 @@
+"""`test`: scores and predictions of every split, written into the run folder."""
+
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from cifar_lightning import __version__
+from cifar_lightning.data import SubsetDataModule
+from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.runs import folder
+from cifar_lightning.runs.scores import Predictions, write_scores
+
+
+class OutputCollector(Callback):
+    """Gathers the logits of every test loader."""
+
+    def __init__(self) -> None:
+        self.logits: dict[int, list[Tensor]] = {}
+
+    def on_test_batch_end(  # type: ignore[override]
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Tensor,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self.logits.setdefault(dataloader_idx, []).append(outputs.cpu())
+
+
+def score_run(
+    checkpoint: Path,
+    epoch: int,
+    settings: Any,
+    model: ImageClassifier,
+    data: SubsetDataModule,
+    logits: dict[int, list[Tensor]],
+) -> dict[str, Any]:
+    """Scores each split from its `logits`, writes them into the run folder of `checkpoint`, if any, and returns them."""
+    run = folder.find_run_folder(checkpoint)
+    predictions = {
+        split: Predictions.from_logits(
+            model.class_names,
+            images.indices.numpy(),
+            images.labels.numpy(),
+            torch.cat(logits[place]).numpy(),
+        )
+        for place, (split, images) in enumerate(data.evaluation_splits.items())
+    }
+    scores = {
+        "format": 1,
+        "run": {
+            "strategy": run.parent.name if run else checkpoint.stem,
+            "seed": settings.seed_everything,
+            "classes": model.class_names,
+            "protocol": "lab" if data.validate_on_test else "holdout",
+            "epochs": settings.trainer.max_epochs,
+            "checkpoint": checkpoint.name,
+            "epoch": epoch,
+            "batch_size": data.batch_size,
+            "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "flops_per_image": count_flops(model, data.image_size),
+            "device": model.device.type,
+            "fit_seconds": _fit_seconds(run, epoch) if run else None,
+            "versions": {"torch": torch.__version__, "lightning": lightning.__version__, "cifar_lightning": __version__},
+        },
+        "splits": {split: split_predictions.scores() for split, split_predictions in predictions.items()},
+    }
+    if run is not None:
+        # A run is finished once scores.json is there; until the rest is new too, it must not be.
+        (run / folder.SCORES).unlink(missing_ok=True)
+        for split, split_predictions in predictions.items():
+            split_predictions.write(run / folder.predictions_name(split))
+        write_scores(run / folder.SCORES, scores)
+    return scores
+
+
+def _fit_seconds(run: Path, epoch: int) -> float | None:
+    """Seconds of fitting up to the end of an epoch, from `curves.csv`."""
+    path = run / folder.CURVES
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return float(lines[epoch].rpartition(",")[2]) if len(lines) > epoch else None
+
+
+def count_flops(model: ImageClassifier, image_size: int) -> int:
+    """Floating point operations of one picture's forward and backward pass, as torch's own counter sees them."""
+    picture = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8, device=model.device)
+    with FlopCounterMode(display=False) as counter, torch.enable_grad():
+        model.eval()(picture).sum().backward()
+    model.zero_grad()
+    return counter.get_total_flops()

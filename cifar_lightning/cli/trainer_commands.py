@@ -1,0 +1,249 @@
+"""`fit`, `validate`, `test` and `predict`, on LightningCLI."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse.typing import PositiveInt
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
+
+from cifar_lightning.cli.checkpoints import check_checkpoint, find_checkpoint_argument
+from cifar_lightning.cli.parser import SentenceParser
+from cifar_lightning.cli.predict import predict_files
+from cifar_lightning.cli.progress import EpochProgress
+from cifar_lightning.cli.quiet import silence_framework
+from cifar_lightning.cli.tables import print_fit_summary, print_scores
+from cifar_lightning.cli.testing import OutputCollector, score_run
+from cifar_lightning.data import SubsetDataModule
+from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.runs import folder
+from cifar_lightning.runs.logger import RunLogger
+from cifar_lightning.runs.recorder import RunRecorder
+
+
+def run_trainer_command(command: str, arguments: list[str]) -> int:
+    """Runs one of Lightning's commands and returns its exit code."""
+    silence_framework()
+    if command != "fit":
+        arguments = find_checkpoint_argument(command, arguments)
+    try:
+        RunCLI(command, arguments)
+    except MisconfigurationException as error:
+        raise ValueError(str(error)) from error
+    return 0
+
+
+class SaveConfigWhole(SaveConfigCallback):
+    """Saves the resolved settings of a fit, once and whole; a resumed run keeps those it has."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, save_to_log_dir=False, **kwargs)
+
+    def save_config(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
+        path = Path(trainer.log_dir or trainer.default_root_dir, folder.CONFIG)
+        if stage == "fit" and not path.exists():
+            config = self.config.clone()
+            config.ckpt_path = None
+            # A number claimed by this run is no setting: fitting the same config again takes the next one.
+            text = self.parser.dump(config, skip_none=False)
+            folder.write_text(path, text)
+
+
+class RunCLI(LightningCLI):
+    """LightningCLI for one command: its settings, its run folder, what it prints."""
+
+    def __init__(self, command: str, arguments: list[str]) -> None:
+        self.command = command
+        super().__init__(
+            ImageClassifier,
+            SubsetDataModule,
+            save_config_callback=SaveConfigWhole if command == "fit" else None,
+            seed_everything_default=0,
+            trainer_defaults={
+                "max_epochs": 500,
+                "devices": 1,
+                "logger": {"class_path": "cifar_lightning.runs.logger.RunLogger"},
+                # Nothing is logged within an epoch, so the trainer need not look.
+                "log_every_n_steps": 1_000_000,
+                "num_sanity_val_steps": 0,
+                "enable_model_summary": False,
+            },
+            parser_class=SentenceParser,
+            args=[command, *arguments],
+            auto_configure_optimizers=False,
+        )
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
+        # Building the parser of a command takes time; one is enough.
+        return {self.command: LightningCLI.subcommands()[self.command] | {"verbose", "weights_only", "return_predictions"}}
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        self.config = parser.parse_args(args)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--num_threads",
+            type=PositiveInt | None,
+            default=None,
+            help="torch's threads on the CPU (null: all cores); other numbers give other last bits",
+        )
+        if self.command == "predict":
+            parser.add_argument("--images", type=str, required=True, help="a picture, or a folder of pictures")
+            parser.add_argument("--output", type=str, default="predictions.csv", help="the CSV file to write")
+        parser.set_defaults(
+            {
+                "data.source": {"class_path": "cifar_lightning.data.Cifar100"},
+                "data.classes": ["apple", "forest", "lawn_mower"],
+            }
+        )
+        parser.link_arguments("data.class_names", "model.class_names", apply_on="instantiate")
+        parser.link_arguments("data.image_size", "model.image_size", apply_on="instantiate")
+
+    @property
+    def settings(self) -> Any:
+        """The parsed settings of the command."""
+        return self.config[self.command]
+
+    def _parse_ckpt_path(self) -> None:
+        # Lightning would let the checkpoint's hyper-parameters replace the settings; here they must agree.
+        if self.command == "fit":
+            self._resolve_resume()
+        elif self.settings.ckpt_path in ("last", "best"):
+            run = self._newest_run()
+            self.settings.ckpt_path = str(run / folder.CHECKPOINTS / f"{self.settings.ckpt_path}.ckpt")
+        self.checkpoint = Path(self.settings.ckpt_path) if self.settings.ckpt_path else None
+
+    def _newest_run(self) -> Path:
+        logger = self.settings.trainer.logger
+        options = logger.get("init_args", {}) if hasattr(logger, "get") else {}
+        parent = Path(options.get("save_dir", "lightning_logs"), options.get("name", "run"))
+        run = folder.find_newest_version(parent)
+        if run is None:
+            raise ValueError(f"expected a run to go on from in {parent}, but there is none; leave out --ckpt_path")
+        return run
+
+    def _resolve_resume(self) -> None:
+        if self.settings.ckpt_path is None:
+            return
+        if self.settings.ckpt_path == "last":
+            run = self._newest_run()
+        else:
+            given = folder.resolve_checkpoint(Path(self.settings.ckpt_path))
+            self.settings.ckpt_path = str(given)
+            found = folder.find_run_folder(given)
+            if found is None:
+                return
+            run = found
+        if self.settings.ckpt_path == "last":
+            self.settings.ckpt_path = str(folder.resolve_checkpoint(run))
+        self.settings.trainer.logger.init_args.version = run.name
+
+    def before_instantiate_classes(self) -> None:
+        settings = self.settings
+        if settings.trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+            raise ValueError(
+                f"expected a GPU for trainer.accelerator {settings.trainer.accelerator}, but torch sees none here;"
+                " use --trainer.accelerator auto or cpu"
+            )
+        if settings.num_threads is None:
+            settings.num_threads = _num_cores()
+        torch.set_num_threads(settings.num_threads)
+        if self.command != "fit":
+            settings.trainer.logger = False
+            # Distributed samplers pad with repeats, which would count some pictures twice.
+            settings.trainer.devices = 1
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        if self.checkpoint is not None:
+            self.epoch = check_checkpoint(self.checkpoint, self.model)
+        callbacks: list[Any] = []
+        if self.settings.trainer.enable_progress_bar is not False:
+            callbacks.append(EpochProgress())
+        if self.command == "fit" and self.settings.trainer.enable_checkpointing is not False:
+            callbacks.append(RunRecorder(keep_best=self.datamodule.val_fraction > 0))
+        if self.command == "test":
+            self.collector = OutputCollector()
+            callbacks.append(self.collector)
+        self.trainer_defaults["callbacks"] = callbacks
+        return super().instantiate_trainer(**kwargs)
+
+    def fit(self, model: ImageClassifier, datamodule: SubsetDataModule, **kwargs: Any) -> None:
+        logger = self.trainer.logger
+        if isinstance(logger, RunLogger):
+            logger.log_hyperparams(_hyperparameters(self.settings))
+        try:
+            self.trainer.fit(model, datamodule=datamodule, weights_only=True, **kwargs)
+        except SystemExit:
+            # How the trainer ends on Ctrl-C.
+            raise SystemExit(self._say_how_to_go_on(128 + signal.SIGINT)) from None
+        except SIGTERMException:
+            raise SystemExit(self._say_how_to_go_on(128 + signal.SIGTERM)) from None
+        scores = {
+            f"{split}/{metric}": self.trainer.callback_metrics[f"{split}_{metric}"].item()
+            for split in ("train", "val")
+            for metric in ("loss", "accuracy")
+            if f"{split}_{metric}" in self.trainer.callback_metrics
+        }
+        if isinstance(logger, RunLogger):
+            logger.log_scores(scores)
+            logger.flush()
+        if self.trainer.log_dir is not None:
+            print_fit_summary(Path(self.trainer.log_dir), scores, lab_protocol=datamodule.validate_on_test)
+
+    def _say_how_to_go_on(self, code: int) -> int:
+        run = Path(self.trainer.log_dir or self.trainer.default_root_dir)
+        if (run / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file():
+            print(f"stopped; go on with: cifar-lightning fit --config {run / folder.CONFIG} --ckpt_path {run}")
+        else:
+            print("stopped before the first epoch was finished; nothing to go on from")
+        return code
+
+    def validate(self, model: ImageClassifier, datamodule: SubsetDataModule, **kwargs: Any) -> None:
+        if not datamodule.validate_on_test and datamodule.val_fraction == 0:
+            raise ValueError("expected a validation share, but this run has none (data.val_fraction 0); use `test`")
+        (scores,) = self.trainer.validate(model, datamodule=datamodule, verbose=False, weights_only=True, **kwargs)
+        split = "test pictures (lab protocol)" if datamodule.validate_on_test else "validation pictures"
+        print(f"{split}: loss {scores['val_loss']:.4f}, accuracy {scores['val_accuracy']:.4f}")
+        for name in model.class_names:
+            print(f"  recall {name}: {scores[f'val_recall/{name}']:.4f}")
+
+    def test(self, model: ImageClassifier, datamodule: SubsetDataModule, **kwargs: Any) -> None:
+        self.trainer.test(model, datamodule=datamodule, verbose=False, weights_only=True, **kwargs)
+        assert self.checkpoint is not None
+        scores = score_run(self.checkpoint, self.epoch, self.settings, model, datamodule, self.collector.logits)
+        run = folder.find_run_folder(self.checkpoint)
+        print_scores(scores, run)
+
+    def predict(self, model: ImageClassifier, datamodule: SubsetDataModule, **kwargs: Any) -> None:
+        assert self.checkpoint is not None
+        output = Path(self.settings.output)
+        num_pictures = predict_files(self.trainer, model, self.checkpoint, Path(self.settings.images), output)
+        print(f"{num_pictures} predictions: {output}")
+
+
+def _num_cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _hyperparameters(settings: Any) -> dict[str, Any]:
+    """The settings in which runs differ, flat, for TensorBoard's table."""
+    model, data = settings.model, settings.data
+    optimizer = model.optimizer
+    return {
+        "backbone": str(model.backbone.class_path).rpartition(".")[2],
+        "num_outputs": str(model.num_outputs),
+        "optimizer": str(optimizer.class_path).rpartition(".")[2],
+        "learning_rate": optimizer.init_args.get("lr", 0.0),
+        "momentum": optimizer.init_args.get("momentum", 0.0) or 0.0,
+        "batch_size": data.batch_size,
+        "max_epochs": settings.trainer.max_epochs,
+        "seed": settings.seed_everything,
+        "classes": ", ".join(map(str, data.classes)) if data.classes else "all",
+        "val_fraction": data.val_fraction,
+        "protocol": "lab" if data.validate_on_test else "holdout",
+    }

@@ -1,0 +1,238 @@
+"""Some classes of a source, split into training and validation, in batches."""
+
+import difflib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, RandomSampler
+
+from cifar_lightning.data.images import LabelledImages
+from cifar_lightning.data.source import ImageSource
+
+# Evaluation needs no gradients, so larger batches fit; their size changes no score.
+_EVAL_BATCH_SIZE = 1024
+
+
+class SubsetDataModule(LightningDataModule):
+    """Keeps some classes of a source, and holds out a share of their training pictures for validation.
+
+    A batch is `(images, labels)`: uint8 (B, 3, S, S) and int64 (B,), labels 0..K-1 in the order of `classes`.
+
+    Args:
+        source: where the pictures come from.
+        classes: names, or labels of the source, of the classes to keep; None: all.
+        val_fraction: share of each class's training pictures held out for validation, 0 <= share < 1.
+        split_seed: decides which pictures are held out, whatever the seed of the training.
+        batch_size: pictures a training step; the last, smaller batch is kept.
+        validate_on_test: the lab's protocol: draw the test split's curve every epoch. Holds out nothing, so
+            `val_fraction` must be 0.
+
+    Raises:
+        ValueError: if an argument is out of range. Unknown classes are found by `class_names`.
+    """
+
+    def __init__(
+        self,
+        source: ImageSource,
+        classes: list[str | int] | None = None,
+        val_fraction: float = 0.1,
+        split_seed: int = 0,
+        batch_size: int = 128,
+        validate_on_test: bool = False,
+    ) -> None:
+        super().__init__()
+        if not 0 <= val_fraction < 1:
+            raise ValueError(f"expected data.val_fraction of at least 0 and below 1, got {val_fraction}; try 0.1")
+        if batch_size < 1:
+            raise ValueError(f"expected data.batch_size of at least 1, got {batch_size}; try 128")
+        if split_seed < 0:
+            raise ValueError(f"expected data.split_seed of at least 0, got {split_seed}; try 0")
+        if validate_on_test and val_fraction > 0:
+            raise ValueError(
+                f"expected data.val_fraction 0 with data.validate_on_test, got {val_fraction};"
+                " set it to 0 (as configs/lab_protocol.yaml does), or leave validate_on_test false"
+            )
+        self.source = source
+        self.classes = classes
+        self.val_fraction = val_fraction
+        self.split_seed = split_seed
+        self.batch_size = batch_size
+        self.validate_on_test = validate_on_test
+
+    @cached_property
+    def class_names(self) -> list[str]:
+        """Names of the kept classes, in the order of the labels 0..K-1.
+
+        Raises:
+            ValueError: if a class is unknown, stands twice, or is the only one.
+        """
+        return resolve_classes(self.classes, self.source.class_names)
+
+    @property
+    def image_size(self) -> int:
+        """The side of the pictures, in pixels."""
+        return self.source.image_size
+
+    def prepare_data(self) -> None:
+        self.source.prepare()
+
+    def setup(self, stage: str) -> None:
+        # `train` and `val` are read by every stage but prediction, which brings its own pictures.
+        if stage != "predict" and not hasattr(self, "train"):
+            training = self._load("train")
+            self.train, self.val = split_by_class(training, self.val_fraction, self.split_seed)
+        if (stage == "test" or self.validate_on_test) and not hasattr(self, "test"):
+            self.test = self._load("test")
+
+    def _load(self, split: Literal["train", "test"]) -> LabelledImages:
+        images = self.source.load(split).keep_classes(tuple(self.class_names))
+        for name, count in images.counts().items():
+            if count == 0:
+                raise ValueError(
+                    f"expected pictures of every class in the {split} split, but {name!r} has none;"
+                    " leave it out of data.classes"
+                )
+        return images
+
+    def train_dataloader(self) -> DataLoader:
+        pictures = self._on_device(self.train)
+        shuffle = EpochShuffle(pictures, seed=torch.initial_seed())
+        return self._loader(pictures, self.batch_size, sampler=shuffle)
+
+    def val_dataloader(self) -> DataLoader | list[DataLoader]:
+        images = self.test if self.validate_on_test else self.val
+        return self._loader(self._on_device(images), _EVAL_BATCH_SIZE) if len(images) else []
+
+    def test_dataloader(self) -> list[DataLoader]:
+        """One loader a split, in the order of `evaluation_splits`."""
+        splits = self.evaluation_splits.values()
+        return [self._loader(self._on_device(images), _EVAL_BATCH_SIZE) for images in splits]
+
+    @property
+    def evaluation_splits(self) -> dict[str, LabelledImages]:
+        """Train, validation (where a share is held out) and test pictures, as `test` scores them."""
+        splits = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: images for name, images in splits.items() if len(images)}
+
+    def _loader(self, pictures: "_Pictures", batch_size: int, sampler: RandomSampler | None = None) -> DataLoader:
+        # The stock loader, given whole batches by `__getitems__`: samplers and distributed training work as ever.
+        return DataLoader(
+            pictures,
+            batch_size=min(batch_size, len(pictures)),
+            sampler=sampler,
+            collate_fn=_as_it_is,
+            pin_memory=pictures.device.type == "cpu" and self._device.type == "cuda",
+        )
+
+    def _on_device(self, images: LabelledImages) -> "_Pictures":
+        device = self._device
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            # Half of what is free is left for the net.
+            if images.images.nbytes > free / 2:
+                device = torch.device("cpu")
+        return _Pictures(images.images.to(device), images.labels.to(device))
+
+    @property
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+
+
+class _Pictures(Dataset):
+    """Pictures and labels on one device, indexed by whole batches."""
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        # In the memory format of the convolutions, so that a batch needs no rearranging.
+        self.images = images.contiguous(memory_format=torch.channels_last)
+        self.labels = labels
+        self.device = images.device
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, position: int) -> tuple[Tensor, Tensor]:
+        return self.images[position], self.labels[position]
+
+    def __getitems__(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
+        index = torch.tensor(positions, device=self.device)
+        return self.images[index], self.labels[index]
+
+
+def _as_it_is(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return batch
+
+
+class EpochShuffle(RandomSampler):
+    """Shuffles by seed and epoch alone, so that a resumed run sees the order of one that was never stopped.
+
+    Lightning tells the epoch to every sampler that has a `set_epoch`.
+    """
+
+    def __init__(self, pictures: Dataset, seed: int) -> None:
+        # A generator of its own keeps the global one untouched.
+        super().__init__(pictures, generator=torch.Generator())  # type: ignore[arg-type]
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        # Seeds of neighbouring runs and epochs must not meet: 1 000 003 is a prime beyond any number of epochs.
+        self.generator.manual_seed((self.seed * 1_000_003 + self.epoch) % 2**63)
+        return super().__iter__()
+
+
+def resolve_classes(classes: Sequence[str | int] | None, known: Sequence[str]) -> list[str]:
+    """Names of `classes`, given as names or as places in `known`; None: all of `known`.
+
+    Raises:
+        ValueError: if there are fewer than two, one stands twice, or one is unknown.
+    """
+    names = list(known) if classes is None else [_class_name(entry, known) for entry in classes]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"expected every class once, but {name!r} stands twice in data.classes; remove one")
+    if len(names) < 2:
+        raise ValueError(f"expected at least two classes, got {names}; add one to data.classes")
+    return names
+
+
+def _class_name(entry: str | int, known: Sequence[str]) -> str:
+    if isinstance(entry, int):
+        if not 0 <= entry < len(known):
+            raise ValueError(f"expected a class of 0..{len(known) - 1}, got {entry}; mend data.classes")
+        return known[entry]
+    if entry not in known:
+        nearest = difflib.get_close_matches(entry, known, n=1)
+        hint = f"did you mean {nearest[0]!r}?" if nearest else "`cifar-lightning data` lists them."
+        examples = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
+        raise ValueError(f"unknown class {entry!r}; {hint} The source has {len(known)}: {examples}")
+    return entry
+
+
+def split_by_class(
+    images: LabelledImages, val_fraction: float, seed: int
+) -> tuple[LabelledImages, LabelledImages]:
+    """Holds out a share of each class: returns the training and the validation pictures, in their former order.
+
+    Raises:
+        ValueError: if a class would be left without a training picture.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    is_val = torch.zeros(len(images), dtype=torch.bool)
+    for label, (name, count) in enumerate(images.counts().items()):
+        # At least one, so that a small class is seen in validation too.
+        num_val = max(1, round(val_fraction * count)) if val_fraction else 0
+        if num_val >= count:
+            raise ValueError(
+                f"expected at least {num_val + 1} training pictures of {name!r} to hold out {num_val}, got {count};"
+                " lower data.val_fraction"
+            )
+        positions = torch.nonzero(images.labels == label).flatten()
+        is_val[positions[torch.randperm(count, generator=generator)[:num_val]]] = True
+    return images.subset(torch.nonzero(~is_val).flatten()), images.subset(torch.nonzero(is_val).flatten())

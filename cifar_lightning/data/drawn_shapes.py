@@ -1,0 +1,112 @@
+"""Pictures drawn with a seed: no network, no file."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from cifar_lightning.data.images import LabelledImages
+from cifar_lightning.data.source import ImageSource, Split
+
+CLASS_NAMES = ("circle", "square", "triangle", "star", "cross", "ring")
+_OVERSAMPLING = 4
+
+
+class DrawnShapes(ImageSource):
+    """Six shapes of random colour, size, place and orientation, on a random background, under noise.
+
+    Classes differ in shape alone: colours, sizes and places are drawn from the same distributions for all.
+
+    Args:
+        num_train: training pictures a class.
+        num_test: test pictures a class.
+        seed: of the drawing. The same seed draws the same pictures; the two splits share none.
+        noise: standard deviation of the Gaussian noise, in grey levels (0..255).
+        image_size: side of the pictures, in pixels.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    def __init__(
+        self, num_train: int = 300, num_test: int = 100, seed: int = 0, noise: float = 16.0, image_size: int = 32
+    ) -> None:
+        for name, value, least in (
+            ("num_train", num_train, 1),
+            ("num_test", num_test, 1),
+            ("seed", seed, 0),
+            ("noise", noise, 0),
+            ("image_size", image_size, 1),
+        ):
+            if not value >= least:
+                raise ValueError(f"expected {name} of at least {least}, got {value}; mend data.source")
+        self.num_pictures: dict[Split, int] = {"train": num_train, "test": num_test}
+        self.seed = seed
+        self.noise = noise
+        self.image_size = image_size
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return CLASS_NAMES
+
+    def load(self, split: Split) -> LabelledImages:
+        generator = np.random.default_rng([self.seed, ("train", "test").index(split)])
+        num_images = self.num_pictures[split] * len(CLASS_NAMES)
+        # Classes take turns, as a shuffled set would.
+        labels = np.arange(num_images) % len(CLASS_NAMES)
+        pixels = np.empty((num_images, self.image_size, self.image_size, 3), np.uint8)
+        for picture, label in zip(pixels, labels, strict=True):
+            picture[:] = self._draw(CLASS_NAMES[label], generator)
+        images = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+        return LabelledImages(images, torch.from_numpy(labels), CLASS_NAMES, torch.arange(num_images))
+
+    def _draw(self, name: str, generator: np.random.Generator) -> np.ndarray:
+        side = self.image_size
+        background = generator.integers(0, 256, 3)
+        # Far enough from the background to be seen: at least 100 grey levels in one channel.
+        while np.abs(colour := generator.integers(0, 256, 3) - background).max() < 100:
+            pass
+        colour = colour + background
+        pose = _Pose(
+            radius=generator.uniform(0.24, 0.38) * side * _OVERSAMPLING,
+            x=generator.uniform(0.4, 0.6) * side * _OVERSAMPLING,
+            y=generator.uniform(0.4, 0.6) * side * _OVERSAMPLING,
+            angle=generator.uniform(0, 2 * math.pi),
+        )
+        mask = Image.new("L", (side * _OVERSAMPLING, side * _OVERSAMPLING))
+        _draw_shape(name, pose, ImageDraw.Draw(mask))
+        weight = np.asarray(mask.resize((side, side), Image.Resampling.BOX), np.float64)[..., None] / 255
+        picture = background + weight * (colour - background) + generator.normal(0, self.noise, (side, side, 3))
+        return picture.round().clip(0, 255).astype(np.uint8)
+
+
+class _Pose(NamedTuple):
+    radius: float
+    x: float
+    y: float
+    angle: float
+
+    def polygon(self, polar: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        """Points of the picture for polar coordinates (share of the radius, turns)."""
+        points = [(share * self.radius, self.angle + 2 * math.pi * turns) for share, turns in polar]
+        return [(self.x + length * math.cos(angle), self.y + length * math.sin(angle)) for length, angle in points]
+
+
+def _draw_shape(name: str, pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
+    if name == "circle":
+        canvas.circle((pose.x, pose.y), 0.85 * pose.radius, fill=255)
+    elif name == "ring":
+        canvas.circle((pose.x, pose.y), 0.9 * pose.radius, fill=255)
+        canvas.circle((pose.x, pose.y), 0.5 * pose.radius, fill=0)
+    elif name == "star":
+        canvas.polygon(pose.polygon([((1.1, 0.45)[i % 2], i / 10) for i in range(10)]), fill=255)
+    elif name == "cross":
+        arm = ((1.0, -0.06), (1.0, 0.06), (0.5, 0.125))
+        canvas.polygon(
+            pose.polygon([(share, quarter / 4 + turns) for quarter in range(4) for share, turns in arm]), fill=255
+        )
+    else:
+        num_corners = {"square": 4, "triangle": 3}[name]
+        canvas.polygon(pose.polygon([(1.0, i / num_corners) for i in range(num_corners)]), fill=255)

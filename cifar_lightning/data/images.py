@@ -1,0 +1,114 @@
+"""Labelled pictures in memory, and pictures read from files."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+# 5 000 x 5 000 pixels: 75 MB once decoded, beyond any photograph worth shrinking to 32x32.
+MAX_PIXELS = 25_000_000
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Pictures of one split.
+
+    Attributes:
+        images: uint8 (N, 3, S, S), 0..255, RGB.
+        labels: int64 (N,), 0..K-1.
+        class_names: K names, in the order of the labels.
+        indices: int64 (N,): place of each picture in the source's split as published.
+    """
+
+    images: Tensor
+    labels: Tensor
+    class_names: tuple[str, ...]
+    indices: Tensor
+
+    def __post_init__(self) -> None:
+        assert self.images.dtype == torch.uint8 and self.images.ndim == 4 and self.images.shape[1] == 3
+        assert self.labels.shape == self.indices.shape == self.images.shape[:1]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def counts(self) -> dict[str, int]:
+        """Number of pictures a class."""
+        counts = torch.bincount(self.labels, minlength=len(self.class_names)).tolist()
+        return dict(zip(self.class_names, counts, strict=True))
+
+    def subset(self, positions: Tensor) -> "LabelledImages":
+        """The pictures at `positions`, int64 (M,)."""
+        return LabelledImages(
+            self.images[positions], self.labels[positions], self.class_names, self.indices[positions]
+        )
+
+    def keep_classes(self, names: tuple[str, ...]) -> "LabelledImages":
+        """The pictures of the classes `names`, in the order they stand here; labels follow the order of `names`."""
+        new_labels = torch.full((len(self.class_names),), -1)
+        for label, name in enumerate(names):
+            new_labels[self.class_names.index(name)] = label
+        labels = new_labels[self.labels]
+        kept = torch.nonzero(labels >= 0).flatten()
+        return LabelledImages(self.images[kept], labels[kept], names, self.indices[kept])
+
+
+def find_pictures(path: Path) -> list[Path]:
+    """The PNG and JPEG files directly in the folder `path`, by name; or `path` itself, if it is a file.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise ValueError(f"expected a picture or a folder of pictures, but there is no {path}; check the path")
+    files = sorted(
+        file for file in path.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
+    )
+    if not files:
+        raise ValueError(f"expected PNG or JPEG pictures in {path}, but it has none; add some, or name another folder")
+    return files
+
+
+def read_picture(path: Path, size: int = 32) -> Tensor:
+    """Reads a picture of any size and mode as RGB, uint8 (3, `size`, `size`).
+
+    The camera's orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, of an animation
+    the first frame is taken, and other shapes than a square are squeezed into one.
+
+    Raises:
+        ValueError: if the file is no picture, is broken, or has over 25 million pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures; the limit below is ours, and far lower.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise ValueError(
+                        f"expected a picture of at most {MAX_PIXELS:,} pixels, but {path} has"
+                        f" {picture.width} x {picture.height}; shrink it first"
+                    )
+                rgb = _to_rgb(ImageOps.exif_transpose(picture))
+        return pil_to_tensor(rgb.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
+    except UnidentifiedImageError as error:
+        raise ValueError(f"expected a PNG or JPEG picture, but {path} is none; remove or convert it") from error
+    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ValueError(f"expected a whole picture, but {path} is broken ({error}); remove or replace it") from error
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):
+        picture = picture.convert("I").point(lambda value: value / 257).convert("L")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return picture.convert("RGB")

@@ -1,0 +1,41 @@
+"""Where pictures come from."""
+
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Literal
+
+from cifar_lightning.data.images import LabelledImages
+
+Split = Literal["train", "test"]
+
+
+class ImageSource(ABC):
+    """Gives the pictures of the training and the test split. Constructing one reads no file.
+
+    Attributes:
+        image_size: the side of its pictures, in pixels.
+    """
+
+    image_size: int = 32
+
+    @property
+    @abstractmethod
+    def class_names(self) -> tuple[str, ...]:
+        """All its classes, in the order of their labels."""
+
+    def prepare(self) -> None:
+        """Fetches what is missing, once a machine. Nothing to do by default."""
+        return
+
+    @abstractmethod
+    def load(self, split: Split) -> LabelledImages:
+        """All pictures of a split, in the order they are published."""
+
+
+def resolve_root(root: str | None) -> Path:
+    """The folder of the data: `root`, or `$CIFAR_LIGHTNING_DATA`, or `data`.
+
+    Found out when it is used, so that a saved configuration moves to another machine.
+    """
+    return Path(root or os.environ.get("CIFAR_LIGHTNING_DATA") or "data").expanduser()

@@ -1,0 +1,87 @@
+"""The four nets of the lab: two convolutions each, differing only in how they shrink the feature map.
+
+Every backbone maps normalised pictures, float32 (N, 3, H, W), to features, float32 (N, F). The linear head is the
+classifier's. A backbone of your own is any `torch.nn.Module` with that contract, named by `class_path` in the YAML.
+
+The last ReLU stands after the flatten: it works value by value, so the features are the same, and its forward and
+backward then both see one memory format (convolutions run in channels_last, the head in the order C, H, W).
+"""
+
+from torch import Tensor, nn
+
+
+class BaselineNet(nn.Sequential):
+    """Stride 4, then stride 1: 32x32 -> 8x8 -> 8x8, 4096 features.
+
+    The lab text says stride 1 for the first layer, but its 64x8x8 features are only possible with stride 4.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(3, 32, kernel_size=5, stride=4, padding=2),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, 64, kernel_size=3, stride=1, padding=1),
+            nn.Flatten(),
+            nn.ReLU(inplace=True),
+        )
+
+
+class StrideNet(nn.Sequential):
+    """Stride 3, twice: 32x32 -> 11x11 -> 4x4, 1024 features."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(3, 32, kernel_size=5, stride=3, padding=2),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, 64, kernel_size=3, stride=3, padding=1),
+            nn.Flatten(),
+            nn.ReLU(inplace=True),
+        )
+
+
+class MaxPoolNet(nn.Sequential):
+    """Max pooling 3, then 2: 32x32 -> 28x28 -> 9x9 -> 7x7 -> 3x3, 576 features.
+
+    Each ReLU stands after its pool: max and ReLU commute, and the ReLU then sees nine (and four) times fewer values.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            SeenCrop(),
+            nn.Conv2d(3, 32, kernel_size=5),
+            nn.MaxPool2d(3),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, 64, kernel_size=3),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.ReLU(inplace=True),
+        )
+
+
+class AvgPoolNet(nn.Sequential):
+    """Average pooling 3, then 2: 32x32 -> 28x28 -> 9x9 -> 7x7 -> 3x3, 576 features."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            SeenCrop(),
+            nn.Conv2d(3, 32, kernel_size=5),
+            nn.ReLU(inplace=True),
+            nn.AvgPool2d(3),
+            nn.Conv2d(32, 64, kernel_size=3),
+            nn.ReLU(inplace=True),
+            nn.AvgPool2d(2),
+            nn.Flatten(),
+        )
+
+
+class SeenCrop(nn.Module):
+    """Crops (N, C, H, W) to the top left square that a pooled net of the lab looks at: 28x28 of 32x32.
+
+    Pooling without padding drops incomplete windows. Output q x q needs 2q x 2q of the second convolution, so 2q + 2 of
+    the first pool, so 3 (2q + 2) of the first convolution, so 6q + 10 pixels a side. What lies beyond has no influence
+    on the outputs and a gradient of exactly zero: cropping it first changes no bit and saves a quarter of the work.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        height, width = (6 * ((((side - 4) // 3) - 2) // 2) + 10 for side in images.shape[-2:])
+        return images[..., :height, :width]

@@ -1,0 +1,44 @@
+"""Loss, accuracy and recall a class over an epoch."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy, MulticlassRecall
+
+
+class EpochMetrics(nn.Module):
+    """Gathers the outputs of an epoch's steps, and computes its metrics once, at the end.
+
+    A step only keeps references: no arithmetic, no synchronisation with the device. torchmetrics then reduces over the
+    processes of a distributed run.
+
+    Args:
+        num_classes: K, the labels in use.
+        num_outputs: columns of the logits, at least K.
+    """
+
+    def __init__(self, num_classes: int, num_outputs: int) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.loss = MeanMetric()
+        self.accuracy = MulticlassAccuracy(num_outputs, average="micro", validate_args=False)
+        self.recall = MulticlassRecall(num_outputs, average=None, validate_args=False)
+        self.outputs: list[tuple[Tensor, Tensor]] = []
+
+    def append(self, logits: Tensor, labels: Tensor) -> None:
+        """Keeps `logits`, float32 (N, num_outputs), and `labels`, int64 (N,), of one step."""
+        self.outputs.append((logits.detach(), labels))
+
+    def compute(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean cross-entropy (nats), accuracy (0..1) and recall a class, (K,), since the last call; forgets them."""
+        logits, labels = (torch.cat(tensors) for tensors in zip(*self.outputs, strict=True))
+        self.outputs.clear()
+        self.loss.update(functional.cross_entropy(logits, labels), weight=len(labels))
+        self.accuracy.update(logits, labels)
+        self.recall.update(logits, labels)
+        result = self.loss.compute(), self.accuracy.compute(), self.recall.compute()[: self.num_classes]
+        for metric in (self.loss, self.accuracy, self.recall):
+            metric.reset()
+        return result
+

@@ -1,0 +1,31 @@
+"""Checkpoints held in memory and written every few seconds, whole or not at all."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
+
+from cifar_lightning.runs.folder import write_whole
+
+
+class HeldCheckpointIO(TorchCheckpointIO):
+    """Keeps the newest state of each path, until `flush` writes it.
+
+    An epoch of the lab takes less time than a checkpoint's way to the disk. So every epoch leaves its state here, and
+    whoever stops the run, or the clock, decides which ones are written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[Path, dict[str, Any]] = {}
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        self.held[Path(path)] = copy.deepcopy(checkpoint)
+
+    def flush(self) -> None:
+        """Writes all that is held. What cannot be written stays held, and an OSError says why."""
+        for path, checkpoint in list(self.held.items()):
+            write_whole(path, lambda file, checkpoint=checkpoint: torch.save(checkpoint, file))
+            del self.held[path]

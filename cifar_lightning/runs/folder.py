@@ -1,0 +1,81 @@
+"""Paths of a run folder, and files that are written whole or not at all."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+CONFIG = "config.yaml"
+CURVES = "curves.csv"
+SCORES = "scores.json"
+CHECKPOINTS = "checkpoints"
+LAST_CHECKPOINT = "last.ckpt"
+BEST_CHECKPOINT = "best.ckpt"
+
+
+def predictions_name(split: str) -> str:
+    """Name of the file with the predictions of a split."""
+    return f"{split}_predictions.csv"
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Lets `write` fill a temporary file, and moves it to `path` once it is whole and on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that nobody else can read; run folders are for sharing.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` to `path`, whole or not at all."""
+    write_whole(path, lambda file: file.write(text.encode()))
+
+
+def resolve_checkpoint(path: Path) -> Path:
+    """The checkpoint file meant by `path`: itself, or `last.ckpt` of a run folder.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise ValueError(f"expected a checkpoint or a run folder, but there is no {path}; check --ckpt_path")
+    checkpoint = path / CHECKPOINTS / LAST_CHECKPOINT
+    if not checkpoint.is_file():
+        raise ValueError(
+            f"expected a run folder with {CHECKPOINTS}/{LAST_CHECKPOINT}, but {path} has none;"
+            " name the folder version_N of a run"
+        )
+    return checkpoint
+
+
+def find_run_folder(checkpoint: Path) -> Path | None:
+    """The run folder that a checkpoint file lies in, or None."""
+    folder = checkpoint.absolute().parent.parent
+    return folder if checkpoint.absolute().parent.name == CHECKPOINTS and (folder / CONFIG).is_file() else None
+
+
+def find_newest_version(folder: Path) -> Path | None:
+    """Of the run folders `version_N` in `folder`, the one with the highest N; None if there is none."""
+    numbers = [
+        int(match[1])
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if (match := re.fullmatch(r"version_(\d+)", path.name)) and path.is_dir()
+    ]
+    return folder / f"version_{max(numbers)}" if numbers else None

@@ -1,0 +1,98 @@
+"""TensorBoard's curves of a run, and the number of its folder."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+from cifar_lightning.runs.folder import find_newest_version
+
+SPLITS = ("train", "val")
+
+
+class RunLogger(TensorBoardLogger):
+    """Draws training and validation on one chart, with the epoch as x-axis.
+
+    A metric `train_loss` is written as `loss` into the sub-folder `train`, `val_loss` as `loss` into `val`: TensorBoard
+    lays equal tags of different folders over one another. The run folder itself gets the hyper-parameters and the final
+    scores.
+
+    Args:
+        save_dir: where all runs go.
+        name: of the run; its folder is `save_dir/name/version_N`.
+        version: N, or the folder's name; None: the next free N, taken for good as soon as it is asked for.
+    """
+
+    def __init__(self, save_dir: str = "lightning_logs", name: str = "run", version: int | str | None = None) -> None:
+        super().__init__(save_dir, name=name, version=version, default_hp_metric=False)
+        # Set when a run is resumed: older curves from this epoch on are replaced.
+        self.first_epoch: int | None = None
+        self._split_writers: dict[str, SummaryWriter] = {}
+
+    def _get_next_version(self) -> int:
+        root = Path(self.root_dir)
+        newest = find_newest_version(root)
+        number = int(newest.name.removeprefix("version_")) + 1 if newest else 0
+        if rank_zero_only.rank != 0:
+            return number
+        root.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                # Two fits that start at once each get a folder of their own.
+                (root / f"version_{number}").mkdir()
+                return number
+            except FileExistsError:
+                number += 1
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        epoch = int(metrics.get("epoch", step or 0))
+        for key, value in metrics.items():
+            split, _, tag = key.partition("_")
+            if split in SPLITS:
+                self._split_writer(split).add_scalar(tag, value, epoch)
+            elif key != "epoch":
+                self.experiment.add_scalar(key, value, epoch)
+
+    def _split_writer(self, split: str) -> SummaryWriter:
+        if split not in self._split_writers:
+            self._split_writers[split] = SummaryWriter(
+                str(Path(self.log_dir, split)), purge_step=self.first_epoch, max_queue=10_000, flush_secs=3600
+            )
+        return self._split_writers[split]
+
+    @rank_zero_only
+    def log_hyperparams(  # type: ignore[override]
+        self, params: dict[str, Any] | Namespace, metrics: dict[str, Any] | None = None, step: int | None = None
+    ) -> None:
+        """Keeps `params`, to be written with the final scores."""
+        self.hparams.update(vars(params) if isinstance(params, Namespace) else params)  # type: ignore[union-attr]
+
+    @rank_zero_only
+    def log_scores(self, scores: dict[str, float]) -> None:
+        """Writes the hyper-parameters and the scores of a finished run for TensorBoard's HParams tab."""
+        expected = dict.fromkeys([*scores, "test/loss", "test/accuracy"], 0.0)
+        for summary in hparams(self.hparams, expected):
+            self.experiment._get_file_writer().add_summary(summary)
+        for tag, value in scores.items():
+            self.experiment.add_scalar(tag, value, 0)
+
+    @rank_zero_only
+    def flush(self) -> None:
+        """Brings to the disk what was logged so far."""
+        for writer in (self.experiment, *self._split_writers.values()):
+            writer.flush()
+
+    def save(self) -> None:
+        """Lightning calls this every epoch; `flush` is called less often, and settings stand in config.yaml."""
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        super().finalize(status)
+        for writer in self._split_writers.values():
+            writer.close()

@@ -1,0 +1,93 @@
+"""The callback that keeps a run folder while a net is fitted."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from cifar_lightning.runs.checkpoint_io import HeldCheckpointIO
+from cifar_lightning.runs.folder import BEST_CHECKPOINT, CHECKPOINTS, CURVES, LAST_CHECKPOINT, write_text
+from cifar_lightning.runs.logger import RunLogger
+
+COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+HEADER = ",".join(("epoch", *COLUMNS, "seconds")) + "\n"
+
+
+class RunRecorder(Checkpoint):
+    """Keeps `last.ckpt`, `best.ckpt`, `curves.csv` and the events of a run.
+
+    The state of every finished epoch is held in memory; files are written every `sync_seconds`, at the end, and when
+    the run is stopped by a signal or an error. `best.ckpt` is the epoch of the lowest validation loss.
+
+    Args:
+        keep_best: whether there is a validation share to choose by.
+        sync_seconds: how old the files may grow, in seconds.
+    """
+
+    def __init__(self, keep_best: bool, sync_seconds: float = 5.0) -> None:
+        self.keep_best = keep_best
+        self.sync_seconds = sync_seconds
+        self.curves = HEADER
+        self.best_loss = float("inf")
+        self.seconds_before = 0.0
+        self._random_state: torch.Tensor | None = None
+        self._checkpoints = HeldCheckpointIO()
+
+    def state_dict(self) -> dict[str, Any]:
+        # The curves go as one string: of all types the cheapest to copy, every epoch.
+        return {"curves": self.curves, "best_loss": self.best_loss, "random_state": torch.get_rng_state()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.curves = state_dict["curves"]
+        self.best_loss = state_dict["best_loss"]
+        self.seconds_before = float(self.curves.splitlines()[-1].split(",")[-1])
+        self._random_state = state_dict["random_state"]
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        trainer.strategy.checkpoint_io = self._checkpoints
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
+            trainer.logger.first_epoch = trainer.current_epoch
+        if self._random_state is not None:
+            # So that a net that draws (dropout) goes on drawing where it stopped.
+            torch.set_rng_state(self._random_state.cpu())
+        self._start = self._last_sync = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        now = time.monotonic()
+        metrics = trainer.callback_metrics
+        values = [metrics[name].item() if name in metrics else None for name in COLUMNS]
+        numbers = [trainer.current_epoch, *values, round(self.seconds_before + now - self._start, 3)]
+        self.curves += ",".join("" if number is None else repr(number) for number in numbers) + "\n"
+        val_loss = values[2]
+        is_best = self.keep_best and val_loss is not None and val_loss < self.best_loss
+        if is_best:
+            self.best_loss = val_loss
+        trainer.save_checkpoint(self._folder(trainer) / LAST_CHECKPOINT)
+        if is_best:
+            held = self._checkpoints.held
+            held[self._folder(trainer) / BEST_CHECKPOINT] = held[self._folder(trainer) / LAST_CHECKPOINT]
+        if now - self._last_sync > self.sync_seconds:
+            self._sync(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._sync(trainer)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._sync(trainer)
+
+    def _folder(self, trainer: Trainer) -> Path:
+        return Path(trainer.log_dir or trainer.default_root_dir, CHECKPOINTS)
+
+    def _sync(self, trainer: Trainer) -> None:
+        if not trainer.is_global_zero or not self._checkpoints.held:
+            return
+        self._checkpoints.flush()
+        write_text(self._folder(trainer).parent / CURVES, self.curves)
+        if isinstance(trainer.logger, RunLogger):
+            trainer.logger.flush()
+        self._last_sync = time.monotonic()

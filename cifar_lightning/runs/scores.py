@@ -1,0 +1,126 @@
+"""Predictions of a split as a CSV file, and the scores that follow from them."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cifar_lightning.runs.folder import write_text
+
+OTHER = "(other)"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a net says of the pictures of one split.
+
+    Attributes:
+        class_names: K names.
+        indices: int (N,): place of each picture in the source's split as published.
+        labels: int (N,), 0..K-1.
+        predicted: int (N,), 0..K; K stands for an unused output.
+        probabilities: float64 (N, K), of the softmax over all outputs.
+    """
+
+    class_names: Sequence[str]
+    indices: np.ndarray
+    labels: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray
+
+    @classmethod
+    def from_logits(
+        cls, class_names: Sequence[str], indices: np.ndarray, labels: np.ndarray, logits: np.ndarray
+    ) -> "Predictions":
+        """From `logits`, float (N, num_outputs), num_outputs >= K."""
+        shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+        exponentials = np.exp(shifted)
+        probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+        num_classes = len(class_names)
+        predicted = np.minimum(logits.argmax(axis=1), num_classes)
+        return cls(class_names, indices, labels, predicted, probabilities[:, :num_classes])
+
+    def write(self, path: Path) -> None:
+        """Writes `index,label,predicted,<class 1>,...`, numbers in full."""
+        names = [*self.class_names, OTHER]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["index", "label", "predicted", *self.class_names])
+        rows = zip(
+            self.indices.tolist(),
+            self.labels.tolist(),
+            self.predicted.tolist(),
+            self.probabilities.tolist(),
+            strict=True,
+        )
+        for index, label, predicted, probabilities in rows:
+            writer.writerow([index, names[label], names[predicted], *map(repr, probabilities)])
+        write_text(path, text.getvalue())
+
+    @classmethod
+    def read(cls, path: Path) -> "Predictions":
+        """Reads what `write` wrote.
+
+        Raises:
+            ValueError: if the file is not whole.
+        """
+        try:
+            with path.open(newline="") as file:
+                header, *rows = csv.reader(file)
+            class_names = header[3:]
+            places = {name: place for place, name in enumerate([*class_names, OTHER])}
+            return cls(
+                class_names,
+                np.array([int(row[0]) for row in rows]),
+                np.array([places[row[1]] for row in rows]),
+                np.array([places[row[2]] for row in rows]),
+                np.array([[float(value) for value in row[3:]] for row in rows]).reshape(len(rows), len(class_names)),
+            )
+        except (ValueError, LookupError, csv.Error) as error:
+            raise ValueError(f"expected a file of predictions, but {path} is damaged ({error}); test again") from error
+
+    def scores(self) -> dict[str, Any]:
+        """Loss, accuracy, macro F1, per-class scores and the confusion matrix, as they stand in `scores.json`.
+
+        Precision of a class that is never predicted, and F1 of one never predicted rightly, are 0 as in scikit-learn.
+        A class without pictures has no recall (None) and is left out of macro F1.
+        """
+        num_classes = len(self.class_names)
+        num_columns = num_classes + bool((self.predicted == num_classes).any())
+        confusion = np.zeros((num_classes, num_columns), int)
+        np.add.at(confusion, (self.labels, self.predicted), 1)
+        support = confusion.sum(axis=1)
+        times_predicted = confusion.sum(axis=0)[:num_classes]
+        right = confusion.diagonal()
+        precision = right / np.maximum(times_predicted, 1)
+        f1 = 2 * right / np.maximum(support + times_predicted, 1)
+        with np.errstate(divide="ignore"):
+            # Held below infinity, so that one confident mistake cannot make the mean infinite.
+            losses = -np.log(np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 5e-324))
+        classes = [
+            {
+                "name": name,
+                "precision": float(precision[k]),
+                "recall": float(right[k] / support[k]) if support[k] else None,
+                "f1": float(f1[k]) if support[k] else None,
+                "support": int(support[k]),
+            }
+            for k, name in enumerate(self.class_names)
+        ]
+        return {
+            "loss": float(losses.mean()),
+            "accuracy": float(right.sum() / support.sum()),
+            "macro_f1": float(f1[support > 0].mean()),
+            "classes": classes,
+            "confusion_matrix": confusion.tolist(),
+        }
+
+
+def write_scores(path: Path, scores: dict[str, Any]) -> None:
+    """Writes `scores.json`."""
+    write_text(path, json.dumps(scores, indent=1, allow_nan=False) + "\n")
