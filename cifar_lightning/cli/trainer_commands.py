@@ -1,6 +1,5 @@
 """`fit`, `validate`, `test` and `predict`, on LightningCLI."""
 
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from cifar_lightning.cli.checkpoints import check_checkpoint, find_checkpoint_argument
+from cifar_lightning.cli.machine import num_cores, use_threads
 from cifar_lightning.cli.parser import SentenceParser
 from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
@@ -150,8 +150,8 @@ class RunCLI(LightningCLI):
                 " use --trainer.accelerator auto or cpu"
             )
         if settings.num_threads is None:
-            settings.num_threads = _num_cores()
-        torch.set_num_threads(settings.num_threads)
+            settings.num_threads = num_cores()
+        use_threads(settings.num_threads)
         if self.command != "fit":
             settings.trainer.logger = False
             # Distributed samplers pad with repeats, which would count some pictures twice.
@@ -223,11 +223,6 @@ class RunCLI(LightningCLI):
         output = Path(self.settings.output)
         num_pictures = predict_files(self.trainer, model, self.checkpoint, Path(self.settings.images), output)
         print(f"{num_pictures} predictions: {output}")
-
-
-def _num_cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _hyperparameters(settings: Any) -> dict[str, Any]:

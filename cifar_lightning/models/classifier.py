@@ -59,9 +59,11 @@ class ImageClassifier(LightningModule):
         self.head = nn.Linear(find_num_features(backbone, image_size), num_outputs)
         self.optimizer_factory = optimizer
         self.scheduler_factory = scheduler
-        # Per channel, as batch normalisation holds its statistics; for pixels in 0..255.
-        self.register_buffer("mean", 255 * torch.tensor(MEAN), persistent=False)
-        self.register_buffer("std", 255 * torch.tensor(STD), persistent=False)
+        # As whole pictures in the memory format of the batches: broadcasting three numbers takes seven times as long.
+        mean, std = (255 * torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+        picture = torch.ones(1, 3, image_size, image_size)
+        self.register_buffer("mean", mean * picture, persistent=False)
+        self.register_buffer("std", std * picture, persistent=False)
         self.train_metrics = EpochMetrics(num_classes, num_outputs)
         self.val_metrics = EpochMetrics(num_classes, num_outputs)
         self.to(memory_format=torch.channels_last)
@@ -72,9 +74,8 @@ class ImageClassifier(LightningModule):
 
     def normalize(self, images: Tensor) -> Tensor:
         """(image / 255 - MEAN) / STD by channel: uint8 (N, 3, S, S) -> float32, in channels_last."""
-        # Batch normalisation with fixed statistics: the same arithmetic as torchvision's Normalize in a single pass.
         pixels = images.to(self.mean.dtype, memory_format=torch.channels_last)
-        return functional.batch_norm(pixels, self.mean, self.std.square(), eps=0.0)
+        return pixels.sub_(self.mean).div_(self.std)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
@@ -102,7 +103,10 @@ class ImageClassifier(LightningModule):
     def _log_epoch(self, split: str, metrics: EpochMetrics) -> None:
         loss, accuracy, recall = metrics.compute()
         self.log_dict({f"{split}_loss": loss, f"{split}_accuracy": accuracy})
-        self.log_dict({f"{split}_recall/{name}": value for name, value in zip(self.class_names, recall, strict=True)})
+        # Straight to the curves: `self.log` would spend a tenth of an epoch on values that nothing else waits for.
+        recalls = {f"{split}_recall/{name}": value for name, value in zip(self.class_names, recall, strict=True)}
+        for logger in self.loggers:
+            logger.log_metrics({**recalls, "epoch": self.current_epoch}, step=self.current_epoch)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer_factory(self.parameters())
