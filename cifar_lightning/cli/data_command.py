@@ -33,6 +33,8 @@ def run_data(arguments: list[str]) -> int:
     )
     known = parser.parse_args(_data_part(arguments))
     data = parser.instantiate_classes(known).data
+    # A misspelt class is told before anything is fetched.
+    assert data.class_names
     data.prepare_data()
     data.setup("test")
     _print_counts(data)

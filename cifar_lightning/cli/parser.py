@@ -2,28 +2,78 @@
 
 import difflib
 import re
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
+
+_PLAIN_TYPES = {"NoneType": "null", "bool": "true or false", "int": "a whole number", "float": "a number", "str": "text"}
 
 
 class SentenceParser(LightningArgumentParser):
     """Raises a ValueError of one sentence where argparse prints its usage and exits."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        # A key that is cut short is a mistake to be told, not to be guessed at.
+        super().__init__(*args, allow_abbrev=False, **kwargs)
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        raise ValueError(self._one_sentence(message)) from ex
+        raise ValueError(describe_parser_error(message, known_keys(self))) from ex
 
-    def _one_sentence(self, message: str) -> str:
-        text = " ".join(message.split())
-        text = re.sub(r"^(Parser key|Problem with given class_path)", r"\1", text)
-        unknown = re.search(r"[Kk]ey \"?'?([\w.+-]+)'?\"? is not expected|Unrecognized arguments: (\S+)", text)
-        if unknown:
-            key = (unknown[1] or unknown[2]).lstrip("-").split("=")[0]
-            nearest = difflib.get_close_matches(key, self._known_keys(), n=1)
-            hint = f"did you mean {nearest[0]!r}?" if nearest else "see --help for all keys"
-            return f"unknown key {key!r}; {hint}"
-        return text if len(text) <= 500 else text[:480] + " ..."
 
-    def _known_keys(self) -> list[str]:
-        keys: list[Any] = [action.dest for action in self._actions]
-        return [key for key in keys if isinstance(key, str)]
+def known_keys(parser: Any) -> list[str]:
+    """All keys of a parser and of its commands' parsers."""
+    keys = []
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            for choice in action.choices.values():
+                keys += known_keys(choice)
+        else:
+            keys.append(action.dest)
+    return keys
+
+
+def describe_parser_error(message: str, keys: Iterable[str]) -> str:
+    """One sentence for what jsonargparse says in many lines: what was expected, what came, what to do."""
+    text = " ".join(message.split())
+    key = _last_key(text)
+    if unknown := re.search(r"[Uu]nrecognized arguments?: (\S+)|Key '([^']+)' is not expected|option '(\S+?)'", text):
+        name = next(filter(None, unknown.groups())).lstrip("-").partition("=")[0]
+        return _describe_unknown_key(name, keys)
+    if inner := re.search(r"expected a value for ([\w., ]+); add", text):
+        return f"expected a value for {inner[1]} of {key}; add --{key}.{inner[1].partition(',')[0]}"
+    if required := re.search(r"following arguments are required: ([\w., ]+)", text):
+        names = re.sub(r"\b(fit|validate|test|predict)\.", "", required[1]).strip(" .")
+        return f"expected a value for {names}; add --{names.partition(',')[0]}, or a --config that has it"
+    if option := re.search(r"Option '([^']+)' is not accepted", text):
+        return f"unknown key {option[1]!r}; leave it out, or see the arguments of that class"
+    if nested := re.fullmatch(r'Parser key "[^"]+": (expected .*|unknown .*)', text):
+        return f"in {key}: {nested[1]}"
+    if problem := re.search(r"Problem with given class_path '([^']+)': (.*?)(?: - |$)", text):
+        inner = describe_parser_error(problem[2], keys) if "Parser key" in problem[2] else problem[2]
+        return f"expected a class for {key}, got {problem[1]!r}, which fails ({inner}); mend its name or its arguments"
+    if wrong := re.search(r"Import path (\S+) does not correspond to a subclass of (\w+)", text):
+        return f"expected a class derived from {wrong[2]} for {key}, got {wrong[1]!r}; name one by its class_path"
+    if function := re.search(r"expects a function or a callable class: (.*?)\.* Got value: (\S+)", text):
+        return f"expected a class or a function for {key}, got {function[2]!r} ({function[1]}); mend its name"
+    if path := re.search(r"Expected a dot import path string: (\S+)", text):
+        if "Expected a <class" not in text:
+            return f"expected a class for {key}, got {path[1]!r}; name it with its module, as in my_net.MyNet"
+    value = re.search(r"(?:Got value|Given value): (.*)$", text)
+    types = re.findall(r"Expected a <class '([\w.]+)'>", text)
+    if "restriction v>0" in text:
+        types.insert(0, "whole number above 0")
+    if value and types:
+        expected = dict.fromkeys(_PLAIN_TYPES.get(name.rpartition(".")[2], "a " + name) for name in types)
+        return f"expected {' or '.join(expected)} for {key}, got {value[1][:100]!r}; mend it"
+    return text if len(text) <= 400 else text[:380] + " ..."
+
+
+def _last_key(text: str) -> str:
+    return ".".join(re.findall(r'Parser key "([^"]+)"', text)) or "a setting"
+
+
+def _describe_unknown_key(name: str, keys: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(name, list(keys), n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else "--help lists all keys"
+    return f"unknown key {name!r}; {hint}"

@@ -13,6 +13,7 @@ from cifar_lightning import __version__
 from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
+from cifar_lightning.runs.logger import log_test_scores
 from cifar_lightning.runs.scores import Predictions, write_scores
 
 
@@ -53,7 +54,7 @@ def score_run(
         )
         for place, (split, images) in enumerate(data.evaluation_splits.items())
     }
-    scores = {
+    scores: dict[str, Any] = {
         "format": 1,
         "run": {
             "strategy": run.parent.name if run else checkpoint.stem,
@@ -77,6 +78,8 @@ def score_run(
         (run / folder.SCORES).unlink(missing_ok=True)
         for split, split_predictions in predictions.items():
             split_predictions.write(run / folder.predictions_name(split))
+        test = scores["splits"]["test"]
+        log_test_scores(run, {"loss": test["loss"], "accuracy": test["accuracy"]}, epoch)
         write_scores(run / folder.SCORES, scores)
     return scores
 

@@ -182,6 +182,9 @@ class RunCLI(LightningCLI):
             raise SystemExit(self._say_how_to_go_on(128 + signal.SIGINT)) from None
         except SIGTERMException:
             raise SystemExit(self._say_how_to_go_on(128 + signal.SIGTERM)) from None
+        finally:
+            if isinstance(logger, RunLogger) and not self._last_checkpoint().exists():
+                logger.release()
         scores = {
             f"{split}/{metric}": self.trainer.callback_metrics[f"{split}_{metric}"].item()
             for split in ("train", "val")
@@ -189,14 +192,18 @@ class RunCLI(LightningCLI):
             if f"{split}_{metric}" in self.trainer.callback_metrics
         }
         if isinstance(logger, RunLogger):
-            logger.log_scores(scores)
+            logger.log_scores(scores, self.trainer.current_epoch)
             logger.flush()
         if self.trainer.log_dir is not None:
             print_fit_summary(Path(self.trainer.log_dir), scores, lab_protocol=datamodule.validate_on_test)
 
-    def _say_how_to_go_on(self, code: int) -> int:
+    def _last_checkpoint(self) -> Path:
         run = Path(self.trainer.log_dir or self.trainer.default_root_dir)
-        if (run / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file():
+        return run / folder.CHECKPOINTS / folder.LAST_CHECKPOINT
+
+    def _say_how_to_go_on(self, code: int) -> int:
+        run = self._last_checkpoint().parent.parent
+        if self._last_checkpoint().is_file():
             print(f"stopped; go on with: cifar-lightning fit --config {run / folder.CONFIG} --ckpt_path {run}")
         else:
             print("stopped before the first epoch was finished; nothing to go on from")

@@ -103,8 +103,10 @@ class ImageClassifier(LightningModule):
     def _log_epoch(self, split: str, metrics: EpochMetrics) -> None:
         loss, accuracy, recall = metrics.compute()
         self.log_dict({f"{split}_loss": loss, f"{split}_accuracy": accuracy})
-        # Straight to the curves: `self.log` would spend a tenth of an epoch on values that nothing else waits for.
         recalls = {f"{split}_recall/{name}": value for name, value in zip(self.class_names, recall, strict=True)}
+        if not self.loggers:
+            self.log_dict(recalls)
+        # Straight to the curves: `self.log` would spend a tenth of an epoch on values that nothing else waits for.
         for logger in self.loggers:
             logger.log_metrics({**recalls, "epoch": self.current_epoch}, step=self.current_epoch)
 

@@ -1,5 +1,7 @@
 """TensorBoard's curves of a run, and the number of its folder."""
 
+import contextlib
+import shutil
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +34,7 @@ class RunLogger(TensorBoardLogger):
         super().__init__(save_dir, name=name, version=version, default_hp_metric=False)
         # Set when a run is resumed: older curves from this epoch on are replaced.
         self.first_epoch: int | None = None
+        self._claimed: list[Path] = []
         self._split_writers: dict[str, SummaryWriter] = {}
 
     def _get_next_version(self) -> int:
@@ -40,14 +43,25 @@ class RunLogger(TensorBoardLogger):
         number = int(newest.name.removeprefix("version_")) + 1 if newest else 0
         if rank_zero_only.rank != 0:
             return number
+        missing = [folder for folder in (root, *root.parents) if not folder.exists()]
         root.mkdir(parents=True, exist_ok=True)
         while True:
             try:
                 # Two fits that start at once each get a folder of their own.
                 (root / f"version_{number}").mkdir()
+                self._claimed = [root / f"version_{number}", *missing]
                 return number
             except FileExistsError:
                 number += 1
+
+    def release(self) -> None:
+        """Removes the folder, if it was claimed for this run; for a run that left nothing to go on from."""
+        if self._claimed:
+            run, *parents = self._claimed
+            shutil.rmtree(run, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                for folder in parents:
+                    folder.rmdir()  # unless another run has come to stay
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -74,13 +88,13 @@ class RunLogger(TensorBoardLogger):
         self.hparams.update(vars(params) if isinstance(params, Namespace) else params)  # type: ignore[union-attr]
 
     @rank_zero_only
-    def log_scores(self, scores: dict[str, float]) -> None:
+    def log_scores(self, scores: dict[str, float], epoch: int) -> None:
         """Writes the hyper-parameters and the scores of a finished run for TensorBoard's HParams tab."""
         expected = dict.fromkeys([*scores, "test/loss", "test/accuracy"], 0.0)
         for summary in hparams(self.hparams, expected):
             self.experiment._get_file_writer().add_summary(summary)
         for tag, value in scores.items():
-            self.experiment.add_scalar(tag, value, 0)
+            self.experiment.add_scalar(tag, value, epoch)
 
     @rank_zero_only
     def flush(self) -> None:
@@ -96,3 +110,10 @@ class RunLogger(TensorBoardLogger):
         super().finalize(status)
         for writer in self._split_writers.values():
             writer.close()
+
+
+def log_test_scores(run: Path, scores: dict[str, float], epoch: int) -> None:
+    """Adds `test/<name>` to the events of a finished run, so that TensorBoard's HParams tab shows it."""
+    with SummaryWriter(str(run)) as writer:
+        for name, value in scores.items():
+            writer.add_scalar(f"test/{name}", value, epoch)

@@ -1,0 +1,240 @@
+"""Every mistake ends in one sentence, beside the good call that differs in that one thing."""
+
+from pathlib import Path
+
+import pytest
+
+from cifar_lightning.cli.main import main
+
+TINY = ["--config", "quickstart", "--trainer.max_epochs=1", "--data.source.num_train=10", "--data.source.num_test=4"]
+CIFAR = ["--config", "avgpool", "--trainer.max_epochs=1", "--data.source.root=empty", "--data.source.download=false"]
+NETS = """
+from torch import nn
+
+class Means(nn.Module):
+    def forward(self, images):
+        return images.mean((2, 3))
+
+class NoFlatten(nn.Module):
+    def forward(self, images):
+        return images
+
+class Failing(nn.Module):
+    def forward(self, images):
+        return images.view(7)
+
+class NoModule:
+    pass
+"""
+
+# A change to a good call, the exit code, and what the sentence has to say.
+MISTAKES_IN_FIT = {
+    "a misspelt class": (["--data.classes=[circle,sqare]"], "did you mean 'square'"),
+    "one class": (["--data.classes=[circle]"], "at least two classes"),
+    "no class": (["--data.classes=[]"], "at least two classes"),
+    "a class twice": (["--data.classes=[circle,ring,circle]"], "'circle' stands twice"),
+    "a class twice, by name and number": (["--data.classes=[circle,0]"], "'circle' stands twice"),
+    "a number below 0": (["--data.classes=[-1,2]"], "0..5, got -1"),
+    "a number above the last": (["--data.classes=[6,2]"], "0..5, got 6"),
+    "a fraction as class": (["--data.classes=[1.5,circle]"], "unknown class"),
+    "a class that is no list": (["--data.classes=circle"], "a list or null for data.classes"),
+    "a negative val_fraction": (["--data.val_fraction=-0.1"], "data.val_fraction of at least 0"),
+    "val_fraction 1": (["--data.val_fraction=1"], "below 1, got 1.0"),
+    "val_fraction not a number": (["--data.val_fraction=nan"], "data.val_fraction"),
+    "val_fraction that takes all": (["--data.val_fraction=0.99"], "lower data.val_fraction"),
+    "batch_size 0": (["--data.batch_size=0"], "data.batch_size of at least 1, got 0"),
+    "batch_size in words": (["--data.batch_size=many"], "a whole number for data.batch_size, got 'many'"),
+    "a negative split_seed": (["--data.split_seed=-1"], "data.split_seed of at least 0"),
+    "the lab protocol with a held-out share": (["--data.validate_on_test=true"], "data.val_fraction 0"),
+    "fewer outputs than classes": (["--model.num_outputs=4"], "num_outputs 4 for 5 classes"),
+    "an unknown trainer key": (["--trainer.max_epoch=1"], "did you mean 'trainer.max_epochs'"),
+    "an unknown data key": (["--data.batchsize=1"], "did you mean 'data.batch_size'"),
+    "an unknown group": (["--dta.batch_size=1"], "did you mean 'data.batch_size'"),
+    "an unknown key of the source": (["--data.source.num_trian=1"], "unknown key 'num_trian'"),
+    "a source out of range": (["--data.source.num_train=0"], "num_train of at least 1"),
+    "epochs in words": (["--trainer.max_epochs=many"], "a whole number or null for trainer.max_epochs, got 'many'"),
+    "a rate in words": (["--model.optimizer.lr=fast"], "a number for lr, got 'fast'"),
+    "a seed in words": (["--seed_everything=x"], "seed_everything"),
+    "no thread": (["--num_threads=0"], "above 0 or null for num_threads"),
+    "an unknown accelerator": (["--trainer.accelerator=quantum"], "quantum"),
+    "a backbone that is a function": (["--model.backbone=os.system"], "derived from Module for model.backbone"),
+    "a backbone that is no module": (["--model.backbone=my_nets.NoModule"], "derived from Module"),
+    "a backbone that does not import": (["--model.backbone=nowhere.Net"], "No module named 'nowhere'"),
+    "a backbone that is not there": (["--model.backbone=my_nets.Nope"], "no attribute 'Nope'"),
+    "a backbone of the wrong shape": (["--model.backbone=my_nets.NoFlatten"], "gives (2, 3, 32, 32)"),
+    "a backbone that fails": (["--model.backbone=my_nets.Failing"], "Failing fails on them"),
+    "a backbone without its arguments": (["--model.backbone=torch.nn.Linear"], "in_features"),
+    "pictures too small for a net": (["--data.source.image_size=8"], "larger pictures"),
+    "an optimiser that is none": (["--model.optimizer=os.system"], "model.optimizer, got 'os.system'"),
+    "a scheduler without its arguments": (["--model.scheduler=torch.optim.lr_scheduler.StepLR"], "step_size"),
+    "a config that does not exist": (["--config=nope.yaml"], "`cifar-lightning configs` lists"),
+    "a config that is no YAML": (["--config=broken.yaml"], "expected YAML"),
+    "a config that is a list": (["--config=list.yaml"], "keys and values"),
+    "a config that is empty": (["--config=empty.yaml"], "keys and values"),
+    "a config with aliases": (["--config=aliases.yaml"], "without YAML aliases"),
+    "a config with a misspelt key": (["--config=misspelt.yaml"], "did you mean 'trainer.max_epochs'"),
+    "a file that is no checkpoint": (["--ckpt_path=text.ckpt"], "text.ckpt"),
+    "a checkpoint that does not exist": (["--ckpt_path=nowhere.ckpt"], "there is no nowhere.ckpt"),
+    "nothing to go on from": (["--trainer.logger.name=other", "--ckpt_path=last"], "leave out --ckpt_path"),
+}
+
+FILES = {
+    "my_nets.py": NETS,
+    "broken.yaml": "trainer: [",
+    "list.yaml": "- trainer",
+    "empty.yaml": "",
+    "aliases.yaml": "trainer: &all {max_epochs: 1}\nmodel: *all",
+    "misspelt.yaml": "trainer: {max_epoch: 1}",
+    "text.ckpt": "no checkpoint",
+}
+
+
+@pytest.fixture
+def folder(tmp_path, command):
+    """A working folder with the files that the mistakes name."""
+    for name, content in FILES.items():
+        (tmp_path / name).write_text(content)
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+def snapshot(folder: Path) -> set[Path]:
+    """All files and folders but Python's own caches."""
+    return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
+
+
+def assert_one_sentence(outcome, code: int, part: str) -> None:
+    lines = outcome.err.strip().splitlines()
+    assert outcome.code == code, outcome
+    assert len(lines) == 1, outcome.err
+    assert lines[0].startswith("cifar-lightning: ")
+    assert part in lines[0]
+    assert "Traceback" not in outcome.err
+    assert len(lines[0]) < 600
+
+
+def test_the_good_call_that_the_mistakes_change_succeeds(command, folder):
+    assert command("fit", *TINY).code == 0
+
+
+def test_a_net_of_the_working_folder_that_the_mistakes_misname_is_accepted(command, folder):
+    assert command("fit", *TINY, "--model.backbone=my_nets.Means").code == 0
+
+
+@pytest.mark.parametrize(("change", "part"), MISTAKES_IN_FIT.values(), ids=list(MISTAKES_IN_FIT))
+def test_a_mistake_in_fit_ends_in_one_sentence_and_leaves_nothing(command, folder, change, part):
+    before = snapshot(folder)
+    assert_one_sentence(command("fit", *TINY, *change), 2, part)
+    assert snapshot(folder) == before
+
+
+def test_gpu_without_one_is_refused(command, folder, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert_one_sentence(command("fit", *TINY, "--trainer.accelerator=gpu"), 2, "use --trainer.accelerator auto")
+
+
+def test_a_missing_backbone_is_named(command, folder):
+    assert_one_sentence(command("fit", "--data.source=cifar_lightning.data.DrawnShapes"), 2, "model.backbone")
+
+
+def test_an_empty_data_root_says_where_to_put_the_files(command, folder):
+    before = snapshot(folder)
+    assert_one_sentence(command("fit", *CIFAR), 2, "empty/cifar-100-python")
+    assert snapshot(folder) == before
+
+
+def test_no_network_is_the_machine_and_says_where_to_put_the_file(command, folder):
+    mirrors = "--data.source.mirrors=['http://127.0.0.1:9/cifar-100-python.tar.gz']"
+    outcome = command("fit", *CIFAR, "--data.source.download=true", mirrors)
+    assert_one_sentence(outcome, 1, "put the file at empty/cifar-100-python.tar.gz")
+
+
+def test_a_cut_archive_is_refused_and_kept(command, folder):
+    archive = folder / "empty" / "cifar-100-python.tar.gz"
+    archive.write_bytes(b"\x1f\x8b\x08\x00cut")
+    assert_one_sentence(command("fit", *CIFAR), 2, "published archive")
+    assert_one_sentence(command("fit", *CIFAR, "--data.source.verify_md5=false"), 2, "whole cifar-100-python.tar.gz")
+    assert [path.name for path in archive.parent.iterdir()] == ["cifar-100-python.tar.gz"]
+
+
+def test_a_file_with_the_wrong_md5_is_refused_and_kept(command, folder):
+    data = folder / "empty" / "cifar-100-python"
+    data.mkdir()
+    for name in ("train", "test", "meta"):
+        (data / name).write_bytes(b"changed")
+    assert_one_sentence(command("fit", *CIFAR), 2, "md5 16019d7e3df5f24257cddd939b257f8d")
+    assert (data / "train").read_bytes() == b"changed"
+
+
+def test_a_save_folder_that_cannot_be_written_is_the_machine(command, folder):
+    assert_one_sentence(command("fit", *TINY, "--trainer.logger.save_dir=/proc/nowhere"), 1, "/proc/nowhere")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ([], "expected a command"),
+        (["fti"], "did you mean 'fit'"),
+        (["frobnicate"], "`cifar-lightning --help`"),
+        (["--verison"], "--verison"),
+        (["configs", "all"], "leave it out"),
+        (["test"], "add --ckpt_path"),
+        (["validate"], "add --ckpt_path"),
+        (["predict"], "add --ckpt_path"),
+        (["test", "--ckpt_path", "nowhere"], "there is no nowhere"),
+        (["test", "--ckpt_path", "empty"], "checkpoints/last.ckpt"),
+        (["test", "--ckpt_path", "text.ckpt"], "text.ckpt"),
+        (["test", "--ckpt_path", "last"], "expected --config"),
+        (["data", "--data.classes=[aple,forest]"], "'apple'"),
+        (["data", "--config", "nope"], "`cifar-lightning configs`"),
+        (["data", "--frob"], "unknown key 'frob'"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_in_another_command_ends_in_one_sentence(command, folder, arguments, part):
+    before = snapshot(folder)
+    assert_one_sentence(command(*arguments), 2, part)
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["test", "--data.classes=[circle,square,triangle,star,ring]"], "['circle', 'square', 'triangle', 'star', 'ring']"),
+        (["test", "--data.classes=[square,circle,triangle,star,cross]"], "leave out --data.classes"),
+        (["test", "--model.backbone=cifar_lightning.models.backbones.AvgPoolNet"], "AvgPoolNet"),
+        (["test", "--model.num_outputs=100"], "num_outputs"),
+        (["predict"], "--images"),
+        (["predict", "--images=nowhere.png"], "there is no nowhere.png"),
+        (["predict", "--images=empty"], "it has none"),
+        (["predict", "--images=my_nets.py"], "my_nets.py"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_a_mistake_with_a_finished_run_ends_in_one_sentence(command, folder, finished_run, arguments, part):
+    name, *rest = arguments
+    assert_one_sentence(command(name, "--ckpt_path", str(finished_run), *rest), 2, part)
+
+
+def test_testing_on_other_classes_names_both_lists(command, finished_run):
+    outcome = command("test", "--ckpt_path", str(finished_run), "--data.classes=[circle,ring]")
+    assert_one_sentence(outcome, 2, "['circle', 'square', 'triangle', 'star', 'cross']")
+    assert "['circle', 'ring']" in outcome.err
+
+
+def test_a_traceback_is_there_for_who_asks(command, folder, monkeypatch):
+    monkeypatch.setenv("CIFAR_LIGHTNING_DEBUG", "1")
+    assert "Traceback" in command("fit", *TINY, "--data.batch_size=0").err
+
+
+def test_help_of_every_command_succeeds(command):
+    for name in ("fit", "validate", "test", "predict", "data", "configs"):
+        outcome = command(name, "--help")
+        assert outcome.code == 0
+        assert "usage" in outcome.out.lower()
+
+
+def test_main_without_arguments_reads_those_of_the_process(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["cifar-lightning", "--version"])
+    assert main() == 0
+    assert capsys.readouterr().out.startswith("cifar-lightning ")

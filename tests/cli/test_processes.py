@@ -1,0 +1,94 @@
+"""The command as its users start it: a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = Path(sysconfig.get_path("scripts"), "cifar-lightning")
+SHAPES = ["--config", "quickstart", "--data.source.num_train=100", "--data.source.num_test=20"]
+REAL_DATA = Path(os.environ.get("CIFAR_LIGHTNING_DATA", Path(__file__).parents[2] / "data"))
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [SCRIPT, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(process: subprocess.Popen) -> tuple[str, str]:
+    return process.communicate(timeout=200)
+
+
+def wait_for_epochs(curves: Path, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 100
+    while not curves.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert curves.exists()
+
+
+def test_the_quickstart_reaches_nine_in_ten_on_its_test_shapes(tmp_path):
+    out, err = finish(start(tmp_path, "fit", "--config", "quickstart"))
+    assert err == ""
+    run = out.splitlines()[-1].rpartition(" ")[2]
+    out, err = finish(start(tmp_path, "test", "--ckpt_path", run))
+    assert err == ""
+    assert json.loads((tmp_path / run / "scores.json").read_text())["splits"]["test"]["accuracy"] >= 0.90
+
+
+def test_the_console_script_finds_a_net_in_the_working_folder(tmp_path):
+    (tmp_path / "pooled_net.py").write_text(
+        "from torch import nn\n\n\nclass PooledNet(nn.Sequential):\n    def __init__(self):\n"
+        "        super().__init__(nn.AvgPool2d(8), nn.Flatten())\n"
+    )
+    process = start(tmp_path, "fit", *SHAPES, "--trainer.max_epochs=1", "--model.backbone=pooled_net.PooledNet")
+    out, err = finish(process)
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
+def test_a_stopped_run_says_how_to_go_on_and_goes_on(tmp_path, sent, code):
+    process = start(tmp_path, "fit", *SHAPES, "--trainer.max_epochs=100000")
+    run = tmp_path / "lightning_logs/quickstart/version_0"
+    wait_for_epochs(run / "curves.csv", process)
+    process.send_signal(sent)
+    out, err = finish(process)
+    assert process.returncode == code, (out, err)
+    assert err == ""
+    num_epochs = len((run / "curves.csv").read_text().splitlines()) - 1
+    command = out.splitlines()[-1].partition("cifar-lightning ")[2].split()
+    process = start(tmp_path, *command, f"--trainer.max_epochs={num_epochs + 1}")
+    out, err = finish(process)
+    assert (process.returncode, err) == (0, "")
+    epochs = [line.partition(",")[0] for line in (run / "curves.csv").read_text().splitlines()[1:]]
+    assert epochs == [str(epoch) for epoch in range(num_epochs + 1)]
+
+
+def test_python_dash_m_is_the_same_command():
+    out = subprocess.run([sys.executable, "-m", "cifar_lightning", "configs"], capture_output=True, text=True, timeout=60)
+    assert "quickstart" in out.stdout
+
+
+@pytest.mark.skipif(not (REAL_DATA / "cifar-100-python").is_dir(), reason="no CIFAR-100 in $CIFAR_LIGHTNING_DATA or data/")
+@pytest.mark.parametrize("name", ["baseline", "stride", "maxpool", "avgpool"])
+def test_a_net_of_the_lab_learns_real_pictures_within_three_epochs(tmp_path, name, capsys):
+    from cifar_lightning.cli.main import main
+
+    arguments = [f"--data.source.root={REAL_DATA}", "--data.source.verify_md5=false", "--trainer.max_epochs=3"]
+    arguments += ["--config", "lab_protocol", f"--trainer.logger.save_dir={tmp_path}"]
+    assert main(["fit", "--config", name, *arguments]) == 0
+    run = tmp_path / name / "version_0"
+    assert main(["test", "--ckpt_path", str(run)]) == 0
+    scores = json.loads((run / "scores.json").read_text())
+    assert [entry["support"] for entry in scores["splits"]["test"]["classes"]] == [100, 100, 100]
+    assert [entry["support"] for entry in scores["splits"]["train"]["classes"]] == [500, 500, 500]
+    # Guessing gives 0.333; three epochs of a plain loop give about 0.75.
+    assert scores["splits"]["test"]["accuracy"] > 0.6

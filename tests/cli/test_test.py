@@ -1,0 +1,163 @@
+"""`test`, `validate`, `predict`, `data` and `configs`."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+from PIL import Image
+from sklearn.metrics import classification_report, confusion_matrix, log_loss
+
+from cifar_lightning.cli.configs import list_configs
+
+
+def read_predictions(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_scores_equal_scikit_learn_on_the_predictions_written_beside_them(finished_run, split):
+    scores = json.loads((finished_run / "scores.json").read_text())["splits"][split]
+    rows = read_predictions(finished_run / f"{split}_predictions.csv")
+    names = [entry["name"] for entry in scores["classes"]]
+    truth, predicted = ([row[column] for row in rows] for column in ("label", "predicted"))
+    report = classification_report(truth, predicted, labels=names, output_dict=True, zero_division=0)
+    for entry in scores["classes"]:
+        expected = report[entry["name"]]
+        for ours, theirs in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score"), ("support", "support")):
+            assert entry[ours] == pytest.approx(expected[theirs], abs=1e-12)
+    assert scores["macro_f1"] == pytest.approx(report["macro avg"]["f1-score"], abs=1e-12)
+    assert scores["accuracy"] == pytest.approx(np.mean(np.array(truth) == np.array(predicted)), abs=1e-12)
+    assert scores["confusion_matrix"] == confusion_matrix(truth, predicted, labels=names).tolist()
+    probabilities = [[float(row[name]) for name in names] for row in rows]
+    order = np.argsort(names)
+    assert scores["loss"] == pytest.approx(log_loss(truth, np.array(probabilities)[:, order], labels=sorted(names)))
+
+
+def test_the_run_is_described_as_the_contract_says(finished_run):
+    run = json.loads((finished_run / "scores.json").read_text())["run"]
+    assert run["strategy"] == "quickstart"
+    assert run["seed"] == 0
+    assert run["classes"] == ["circle", "square", "triangle", "star", "cross"]
+    assert run["protocol"] == "holdout"
+    assert (run["epochs"], run["epoch"], run["checkpoint"], run["batch_size"]) == (2, 2, "last.ckpt", 128)
+    assert run["num_parameters"] == 3 * 32 * 25 + 32 + 32 * 64 * 9 + 64 + 576 * 5 + 5
+    assert run["versions"]["torch"] == torch.__version__
+
+
+@pytest.mark.parametrize(
+    ("config", "flops"), [("baseline", 7.77e6), ("stride", 2.95e6), ("maxpool", 9.52e6), ("avgpool", 9.52e6)]
+)
+def test_flops_are_those_that_the_design_gives(config, flops):
+    from cifar_lightning.cli.testing import count_flops
+    from cifar_lightning.models import backbones
+    from cifar_lightning.models.classifier import ImageClassifier
+
+    names = {"baseline": "BaselineNet", "stride": "StrideNet", "maxpool": "MaxPoolNet", "avgpool": "AvgPoolNet"}
+    model = ImageClassifier(getattr(backbones, names[config])(), ["a", "b", "c"])
+    assert count_flops(model, 32) == pytest.approx(flops, rel=1e-3)
+
+
+def test_another_checkpoint_is_scored_under_its_own_name_and_epoch(command, finished_run, tmp_path):
+    run = tmp_path / "quickstart/version_0"
+    shutil.copytree(finished_run, run)
+    assert command("test", "--ckpt_path", str(run / "checkpoints/best.ckpt")).code == 0
+    about = json.loads((run / "scores.json").read_text())["run"]
+    epoch = torch.load(run / "checkpoints/best.ckpt", weights_only=True)["epoch"] + 1
+    assert (about["checkpoint"], about["epoch"]) == ("best.ckpt", epoch)
+
+
+def test_a_moved_run_folder_needs_nothing_but_its_path(command, finished_run, tmp_path):
+    run = tmp_path / "brought/here"
+    shutil.copytree(finished_run, run)
+    before = (run / "scores.json").read_text()
+    (run / "scores.json").unlink()
+    assert command("test", "--ckpt_path", str(run)).code == 0
+    after = (run / "scores.json").read_text()
+    assert json.loads(before)["splits"] == json.loads(after)["splits"]
+
+
+def test_test_prints_a_table_of_train_and_of_test(command, finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "run")
+    outcome = command("test", "--ckpt_path", "run")
+    for word in ("train", "test", "circle", "precision", "recall", "f1", "macro F1"):
+        assert word in outcome.out
+    assert outcome.err == ""
+
+
+def test_a_hundred_outputs_keep_the_labels_and_count_unused_outputs_as_wrong(command, tmp_path):
+    assert command("fit", *TINY, "--model.num_outputs=100").code == 0
+    run = tmp_path / "lightning_logs/quickstart/version_0"
+    assert command("test", "--ckpt_path", str(run)).code == 0
+    rows = read_predictions(run / "test_predictions.csv")
+    sums = [sum(float(value) for value in list(row.values())[3:]) for row in rows]
+    # Two epochs do not teach the net that 95 outputs are unused.
+    assert max(sums) < 0.999
+    scores = json.loads((run / "scores.json").read_text())["splits"]["test"]
+    right = sum(row["label"] == row["predicted"] for row in rows)
+    assert scores["accuracy"] == pytest.approx(right / len(rows))
+
+
+def test_validate_prints_the_last_point_of_the_validation_curve(command, finished_run):
+    outcome = command("validate", "--ckpt_path", str(finished_run))
+    last = (finished_run / "curves.csv").read_text().splitlines()[-1].split(",")
+    assert f"loss {float(last[3]):.4f}, accuracy {float(last[4]):.4f}" in outcome.out
+
+
+def test_predict_writes_a_row_a_picture_by_name(command, finished_run, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name, size, mode in (("b.png", (50, 40), "RGB"), ("a.jpg", (32, 32), "L"), ("c.png", (7, 90), "RGBA")):
+        Image.new(mode, size, 128).save(photos / name)
+    assert command("predict", "--ckpt_path", str(finished_run), "--images", "photos", "--output", "out.csv").code == 0
+    rows = read_predictions(tmp_path / "out.csv")
+    assert [row["file"] for row in rows] == ["a.jpg", "b.png", "c.png"]
+    assert list(rows[0]) == ["file", "predicted", "circle", "square", "triangle", "star", "cross"]
+    for row in rows:
+        probabilities = {name: float(row[name]) for name in list(row)[2:]}
+        assert sum(probabilities.values()) == pytest.approx(1)
+        assert row["predicted"] == max(probabilities, key=probabilities.get)
+
+
+def test_predict_of_a_test_picture_gives_the_probabilities_of_test(command, finished_run, tmp_path):
+    from cifar_lightning.data import DrawnShapes
+
+    pictures = DrawnShapes(num_train=20, num_test=6).load("test")
+    (row, *_) = read_predictions(finished_run / "test_predictions.csv")
+    Image.fromarray(pictures.images[int(row["index"])].permute(1, 2, 0).numpy()).save(tmp_path / "picture.png")
+    assert command("predict", "--ckpt_path", str(finished_run), "--images", "picture.png").code == 0
+    (prediction,) = read_predictions(tmp_path / "predictions.csv")
+    for name in ("circle", "star"):
+        assert float(prediction[name]) == pytest.approx(float(row[name]), rel=1e-4)
+
+
+def test_data_counts_pictures_a_class_and_draws_a_contact_sheet(command, tmp_path):
+    outcome = command("data", *TINY[:2], *TINY[3:], "--data.val_fraction=0.25", "--preview", "sheet.png")
+    assert outcome.code == 0
+    numbers = [line.replace("│", " ").split() for line in outcome.out.splitlines()]
+    assert ["circle", "15", "5", "6"] in numbers
+    assert ["all", "75", "25", "30"] in numbers
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        # 15 pictures of 32 pixels in a row, five rows, one pixel between, twice as large.
+        assert sheet.size == (2 * (15 * 33 + 1), 2 * (5 * 33 + 1))
+
+
+def test_configs_lists_each_config_with_its_purpose(command):
+    outcome = command("configs")
+    for name in ("quickstart", "baseline", "stride", "maxpool", "avgpool", "lab_protocol"):
+        assert f"{name} " in outcome.out
+    assert all(purpose and not purpose.startswith("#") for _, purpose in list_configs().values())
+
+
+def test_configs_of_the_four_nets_differ_in_backbone_and_name_alone():
+    texts = {}
+    for name, net in (("baseline", "BaselineNet"), ("stride", "StrideNet"), ("maxpool", "MaxPoolNet"), ("avgpool", "AvgPoolNet")):
+        body = list_configs()[name][0].read_text().partition("seed_everything")[2]
+        assert f"name: {name}\n" in body
+        assert f"backbones.{net}\n" in body
+        texts[name] = body.replace(f"name: {name}", "").replace(f"backbones.{net}", "")
+    assert len(set(texts.values())) == 1
