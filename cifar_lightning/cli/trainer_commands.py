@@ -177,11 +177,11 @@ class RunCLI(LightningCLI):
             logger.log_hyperparams(_hyperparameters(self.settings))
         try:
             self.trainer.fit(model, datamodule=datamodule, weights_only=True, **kwargs)
+        except SIGTERMException:
+            raise SystemExit(self._say_how_to_go_on(128 + signal.SIGTERM)) from None
         except SystemExit:
             # How the trainer ends on Ctrl-C.
             raise SystemExit(self._say_how_to_go_on(128 + signal.SIGINT)) from None
-        except SIGTERMException:
-            raise SystemExit(self._say_how_to_go_on(128 + signal.SIGTERM)) from None
         finally:
             if isinstance(logger, RunLogger) and not self._last_checkpoint().exists():
                 logger.release()

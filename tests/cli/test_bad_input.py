@@ -200,7 +200,10 @@ def test_a_mistake_in_another_command_ends_in_one_sentence(command, folder, argu
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["test", "--data.classes=[circle,square,triangle,star,ring]"], "['circle', 'square', 'triangle', 'star', 'ring']"),
+        (
+            ["test", "--data.classes=[circle,square,triangle,star,ring]"],
+            "['circle', 'square', 'triangle', 'star', 'ring']",
+        ),
         (["test", "--data.classes=[square,circle,triangle,star,cross]"], "leave out --data.classes"),
         (["test", "--model.backbone=cifar_lightning.models.backbones.AvgPoolNet"], "AvgPoolNet"),
         (["test", "--model.num_outputs=100"], "num_outputs"),

@@ -94,7 +94,9 @@ def test_a_run_resumed_past_its_end_equals_one_that_was_never_stopped(command, t
     runs = tmp_path / "lightning_logs"
     assert [path.name for path in (runs / "parts").iterdir()] == ["version_0"]
     assert_same_weights(runs / "whole/version_0", runs / "parts/version_0")
-    without_time = [[{**row, "seconds": ""} for row in read_curves(runs / name / "version_0")] for name in ("whole", "parts")]
+    without_time = [
+        [{**row, "seconds": ""} for row in read_curves(runs / name / "version_0")] for name in ("whole", "parts")
+    ]
     assert without_time[0] == without_time[1]
 
 
@@ -150,9 +152,7 @@ def test_any_optimiser_and_scheduler_are_taken_from_yaml(command, tmp_path):
         "  scheduler: {class_path: torch.optim.lr_scheduler.StepLR, init_args: {step_size: 1, gamma: 0.1}}\n"
     )
     assert command("fit", *TINY, "--config", "adam.yaml").code == 0
-    checkpoint = torch.load(
-        tmp_path / "lightning_logs/quickstart/version_0/checkpoints/last.ckpt", weights_only=True
-    )
+    checkpoint = torch.load(tmp_path / "lightning_logs/quickstart/version_0/checkpoints/last.ckpt", weights_only=True)
     (group,) = checkpoint["optimizer_states"][0]["param_groups"]
     assert group["weight_decay"] == 0.1
     assert group["lr"] == pytest.approx(0.003 * 0.1**2)

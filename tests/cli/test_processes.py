@@ -19,9 +19,7 @@ REAL_DATA = Path(os.environ.get("CIFAR_LIGHTNING_DATA", Path(__file__).parents[2
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [SCRIPT, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen([SCRIPT, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def finish(process: subprocess.Popen) -> tuple[str, str]:
@@ -73,11 +71,15 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on(tmp_path, sent, code):
 
 
 def test_python_dash_m_is_the_same_command():
-    out = subprocess.run([sys.executable, "-m", "cifar_lightning", "configs"], capture_output=True, text=True, timeout=60)
+    out = subprocess.run(
+        [sys.executable, "-m", "cifar_lightning", "configs"], capture_output=True, text=True, timeout=60
+    )
     assert "quickstart" in out.stdout
 
 
-@pytest.mark.skipif(not (REAL_DATA / "cifar-100-python").is_dir(), reason="no CIFAR-100 in $CIFAR_LIGHTNING_DATA or data/")
+@pytest.mark.skipif(
+    not (REAL_DATA / "cifar-100-python").is_dir(), reason="no CIFAR-100 in $CIFAR_LIGHTNING_DATA or data/"
+)
 @pytest.mark.parametrize("name", ["baseline", "stride", "maxpool", "avgpool"])
 def test_a_net_of_the_lab_learns_real_pictures_within_three_epochs(tmp_path, name, capsys):
     from cifar_lightning.cli.main import main

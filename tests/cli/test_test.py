@@ -28,7 +28,12 @@ def test_scores_equal_scikit_learn_on_the_predictions_written_beside_them(finish
     report = classification_report(truth, predicted, labels=names, output_dict=True, zero_division=0)
     for entry in scores["classes"]:
         expected = report[entry["name"]]
-        for ours, theirs in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score"), ("support", "support")):
+        for ours, theirs in (
+            ("precision", "precision"),
+            ("recall", "recall"),
+            ("f1", "f1-score"),
+            ("support", "support"),
+        ):
             assert entry[ours] == pytest.approx(expected[theirs], abs=1e-12)
     assert scores["macro_f1"] == pytest.approx(report["macro avg"]["f1-score"], abs=1e-12)
     assert scores["accuracy"] == pytest.approx(np.mean(np.array(truth) == np.array(predicted)), abs=1e-12)
@@ -155,7 +160,12 @@ def test_configs_lists_each_config_with_its_purpose(command):
 
 def test_configs_of_the_four_nets_differ_in_backbone_and_name_alone():
     texts = {}
-    for name, net in (("baseline", "BaselineNet"), ("stride", "StrideNet"), ("maxpool", "MaxPoolNet"), ("avgpool", "AvgPoolNet")):
+    for name, net in (
+        ("baseline", "BaselineNet"),
+        ("stride", "StrideNet"),
+        ("maxpool", "MaxPoolNet"),
+        ("avgpool", "AvgPoolNet"),
+    ):
         body = list_configs()[name][0].read_text().partition("seed_everything")[2]
         assert f"name: {name}\n" in body
         assert f"backbones.{net}\n" in body

@@ -1,0 +1,32 @@
+"""What every test shares: no network, and the real CIFAR-100 where there is one."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Lets a test connect to this machine alone."""
+    connect = socket.socket.connect
+
+    def connect_locally(self, address):
+        if isinstance(address, tuple) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            pytest.fail(f"a test reached for the network: {address}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect_locally)
+
+
+@pytest.fixture(scope="session")
+def real_root():
+    """The folder that holds `cifar-100-python` with the real pictures."""
+    candidates = [Path(os.environ.get("CIFAR_LIGHTNING_DATA") or REPOSITORY / "data"), REPOSITORY / "../shared/data"]
+    for root in candidates:
+        if all((root / "cifar-100-python" / name).is_file() for name in ("train", "test", "meta")):
+            return root.resolve()
+    pytest.skip(f"no real CIFAR-100 in {' or '.join(map(str, candidates))}; set CIFAR_LIGHTNING_DATA to its folder")
