@@ -22,7 +22,9 @@ def find_checkpoint_argument(command: str, arguments: list[str]) -> list[str]:
         return arguments
     place, value = _find_option(arguments, "--ckpt_path")
     if value is None:
-        raise ValueError(f"expected a checkpoint for {command}: add --ckpt_path RUN_FOLDER, as `fit` prints it at its end")
+        raise ValueError(
+            f"expected a checkpoint for {command}: add --ckpt_path RUN_FOLDER, as `fit` prints it at its end"
+        )
     has_config = _find_option(arguments, "--config")[1] is not None or "-c" in arguments
     if value in ("last", "best"):
         if not has_config:
@@ -59,7 +61,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """The contents of a checkpoint; nothing in it can run.
 
     Raises:
-        ValueError: if the file is damaged, is no checkpoint of this package, or holds more than tensors and plain values.
+        ValueError: if the file is damaged, no checkpoint of this package, or holds more than tensors and plain values.
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
@@ -95,7 +97,9 @@ def check_checkpoint(path: Path, model: ImageClassifier) -> int:
             )
     expected, found = model.state_dict(), checkpoint["state_dict"]
     if {key: value.shape for key, value in expected.items()} != {key: value.shape for key, value in found.items()}:
-        raise ValueError(f"expected the weights of {type(model.backbone).__name__}, but {path} holds those of another net")
+        raise ValueError(
+            f"expected the weights of {type(model.backbone).__name__}, but {path} holds those of another net"
+        )
     return checkpoint["epoch"] + 1
 
 

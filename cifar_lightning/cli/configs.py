@@ -18,7 +18,8 @@ def configs_folder() -> Path:
 def list_configs() -> dict[str, tuple[Path, str]]:
     """Path and purpose, by name; the purpose is the first line of a config's header."""
     return {
-        path.stem: (path, path.read_text().splitlines()[0].lstrip("# ")) for path in sorted(configs_folder().glob("*.yaml"))
+        path.stem: (path, path.read_text().splitlines()[0].lstrip("# "))
+        for path in sorted(configs_folder().glob("*.yaml"))
     }
 
 

@@ -55,8 +55,10 @@ def _data_part(arguments: list[str]) -> list[str]:
             continue
         path = Path(value if equals else next(rest, ""))
         section: Any = (yaml.safe_load(path.read_text()) or {}).get("data", {})
-        replaced += [f"--data.{key}={yaml.safe_dump(entry, default_flow_style=True).strip().removesuffix('...').strip()}"
-                     for key, entry in section.items()]
+        replaced += [
+            f"--data.{key}={yaml.safe_dump(entry, default_flow_style=True).strip().removesuffix('...').strip()}"
+            for key, entry in section.items()
+        ]
     return replaced
 
 

@@ -7,7 +7,13 @@ from typing import Any, NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
-_PLAIN_TYPES = {"NoneType": "null", "bool": "true or false", "int": "a whole number", "float": "a number", "str": "text"}
+_PLAIN_TYPES = {
+    "NoneType": "null",
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+}
 
 
 class SentenceParser(LightningArgumentParser):
@@ -50,22 +56,22 @@ def describe_parser_error(message: str, keys: Iterable[str]) -> str:
     if nested := re.fullmatch(r'Parser key "[^"]+": (expected .*|unknown .*)', text):
         return f"in {key}: {nested[1]}"
     if problem := re.search(r"Problem with given class_path '([^']+)': (.*?)(?: - |$)", text):
-        inner = describe_parser_error(problem[2], keys) if "Parser key" in problem[2] else problem[2]
-        return f"expected a class for {key}, got {problem[1]!r}, which fails ({inner}); mend its name or its arguments"
+        reason = describe_parser_error(problem[2], keys) if "Parser key" in problem[2] else problem[2]
+        return f"expected a class for {key}, got {problem[1]!r}, which fails ({reason}); mend its name or its arguments"
     if wrong := re.search(r"Import path (\S+) does not correspond to a subclass of (\w+)", text):
         return f"expected a class derived from {wrong[2]} for {key}, got {wrong[1]!r}; name one by its class_path"
     if function := re.search(r"expects a function or a callable class: (.*?)\.* Got value: (\S+)", text):
         return f"expected a class or a function for {key}, got {function[2]!r} ({function[1]}); mend its name"
-    if path := re.search(r"Expected a dot import path string: (\S+)", text):
-        if "Expected a <class" not in text:
-            return f"expected a class for {key}, got {path[1]!r}; name it with its module, as in my_net.MyNet"
-    value = re.search(r"(?:Got value|Given value): (.*)$", text)
+    path = re.search(r"Expected a dot import path string: (\S+)", text)
+    if path and "Expected a <class" not in text:
+        return f"expected a class for {key}, got {path[1]!r}; name it with its module, as in my_net.MyNet"
+    given = re.search(r"(?:Got value|Given value): (.*)$", text)
     types = re.findall(r"Expected a <class '([\w.]+)'>", text)
     if "restriction v>0" in text:
         types.insert(0, "whole number above 0")
-    if value and types:
+    if given and types:
         expected = dict.fromkeys(_PLAIN_TYPES.get(name.rpartition(".")[2], "a " + name) for name in types)
-        return f"expected {' or '.join(expected)} for {key}, got {value[1][:100]!r}; mend it"
+        return f"expected {' or '.join(expected)} for {key}, got {given[1][:100]!r}; mend it"
     return text if len(text) <= 400 else text[:380] + " ..."
 
 

@@ -43,7 +43,7 @@ def score_run(
     data: SubsetDataModule,
     logits: dict[int, list[Tensor]],
 ) -> dict[str, Any]:
-    """Scores each split from its `logits`, writes them into the run folder of `checkpoint`, if any, and returns them."""
+    """Scores each split from its `logits`; writes the scores into the run folder of `checkpoint`, and returns them."""
     run = folder.find_run_folder(checkpoint)
     predictions = {
         split: Predictions.from_logits(
@@ -69,7 +69,11 @@ def score_run(
             "flops_per_image": count_flops(model, data.image_size),
             "device": model.device.type,
             "fit_seconds": _fit_seconds(run, epoch) if run else None,
-            "versions": {"torch": torch.__version__, "lightning": lightning.__version__, "cifar_lightning": __version__},
+            "versions": {
+                "torch": torch.__version__,
+                "lightning": lightning.__version__,
+                "cifar_lightning": __version__,
+            },
         },
         "splits": {split: split_predictions.scores() for split, split_predictions in predictions.items()},
     }

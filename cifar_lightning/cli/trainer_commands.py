@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Trainer
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from cifar_lightning.cli.checkpoints import check_checkpoint, find_checkpoint_argument
@@ -37,22 +37,6 @@ def run_trainer_command(command: str, arguments: list[str]) -> int:
     return 0
 
 
-class SaveConfigWhole(SaveConfigCallback):
-    """Saves the resolved settings of a fit, once and whole; a resumed run keeps those it has."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, save_to_log_dir=False, **kwargs)
-
-    def save_config(self, trainer: Trainer, pl_module: Any, stage: str) -> None:
-        path = Path(trainer.log_dir or trainer.default_root_dir, folder.CONFIG)
-        if stage == "fit" and not path.exists():
-            config = self.config.clone()
-            config.ckpt_path = None
-            # A number claimed by this run is no setting: fitting the same config again takes the next one.
-            text = self.parser.dump(config, skip_none=False)
-            folder.write_text(path, text)
-
-
 class RunCLI(LightningCLI):
     """LightningCLI for one command: its settings, its run folder, what it prints."""
 
@@ -61,7 +45,7 @@ class RunCLI(LightningCLI):
         super().__init__(
             ImageClassifier,
             SubsetDataModule,
-            save_config_callback=SaveConfigWhole if command == "fit" else None,
+            save_config_callback=None,
             seed_everything_default=0,
             trainer_defaults={
                 "max_epochs": 500,
@@ -79,7 +63,9 @@ class RunCLI(LightningCLI):
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]
         # Building the parser of a command takes time; one is enough.
-        return {self.command: LightningCLI.subcommands()[self.command] | {"verbose", "weights_only", "return_predictions"}}
+        return {
+            self.command: LightningCLI.subcommands()[self.command] | {"verbose", "weights_only", "return_predictions"}
+        }
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         self.config = parser.parse_args(args)
@@ -164,12 +150,18 @@ class RunCLI(LightningCLI):
         if self.settings.trainer.enable_progress_bar is not False:
             callbacks.append(EpochProgress())
         if self.command == "fit" and self.settings.trainer.enable_checkpointing is not False:
-            callbacks.append(RunRecorder(keep_best=self.datamodule.val_fraction > 0))
+            callbacks.append(RunRecorder(self._saved_config(), keep_best=self.datamodule.val_fraction > 0))
         if self.command == "test":
             self.collector = OutputCollector()
             callbacks.append(self.collector)
         self.trainer_defaults["callbacks"] = callbacks
         return super().instantiate_trainer(**kwargs)
+
+    def _saved_config(self) -> str:
+        """The resolved settings, enough to make this run again as a new one."""
+        config = self.settings.clone()
+        config.ckpt_path = None
+        return self._parser(self.command).dump(config, skip_none=False)
 
     def fit(self, model: ImageClassifier, datamodule: SubsetDataModule, **kwargs: Any) -> None:
         logger = self.trainer.logger

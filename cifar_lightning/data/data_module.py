@@ -1,9 +1,9 @@
 """Some classes of a source, split into training and validation, in batches."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -162,7 +162,7 @@ class _Pictures(Dataset):
         return self.rows.index_select(0, index).permute(0, 3, 1, 2), self.labels.index_select(0, index)
 
 
-def _as_it_is(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def _as_it_is(batch: Any) -> Any:
     return batch
 
 
@@ -181,7 +181,7 @@ class EpochShuffle(RandomSampler):
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[int]:
         # Seeds of neighbouring runs and epochs must not meet: 1 000 003 is a prime beyond any number of epochs.
         self.generator.manual_seed((self.seed * 1_000_003 + self.epoch) % 2**63)
         return super().__iter__()
@@ -215,9 +215,7 @@ def _class_name(entry: str | int, known: Sequence[str]) -> str:
     return entry
 
 
-def split_by_class(
-    images: LabelledImages, val_fraction: float, seed: int
-) -> tuple[LabelledImages, LabelledImages]:
+def split_by_class(images: LabelledImages, val_fraction: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
     """Holds out a share of each class: returns the training and the validation pictures, in their former order.
 
     Raises:

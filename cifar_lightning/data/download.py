@@ -60,7 +60,9 @@ def _fetch_rest(url: str, partial: Path) -> None:
             raise OSError(28, f"{expected:,} bytes are to come and {free:,} are free", str(partial))
         with (
             partial.open("ab" if resumed else "wb") as file,
-            tqdm(total=expected or None, initial=size if resumed else 0, unit="B", unit_scale=True, disable=None) as bar,
+            tqdm(
+                total=expected or None, initial=size if resumed else 0, unit="B", unit_scale=True, disable=None
+            ) as bar,
         ):
             bar.set_description(partial.stem)
             while chunk := response.read(_CHUNK_BYTES):

@@ -21,7 +21,7 @@ class ImageFolder(ImageSource):
         self.root = root
 
     @cached_property
-    def class_names(self) -> tuple[str, ...]:  # type: ignore[override]
+    def class_names(self) -> tuple[str, ...]:
         folder = resolve_root(self.root) / "train"
         names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
         if not names:

@@ -1,5 +1,6 @@
 """Labelled pictures in memory, and pictures read from files."""
 
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,9 @@ class LabelledImages:
     indices: Tensor
 
     def __post_init__(self) -> None:
-        assert self.images.dtype == torch.uint8 and self.images.ndim == 4 and self.images.shape[1] == 3
+        assert self.images.dtype == torch.uint8
+        assert self.images.ndim == 4
+        assert self.images.shape[1] == 3
         assert self.labels.shape == self.indices.shape == self.images.shape[:1]
 
     def __len__(self) -> int:
@@ -44,9 +47,7 @@ class LabelledImages:
 
     def subset(self, positions: Tensor) -> "LabelledImages":
         """The pictures at `positions`, int64 (M,)."""
-        return LabelledImages(
-            self.images[positions], self.labels[positions], self.class_names, self.indices[positions]
-        )
+        return LabelledImages(self.images[positions], self.labels[positions], self.class_names, self.indices[positions])
 
     def keep_classes(self, names: tuple[str, ...]) -> "LabelledImages":
         """The pictures of the classes `names`, in the order they stand here; labels follow the order of `names`."""
@@ -90,19 +91,20 @@ def read_picture(path: Path, size: int = 32) -> Tensor:
             # Pillow warns of large pictures; the limit below is ours, and far lower.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path, formats=("PNG", "JPEG")) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise ValueError(
-                        f"expected a picture of at most {MAX_PIXELS:,} pixels, but {path} has"
-                        f" {picture.width} x {picture.height}; shrink it first"
-                    )
-                rgb = _to_rgb(ImageOps.exif_transpose(picture))
-        return pil_to_tensor(rgb.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
+                width, height = picture.size
+                if width * height <= MAX_PIXELS:
+                    rgb = _to_rgb(ImageOps.exif_transpose(picture))
+                    return pil_to_tensor(rgb.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
     except UnidentifiedImageError as error:
         raise ValueError(f"expected a PNG or JPEG picture, but {path} is none; remove or convert it") from error
-    except (OSError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    # What Pillow raises on damaged files.
+    except (OSError, SyntaxError, EOFError, ValueError, struct.error, Image.DecompressionBombError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(f"expected a whole picture, but {path} is broken ({error}); remove or replace it") from error
+    raise ValueError(
+        f"expected a picture of at most {MAX_PIXELS:,} pixels, but {path} has {width} x {height}; shrink it first"
+    )
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

@@ -14,6 +14,12 @@ _ALLOWED = {
     ("numpy", "dtype"),
 }
 
+# What a damaged pickle raises while its operations are replayed; none of it is a fault of this program.
+_DAMAGE = (
+    *(pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError),
+    *(OverflowError, MemoryError, SystemError),
+)
+
 
 class _RestrictedUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
@@ -35,8 +41,7 @@ def load_restricted(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             return _RestrictedUnpickler(file, encoding="latin1").load()
-    # What a damaged pickle raises while its operations are replayed; none of it is a fault of this program.
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"expected a pickle of numpy arrays, but {path} is none ({error}); delete it and fetch it again"
         ) from error

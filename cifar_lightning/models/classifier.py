@@ -1,7 +1,5 @@
 """The LightningModule: normalisation, backbone, linear head, loss and the metrics of an epoch."""
 
-from typing import cast
-
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
@@ -23,13 +21,13 @@ class ImageClassifier(LightningModule):
         backbone: maps normalised pictures, float32 (N, 3, S, S), to features, float32 (N, F); F is found by running it.
         class_names: names of the labels 0..K-1, K >= 2. On the command line they come from the data.
         image_size: the side S of the pictures, in pixels. On the command line it comes from the data.
-        num_outputs: outputs of the head; None: one a class. With more outputs than classes the labels stay 0..K-1, and
-            an unused output that wins counts as wrong.
+        num_outputs: outputs of the head; None: one a class. With more than classes the labels stay 0..K-1, and an
+            unused output that wins counts as wrong.
         optimizer: makes the optimiser from the parameters.
         scheduler: makes the learning rate scheduler from the optimiser; stepped once an epoch.
 
     Raises:
-        ValueError: if `num_outputs` is below the number of classes, or the backbone does not map (N, 3, S, S) to (N, F).
+        ValueError: if `num_outputs` is below the number of classes, or the backbone does not give (N, F).
     """
 
     mean: Tensor
@@ -145,4 +143,4 @@ def find_num_features(backbone: nn.Module, image_size: int) -> int:
             f"expected a backbone that maps pictures (2, 3, {image_size}, {image_size}) to features (2, F), but {name}"
             f" gives {shape}; end it with a flatten"
         )
-    return cast(Tensor, features).shape[1]
+    return features.shape[1]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassAccuracy, MulticlassRecall
+from torchmetrics.classification import MulticlassStatScores
 
 
 class EpochMetrics(nn.Module):
@@ -22,8 +22,7 @@ class EpochMetrics(nn.Module):
         super().__init__()
         self.num_classes = num_classes
         self.loss = MeanMetric()
-        self.accuracy = MulticlassAccuracy(num_outputs, average="micro", validate_args=False)
-        self.recall = MulticlassRecall(num_outputs, average=None, validate_args=False)
+        self.stat_scores = MulticlassStatScores(num_outputs, average=None, validate_args=False)
         self.outputs: list[tuple[Tensor, Tensor]] = []
 
     def append(self, logits: Tensor, labels: Tensor) -> None:
@@ -35,10 +34,10 @@ class EpochMetrics(nn.Module):
         logits, labels = (torch.cat(tensors) for tensors in zip(*self.outputs, strict=True))
         self.outputs.clear()
         self.loss.update(functional.cross_entropy(logits, labels), weight=len(labels))
-        self.accuracy.update(logits, labels)
-        self.recall.update(logits, labels)
-        result = self.loss.compute(), self.accuracy.compute(), self.recall.compute()[: self.num_classes]
-        for metric in (self.loss, self.accuracy, self.recall):
-            metric.reset()
+        self.stat_scores.update(logits, labels)
+        # A row an output: true and false positives, true and false negatives, support.
+        true_positives, _, _, _, support = self.stat_scores.compute()[: self.num_classes].T
+        result = self.loss.compute(), true_positives.sum() / support.sum(), true_positives / support.clamp(min=1)
+        self.loss.reset()
+        self.stat_scores.reset()
         return result
-

@@ -1,6 +1,7 @@
 """Checkpoints held in memory and written every few seconds, whole or not at all."""
 
 import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -27,5 +28,5 @@ class HeldCheckpointIO(TorchCheckpointIO):
     def flush(self) -> None:
         """Writes all that is held. What cannot be written stays held, and an OSError says why."""
         for path, checkpoint in list(self.held.items()):
-            write_whole(path, lambda file, checkpoint=checkpoint: torch.save(checkpoint, file))
+            write_whole(path, functools.partial(torch.save, checkpoint))
             del self.held[path]

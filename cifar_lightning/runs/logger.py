@@ -41,7 +41,7 @@ class RunLogger(TensorBoardLogger):
         root = Path(self.root_dir)
         newest = find_newest_version(root)
         number = int(newest.name.removeprefix("version_")) + 1 if newest else 0
-        if rank_zero_only.rank != 0:
+        if getattr(rank_zero_only, "rank", 0) != 0:
             return number
         missing = [folder for folder in (root, *root.parents) if not folder.exists()]
         root.mkdir(parents=True, exist_ok=True)
@@ -81,11 +81,11 @@ class RunLogger(TensorBoardLogger):
         return self._split_writers[split]
 
     @rank_zero_only
-    def log_hyperparams(  # type: ignore[override]
+    def log_hyperparams(
         self, params: dict[str, Any] | Namespace, metrics: dict[str, Any] | None = None, step: int | None = None
     ) -> None:
         """Keeps `params`, to be written with the final scores."""
-        self.hparams.update(vars(params) if isinstance(params, Namespace) else params)  # type: ignore[union-attr]
+        self.hparams.update(vars(params) if isinstance(params, Namespace) else params)
 
     @rank_zero_only
     def log_scores(self, scores: dict[str, float], epoch: int) -> None:

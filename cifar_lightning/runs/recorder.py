@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from cifar_lightning.runs.checkpoint_io import HeldCheckpointIO
-from cifar_lightning.runs.folder import BEST_CHECKPOINT, CHECKPOINTS, CURVES, LAST_CHECKPOINT, write_text
+from cifar_lightning.runs.folder import BEST_CHECKPOINT, CHECKPOINTS, CONFIG, CURVES, LAST_CHECKPOINT, write_text
 from cifar_lightning.runs.logger import RunLogger
 
 COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
@@ -23,11 +23,13 @@ class RunRecorder(Checkpoint):
     the run is stopped by a signal or an error. `best.ckpt` is the epoch of the lowest validation loss.
 
     Args:
+        config: the resolved settings as YAML, for `config.yaml`; a resumed run keeps the file it has.
         keep_best: whether there is a validation share to choose by.
         sync_seconds: how old the files may grow, in seconds.
     """
 
-    def __init__(self, keep_best: bool, sync_seconds: float = 5.0) -> None:
+    def __init__(self, config: str, keep_best: bool, sync_seconds: float = 5.0) -> None:
+        self.config = config
         self.keep_best = keep_best
         self.sync_seconds = sync_seconds
         self.curves = HEADER
@@ -48,6 +50,9 @@ class RunRecorder(Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         trainer.strategy.checkpoint_io = self._checkpoints
+        path = self._folder(trainer).parent / CONFIG
+        if trainer.is_global_zero and not path.exists():
+            write_text(path, self.config)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
@@ -63,8 +68,8 @@ class RunRecorder(Checkpoint):
         values = [metrics[name].item() if name in metrics else None for name in COLUMNS]
         numbers = [trainer.current_epoch, *values, round(self.seconds_before + now - self._start, 3)]
         self.curves += ",".join("" if number is None else repr(number) for number in numbers) + "\n"
-        val_loss = values[2]
-        is_best = self.keep_best and val_loss is not None and val_loss < self.best_loss
+        val_loss = metrics["val_loss"].item() if self.keep_best and "val_loss" in metrics else float("inf")
+        is_best = val_loss < self.best_loss
         if is_best:
             self.best_loss = val_loss
         trainer.save_checkpoint(self._folder(trainer) / LAST_CHECKPOINT)

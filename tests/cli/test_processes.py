@@ -48,7 +48,7 @@ def test_the_console_script_finds_a_net_in_the_working_folder(tmp_path):
         "        super().__init__(nn.AvgPool2d(8), nn.Flatten())\n"
     )
     process = start(tmp_path, "fit", *SHAPES, "--trainer.max_epochs=1", "--model.backbone=pooled_net.PooledNet")
-    out, err = finish(process)
+    _, err = finish(process)
     assert (process.returncode, err) == (0, "")
 
 
@@ -64,7 +64,7 @@ def test_a_stopped_run_says_how_to_go_on_and_goes_on(tmp_path, sent, code):
     num_epochs = len((run / "curves.csv").read_text().splitlines()) - 1
     command = out.splitlines()[-1].partition("cifar-lightning ")[2].split()
     process = start(tmp_path, *command, f"--trainer.max_epochs={num_epochs + 1}")
-    out, err = finish(process)
+    _, err = finish(process)
     assert (process.returncode, err) == (0, "")
     epochs = [line.partition(",")[0] for line in (run / "curves.csv").read_text().splitlines()[1:]]
     assert epochs == [str(epoch) for epoch in range(num_epochs + 1)]
