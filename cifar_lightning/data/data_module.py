@@ -1,6 +1,7 @@
 """Some classes of a source, split into training and validation, in batches."""
 
 import difflib
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Literal
@@ -134,6 +135,11 @@ class SubsetDataModule(LightningDataModule):
             free, _ = torch.cuda.mem_get_info(device)
             # Half of what is free is left for the net.
             if images.images.nbytes > free / 2:
+                warnings.warn(
+                    f"{len(images):,} pictures ({images.images.nbytes / 1e6:.0f} MB) are more than half of the free GPU"
+                    " memory: they stay on the host, and batches are copied from pinned memory",
+                    stacklevel=2,
+                )
                 device = torch.device("cpu")
         return _Pictures(images.images.to(device), images.labels.to(device))
 
@@ -146,7 +152,8 @@ class _Pictures(Dataset):
     """Pictures and labels on one device, indexed by whole batches."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
-        # A picture a row, pixel by pixel: whole rows are gathered fast, and a batch is in channels_last as it comes.
+        # A picture a row, pixel by pixel: whole rows are gathered fast, and a batch is in channels_last as it comes. No
+        # copy, since that is how `LabelledImages` takes its subsets.
         self.rows = images.permute(0, 2, 3, 1).contiguous()
         self.labels = labels
         self.device = images.device
@@ -158,7 +165,10 @@ class _Pictures(Dataset):
         return self.rows[position].permute(2, 0, 1), self.labels[position]
 
     def __getitems__(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
-        index = torch.tensor(positions, device=self.device)
+        index = torch.tensor(positions)
+        if self.device.type == "cuda":
+            # From pinned memory the copy waits for nothing.
+            index = index.pin_memory().to(self.device, non_blocking=True)
         return self.rows.index_select(0, index).permute(0, 3, 1, 2), self.labels.index_select(0, index)
 
 

@@ -23,7 +23,11 @@ class ImageFolder(ImageSource):
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         folder = resolve_root(self.root) / "train"
-        names = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        names = (
+            sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+            if folder.is_dir()
+            else []
+        )
         if not names:
             raise ValueError(
                 f"expected a folder a class in {folder}, but there is none;"

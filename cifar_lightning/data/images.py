@@ -47,7 +47,9 @@ class LabelledImages:
 
     def subset(self, positions: Tensor) -> "LabelledImages":
         """The pictures at `positions`, int64 (M,)."""
-        return LabelledImages(self.images[positions], self.labels[positions], self.class_names, self.indices[positions])
+        return LabelledImages(
+            _take(self.images, positions), self.labels[positions], self.class_names, self.indices[positions]
+        )
 
     def keep_classes(self, names: tuple[str, ...]) -> "LabelledImages":
         """The pictures of the classes `names`, in the order they stand here; labels follow the order of `names`."""
@@ -56,7 +58,12 @@ class LabelledImages:
             new_labels[self.class_names.index(name)] = label
         labels = new_labels[self.labels]
         kept = torch.nonzero(labels >= 0).flatten()
-        return LabelledImages(self.images[kept], labels[kept], names, self.indices[kept])
+        return LabelledImages(_take(self.images, kept), labels[kept], names, self.indices[kept])
+
+
+def _take(images: Tensor, positions: Tensor) -> Tensor:
+    """The pictures at `positions`, in the memory format channels_last: the one copy that loaders and nets work on."""
+    return images.permute(0, 2, 3, 1).index_select(0, positions).permute(0, 3, 1, 2)
 
 
 def find_pictures(path: Path) -> list[Path]:

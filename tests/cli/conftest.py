@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tiny import TINY
 
 from cifar_lightning.cli.main import main
-
-TINY = ["--config", "quickstart", "--trainer.max_epochs=2", "--data.source.num_train=20", "--data.source.num_test=6"]
 
 
 @dataclass

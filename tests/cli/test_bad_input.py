@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+from tiny import TINY
 
 from cifar_lightning.cli.main import main
 
-TINY = ["--config", "quickstart", "--trainer.max_epochs=1", "--data.source.num_train=10", "--data.source.num_test=4"]
 CIFAR = ["--config", "avgpool", "--trainer.max_epochs=1", "--data.source.root=empty", "--data.source.download=false"]
 NETS = """
 from torch import nn

@@ -7,8 +7,8 @@ import re
 import pytest
 import torch
 import yaml
-from conftest import TINY
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tiny import TINY
 
 
 def read_curves(run):

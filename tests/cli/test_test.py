@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
 from PIL import Image
 from sklearn.metrics import classification_report, confusion_matrix, log_loss
+from tiny import TINY
 
 from cifar_lightning.cli.configs import list_configs
 
