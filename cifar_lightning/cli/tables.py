@@ -28,6 +28,7 @@ def print_scores(scores: dict[str, Any], run: Path | None) -> None:
     )
     for split in ("train", "test"):
         console.print(_split_table(split, scores["splits"][split]))
+    console.print(_robustness_table(scores["robustness"]))
     if run is not None:
         console.print(f"written to {run}", soft_wrap=True)
 
@@ -35,16 +36,36 @@ def print_scores(scores: dict[str, Any], run: Path | None) -> None:
 def _split_table(split: str, scores: dict[str, Any]) -> Table:
     table = Table(title=split, title_justify="left")
     table.add_column("class")
-    for column in ("precision", "recall", "f1", "pictures"):
+    for column in ("precision", "recall", "95 % interval", "f1", "pictures"):
         table.add_column(column, justify="right")
     for row in scores["classes"]:
-        table.add_row(row["name"], *(_number(row[key]) for key in ("precision", "recall", "f1")), str(row["support"]))
+        recall = _number(row["recall"]), _interval(row["recall_ci95"])
+        table.add_row(row["name"], _number(row["precision"]), *recall, _number(row["f1"]), str(row["support"]))
     table.add_section()
     total = str(sum(row["support"] for row in scores["classes"]))
-    table.add_row("accuracy", "", _number(scores["accuracy"]), "", total)
-    table.add_row("macro F1", "", "", _number(scores["macro_f1"]), "")
-    table.add_row("loss", "", f"{scores['loss']:.3f}", "", "")
+    table.add_row("accuracy", "", _number(scores["accuracy"]), _interval(scores["accuracy_ci95"]), "", total)
+    table.add_row("macro F1", "", "", "", _number(scores["macro_f1"]), "")
+    table.add_row("loss", "", _number(scores["loss"]), "", "", "")
     return table
+
+
+def _robustness_table(robustness: dict[str, dict[str, float]]) -> Table:
+    table = Table(title="test, shifted and noisy", title_justify="left")
+    table.add_column("shift, pixels")
+    for column in ("accuracy", "same answer"):
+        table.add_column(column, justify="right")
+    table.add_column("noise, grey levels")
+    table.add_column("accuracy", justify="right")
+    noise = [*robustness["noise"].items()]
+    for place, (distance, accuracy) in enumerate(robustness["shift"].items()):
+        level, noisy = noise[place] if place < len(noise) else ("", None)
+        same = robustness["shift_consistency"].get(distance, 1.0)
+        table.add_row(distance, _number(accuracy), _number(same), level, "" if noisy is None else _number(noisy))
+    return table
+
+
+def _interval(bounds: list[float] | None) -> str:
+    return "-" if bounds is None else f"{bounds[0]:.3f}-{bounds[1]:.3f}"
 
 
 def _number(value: float | None) -> str:

@@ -12,8 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from cifar_lightning import __version__
 from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.models.probes import probe
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import log_test_scores
+from cifar_lightning.runs.probes import ProbeShares
 from cifar_lightning.runs.scores import Predictions, write_scores
 
 
@@ -36,6 +38,7 @@ class OutputCollector(Callback):
 
 
 def score_run(
+    strategy: str,
     checkpoint: Path,
     epoch: int,
     settings: Any,
@@ -57,7 +60,7 @@ def score_run(
     scores: dict[str, Any] = {
         "format": 1,
         "run": {
-            "strategy": run.parent.name if run else checkpoint.stem,
+            "strategy": strategy,
             "seed": settings.seed_everything,
             "classes": model.class_names,
             "protocol": "lab" if data.validate_on_test else "holdout",
@@ -77,11 +80,16 @@ def score_run(
         },
         "splits": {split: split_predictions.scores() for split, split_predictions in predictions.items()},
     }
+    indices, labels = data.test.indices, data.test.labels
+    shares = probe(model.eval(), data.test.images.to(model.device), labels.to(model.device))
+    probes = ProbeShares(indices.numpy(), {name: share.cpu().numpy() for name, share in shares.items()})
+    scores["robustness"] = probes.robustness(scores["splits"]["test"]["accuracy"])
     if run is not None:
         # A run is finished once scores.json is there; until the rest is new too, it must not be.
         (run / folder.SCORES).unlink(missing_ok=True)
         for split, split_predictions in predictions.items():
             split_predictions.write(run / folder.predictions_name(split))
+        probes.write(run / folder.PROBES)
         test = scores["splits"]["test"]
         log_test_scores(run, {"loss": test["loss"], "accuracy": test["accuracy"]}, epoch)
         write_scores(run / folder.SCORES, scores)

@@ -104,13 +104,17 @@ class RunCLI(LightningCLI):
         self.checkpoint = Path(self.settings.ckpt_path) if self.settings.ckpt_path else None
 
     def _newest_run(self) -> Path:
-        logger = self.settings.trainer.logger
-        options = logger.get("init_args", {}) if hasattr(logger, "get") else {}
+        options = self._logger_options()
         parent = Path(options.get("save_dir", "lightning_logs"), options.get("name", "run"))
         run = folder.find_newest_version(parent)
         if run is None:
             raise ValueError(f"expected a run to go on from in {parent}, but there is none; leave out --ckpt_path")
         return run
+
+    def _logger_options(self) -> Any:
+        """Arguments of the logger, whose name is the run's; empty where there is none, or a list of them."""
+        logger = self.settings.trainer.logger
+        return logger.get("init_args", {}) if hasattr(logger, "get") else {}
 
     def _resolve_resume(self) -> None:
         if self.settings.ckpt_path is None:
@@ -138,6 +142,7 @@ class RunCLI(LightningCLI):
         if settings.num_threads is None:
             settings.num_threads = num_cores()
         use_threads(settings.num_threads)
+        self.run_name = self._logger_options().get("name", "run")
         if self.command != "fit":
             settings.trainer.logger = False
             # Distributed samplers pad with repeats, which would count some pictures twice.
@@ -213,7 +218,9 @@ class RunCLI(LightningCLI):
     def test(self, model: ImageClassifier, datamodule: SubsetDataModule, **kwargs: Any) -> None:
         self.trainer.test(model, datamodule=datamodule, verbose=False, weights_only=True, **kwargs)
         assert self.checkpoint is not None
-        scores = score_run(self.checkpoint, self.epoch, self.settings, model, datamodule, self.collector.logits)
+        scores = score_run(
+            self.run_name, self.checkpoint, self.epoch, self.settings, model, datamodule, self.collector.logits
+        )
         run = folder.find_run_folder(self.checkpoint)
         print_scores(scores, run)
 

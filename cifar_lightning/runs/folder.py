@@ -11,6 +11,7 @@ from typing import IO
 CONFIG = "config.yaml"
 CURVES = "curves.csv"
 SCORES = "scores.json"
+PROBES = "probes.csv"
 CHECKPOINTS = "checkpoints"
 LAST_CHECKPOINT = "last.ckpt"
 BEST_CHECKPOINT = "best.ckpt"

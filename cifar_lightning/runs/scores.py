@@ -70,7 +70,7 @@ class Predictions:
             ValueError: if the file is not whole.
         """
         try:
-            with path.open(newline="") as file:
+            with path.open(newline="", encoding="utf-8") as file:
                 header, *rows = csv.reader(file)
             class_names = header[3:]
             places = {name: place for place, name in enumerate([*class_names, OTHER])}
@@ -109,16 +109,29 @@ class Predictions:
                 "recall": float(right[k] / support[k]) if support[k] else None,
                 "f1": float(f1[k]) if support[k] else None,
                 "support": int(support[k]),
+                "recall_ci95": wilson_interval(int(right[k]), int(support[k])),
             }
             for k, name in enumerate(self.class_names)
         ]
         return {
             "loss": float(losses.mean()),
             "accuracy": float(right.sum() / support.sum()),
+            "accuracy_ci95": wilson_interval(int(right.sum()), int(support.sum())),
             "macro_f1": float(f1[support > 0].mean()),
             "classes": classes,
             "confusion_matrix": confusion.tolist(),
         }
+
+
+def wilson_interval(num_right: int, num_pictures: int) -> list[float] | None:
+    """Wilson's 95 % interval of a share (Wilson 1927), or None without pictures."""
+    if num_pictures == 0:
+        return None
+    # Half a second to import, and only needed where scores are computed.
+    from scipy.stats import binomtest
+
+    interval = binomtest(num_right, num_pictures).proportion_ci(confidence_level=0.95, method="wilson")
+    return [float(interval.low), float(interval.high)]
 
 
 def write_scores(path: Path, scores: dict[str, Any]) -> None:

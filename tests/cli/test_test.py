@@ -84,6 +84,7 @@ def test_a_moved_run_folder_needs_nothing_but_its_path(command, finished_run, tm
     assert command("test", "--ckpt_path", str(run)).code == 0
     after = (run / "scores.json").read_text()
     assert json.loads(before)["splits"] == json.loads(after)["splits"]
+    assert json.loads(after)["run"]["strategy"] == "quickstart"
 
 
 def test_test_prints_a_table_of_train_and_of_test(command, finished_run, tmp_path):
@@ -171,3 +172,34 @@ def test_configs_of_the_four_nets_differ_in_backbone_and_name_alone():
         assert f"backbones.{net}\n" in body
         texts[name] = body.replace(f"name: {name}", "").replace(f"backbones.{net}", "")
     assert len(set(texts.values())) == 1
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_intervals_are_wilsons(finished_run, split):
+    scores = json.loads((finished_run / "scores.json").read_text())["splits"][split]
+    for right, total, interval in [
+        (round(scores["accuracy"] * (n := sum(map(sum, scores["confusion_matrix"])))), n, scores["accuracy_ci95"]),
+        *(
+            (round(entry["recall"] * entry["support"]), entry["support"], entry["recall_ci95"])
+            for entry in scores["classes"]
+        ),
+    ]:
+        # The formula of Wilson 1927, with z = 1.96.
+        z, share = 1.959963984540054, right / total
+        centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+        half = z / (1 + z**2 / total) * (share * (1 - share) / total + z**2 / (4 * total**2)) ** 0.5
+        assert interval == pytest.approx([centre - half, centre + half], abs=1e-9)
+
+
+def test_robustness_can_be_recomputed_from_the_probes_written_beside_it(finished_run):
+    scores = json.loads((finished_run / "scores.json").read_text())
+    rows = read_predictions(finished_run / "probes.csv")
+    assert [row["index"] for row in rows] == [
+        row["index"] for row in read_predictions(finished_run / "test_predictions.csv")
+    ]
+    for probe, column in (("shift", "shift"), ("shift_consistency", "consistency"), ("noise", "noise")):
+        for level, value in scores["robustness"][probe].items():
+            if level == "0":
+                assert value == scores["splits"]["test"]["accuracy"]
+            else:
+                assert value == pytest.approx(np.mean([float(row[f"{column}_{level}"]) for row in rows]), abs=1e-12)

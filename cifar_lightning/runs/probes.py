@@ -1,0 +1,69 @@
+"""What the probes of a test found, picture by picture, as `probes.csv`."""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cifar_lightning.runs.folder import write_text
+
+
+@dataclass(frozen=True)
+class ProbeShares:
+    """Shares of right, or unchanged, answers.
+
+    Attributes:
+        indices: int (N,): place of each picture in the source's test split as published.
+        shares: by the name of the probe (`shift_1`, `consistency_1`, `noise_8`, ...), float64 (N,), 0..1.
+    """
+
+    indices: np.ndarray
+    shares: Mapping[str, np.ndarray]
+
+    def write(self, path: Path) -> None:
+        """Writes `index,<probe 1>,<probe 2>,...`, numbers in full."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["index", *self.shares])
+        columns = [column.tolist() for column in self.shares.values()]
+        for index, *row in zip(self.indices.tolist(), *columns, strict=True):
+            writer.writerow([index, *map(repr, row)])
+        write_text(path, text.getvalue())
+
+    @classmethod
+    def read(cls, path: Path) -> "ProbeShares":
+        """Reads what `write` wrote.
+
+        Raises:
+            ValueError: if the file is not whole.
+        """
+        try:
+            with path.open(newline="") as file:
+                header, *rows = csv.reader(file)
+            columns = zip(*rows, strict=True)
+            indices = np.array([int(value) for value in next(columns)])
+            shares = [np.array([float(value) for value in column]) for column in columns]
+            return cls(indices, dict(zip(header[1:], shares, strict=True)))
+        except (ValueError, StopIteration, csv.Error) as error:
+            raise ValueError(f"expected a file of probes, but {path} is damaged ({error}); test again") from error
+
+    def robustness(self, accuracy: float) -> dict[str, Any]:
+        """The means over pictures, as `robustness` in `scores.json`; `"0"` is the plain `accuracy`."""
+
+        def means(probe: str) -> dict[str, float]:
+            prefix = probe + "_"
+            return {
+                name.removeprefix(prefix): float(share.mean())
+                for name, share in self.shares.items()
+                if name.startswith(prefix)
+            }
+
+        return {
+            "shift": {"0": accuracy, **means("shift")},
+            "shift_consistency": means("consistency"),
+            "noise": {"0": accuracy, **means("noise")},
+        }

@@ -1,0 +1,145 @@
+"""What a fit leaves in its run folder, and going on from there."""
+
+import csv
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer, seed_everything
+from torch import nn
+
+from cifar_lightning.data import DrawnShapes, SubsetDataModule
+from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.runs.logger import RunLogger
+from cifar_lightning.runs.recorder import RunRecorder
+
+CLASSES = ["ring", "star"]
+COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Attribute 'backbone' is an instance"),
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+]
+
+
+class DrawingNet(nn.Sequential):
+    """Draws random numbers at every step, so that a resumed run must go on drawing where it stopped."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.Flatten(), nn.Dropout(0.2))
+
+
+class Interruption(Callback):
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.current_epoch == self.epoch:
+            raise RuntimeError("the machine failed")
+
+
+class Watcher(Callback):
+    """Notes what the trainer says of every epoch."""
+
+    def __init__(self):
+        self.epochs = []
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.epochs.append([trainer.callback_metrics[name].item() for name in COLUMNS])
+
+
+def fit(folder, max_epochs, resume=False, keep_best=True, sync_seconds=1000.0, callbacks=()):
+    seed_everything(0, verbose=False)
+    data = SubsetDataModule(DrawnShapes(num_train=10, num_test=2, image_size=10), CLASSES, 0.2, batch_size=6)
+    model = ImageClassifier(DrawingNet(), CLASSES, image_size=10)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=max_epochs,
+        logger=RunLogger(str(folder), version=0),
+        callbacks=[*callbacks, RunRecorder("seed: 0\n", keep_best, sync_seconds)],
+        num_sanity_val_steps=0,
+        log_every_n_steps=1000,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    # Not `weights_only`: a backbone made in plain Python is pickled into the checkpoint.
+    trainer.fit(model, data, ckpt_path=run_of(folder) / "checkpoints/last.ckpt" if resume else None, weights_only=False)
+    return model
+
+
+def run_of(folder):
+    return folder / "run/version_0"
+
+
+def read_curves(folder):
+    with (run_of(folder) / "curves.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def load(folder, name):
+    return torch.load(run_of(folder) / "checkpoints" / name, weights_only=False)
+
+
+def test_curves_hold_what_the_trainer_logged_in_full(tmp_path):
+    watcher = Watcher()
+    fit(tmp_path, 3, callbacks=[watcher])
+    rows = read_curves(tmp_path)
+    assert list(rows[0]) == ["epoch", *COLUMNS, "seconds"]
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert [[float(row[name]) for name in COLUMNS] for row in rows] == watcher.epochs
+    seconds = [float(row["seconds"]) for row in rows]
+    assert seconds == sorted(seconds)
+
+
+def test_last_is_the_last_epoch_and_best_that_of_the_lowest_validation_loss(tmp_path):
+    model = fit(tmp_path, 4)
+    last, best = load(tmp_path, "last.ckpt"), load(tmp_path, "best.ckpt")
+    assert last["epoch"] == 3
+    for name, weights in model.state_dict().items():
+        assert torch.equal(last["state_dict"][name], weights)
+    losses = [float(row["val_loss"]) for row in read_curves(tmp_path)]
+    assert best["epoch"] == losses.index(min(losses))
+
+
+def test_without_a_validation_share_to_choose_by_there_is_no_best(tmp_path):
+    fit(tmp_path, 1, keep_best=False)
+    assert sorted(path.name for path in (run_of(tmp_path) / "checkpoints").iterdir()) == ["last.ckpt"]
+
+
+def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path):
+    whole = fit(tmp_path / "whole", 4)
+    fit(tmp_path / "parts", 2)
+    (run_of(tmp_path / "parts") / "config.yaml").write_text("as it was\n")
+    parts = fit(tmp_path / "parts", 4, resume=True)
+    for name, weights in whole.state_dict().items():
+        assert torch.equal(parts.state_dict()[name], weights), name
+    rows, expected = read_curves(tmp_path / "parts"), read_curves(tmp_path / "whole")
+    assert [row.pop("seconds") for row in rows] != []
+    assert [row.pop("seconds") for row in expected] != []
+    assert rows == expected
+    assert (run_of(tmp_path / "whole") / "config.yaml").read_text() == "seed: 0\n"
+    assert (run_of(tmp_path / "parts") / "config.yaml").read_text() == "as it was\n"
+
+
+def test_an_error_leaves_the_state_of_the_last_finished_epoch(tmp_path):
+    with pytest.raises(RuntimeError, match="the machine failed"):
+        fit(tmp_path, 4, callbacks=[Interruption(epoch=2)])
+    assert load(tmp_path, "last.ckpt")["epoch"] == 1
+    assert [row["epoch"] for row in read_curves(tmp_path)] == ["0", "1"]
+
+
+def test_an_error_in_the_first_epoch_leaves_no_checkpoint(tmp_path):
+    with pytest.raises(RuntimeError, match="the machine failed"):
+        fit(tmp_path, 4, callbacks=[Interruption(epoch=0)])
+    assert not (run_of(tmp_path) / "checkpoints").exists()
+    assert not (run_of(tmp_path) / "curves.csv").exists()
+
+
+def test_files_grow_no_older_than_asked(tmp_path):
+    ages = []
+
+    class Look(Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            ages.append(len(read_curves(tmp_path)) if (run_of(tmp_path) / "curves.csv").exists() else 0)
+
+    fit(tmp_path, 3, sync_seconds=0.0, callbacks=[Look()])
+    assert ages == [0, 1, 2]
