@@ -1,5 +1,6 @@
 """The callback that keeps a run folder while a net is fitted."""
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,12 @@ class RunRecorder(Checkpoint):
         now = time.monotonic()
         metrics = trainer.callback_metrics
         values = [metrics[name].item() if name in metrics else None for name in COLUMNS]
+        if not math.isfinite(metrics["train_loss"]):
+            kept = f"epoch {trainer.current_epoch} is kept" if trainer.current_epoch else "no epoch was finished"
+            raise ValueError(
+                f"the training loss became {values[0]} in epoch {trainer.current_epoch + 1}, {kept}; lower the learning"
+                " rate (model.optimizer.lr)"
+            )
         numbers = [trainer.current_epoch, *values, round(self.seconds_before + now - self._start, 3)]
         self.curves += ",".join("" if number is None else repr(number) for number in numbers) + "\n"
         val_loss = metrics["val_loss"].item() if self.keep_best and "val_loss" in metrics else float("inf")

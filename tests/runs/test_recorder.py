@@ -5,6 +5,7 @@ import csv
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch.callbacks import Checkpoint
 from torch import nn
 
 from cifar_lightning.data import DrawnShapes, SubsetDataModule
@@ -17,7 +18,8 @@ COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Attribute 'backbone' is an instance"),
-    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:Attribute 'optimizer' removed from hparams"),
+    pytest.mark.filterwarnings("ignore:.*treespec, LeafSpec"),
 ]
 
 
@@ -37,8 +39,8 @@ class Interruption(Callback):
             raise RuntimeError("the machine failed")
 
 
-class Watcher(Callback):
-    """Notes what the trainer says of every epoch."""
+class Watcher(Checkpoint):
+    """Notes what the trainer says of every epoch; as a checkpoint callback, when all is said."""
 
     def __init__(self):
         self.epochs = []
@@ -57,7 +59,7 @@ def fit(folder, max_epochs, resume=False, keep_best=True, sync_seconds=1000.0, c
         logger=RunLogger(str(folder), version=0),
         callbacks=[*callbacks, RunRecorder("seed: 0\n", keep_best, sync_seconds)],
         num_sanity_val_steps=0,
-        log_every_n_steps=1000,
+        log_every_n_steps=1,
         enable_progress_bar=False,
         enable_model_summary=False,
     )

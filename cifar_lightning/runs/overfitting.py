@@ -1,0 +1,92 @@
+"""What the curves of a run say about over-fitting: numbers, and one line in words."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+# A loss this little above its lowest has not risen: from epoch to epoch it moves as much by chance.
+_RISE_THAT_COUNTS = 0.05
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The curves of a run, one entry an epoch; NaN where there was no value.
+
+    `train_accuracy` is of the epoch's batches as they were learnt from, so early on it lags behind `val_accuracy`.
+
+    Attributes:
+        epochs: int (E,), counted from 1 as on the terminal and in `scores.json`; `curves.csv` counts from 0.
+        train_loss: float64 (E,), 0 and more.
+        train_accuracy: float64 (E,), 0..1.
+        val_loss: float64 (E,), 0 and more.
+        val_accuracy: float64 (E,), 0..1.
+    """
+
+    epochs: np.ndarray
+    train_loss: np.ndarray
+    train_accuracy: np.ndarray
+    val_loss: np.ndarray
+    val_accuracy: np.ndarray
+
+    @classmethod
+    def parse(cls, text: str) -> "Curves":
+        """Reads the text of a `curves.csv`.
+
+        Raises:
+            ValueError: if a column is missing or a value is no number.
+        """
+        rows = list(csv.DictReader(io.StringIO(text)))
+        try:
+            epochs = np.array([int(row["epoch"]) + 1 for row in rows], int)
+            names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+            return cls(epochs, *(np.array([float(row[name] or "nan") for row in rows]) for name in names))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"expected the curves of a run, one row an epoch, but they are damaged ({error})"
+            ) from error
+
+    @property
+    def best(self) -> int | None:
+        """The place, 0..E-1, of the (first) lowest validation loss: the epoch of `best.ckpt`. None without any."""
+        return int(np.nanargmin(self.val_loss)) if not np.isnan(self.val_loss).all() else None
+
+
+def describe_overfitting(curves_csv_text: str, val_name: str = "validation") -> str:
+    """One line: when the validation loss was lowest, how far it has risen since, and how the accuracies ended.
+
+    Args:
+        curves_csv_text: the text of a `curves.csv`.
+        val_name: what the run calls validation: `test (lab protocol)` where the test split was drawn every epoch.
+    """
+    curves = Curves.parse(curves_csv_text)
+    if not len(curves.epochs):
+        return "no epoch is finished"
+    if not np.isfinite(curves.train_loss[-1]):
+        broken = curves.epochs[~np.isfinite(curves.train_loss)][0]
+        return f"the training loss is no longer a number since epoch {broken}; try a smaller learning rate"
+    if curves.best is None:
+        return (
+            f"no {val_name} loss to see over-fitting by; training loss {curves.train_loss[-1]:.3f}"
+            f" and accuracy {100 * curves.train_accuracy[-1]:.1f} % at epoch {curves.epochs[-1]}"
+        )
+    return f"{_describe_loss(curves, curves.best, val_name)}; {_describe_accuracy(curves, val_name)}"
+
+
+def _describe_loss(curves: Curves, best: int, val_name: str) -> str:
+    lowest, last = curves.val_loss[best], curves.val_loss[-1]
+    when, end = curves.epochs[best], curves.epochs[-1]
+    if len(curves.epochs) == 1:
+        return f"{val_name} loss {last:.3f} after one epoch, too early to see over-fitting"
+    if best == len(curves.epochs) - 1:
+        return f"{val_name} loss still falling: {last:.3f} at epoch {end}, its lowest"
+    if last <= (1 + _RISE_THAT_COUNTS) * lowest:
+        return f"{val_name} loss hardly rose: {lowest:.3f} at epoch {when}, {last:.3f} at epoch {end}"
+    percent = f" (+{100 * (last / lowest - 1):.0f} %)" if lowest > 0 and np.isfinite(last) else ""
+    return f"{val_name} loss rose from {lowest:.3f} at epoch {when} to {last:.3f} at epoch {end}{percent}"
+
+
+def _describe_accuracy(curves: Curves, val_name: str) -> str:
+    train, val = 100 * curves.train_accuracy[-1], 100 * curves.val_accuracy[-1]
+    return f"accuracy at the end: train {train:.1f} %, {val_name} {val:.1f} % (gap {train - val:.1f} points)"

@@ -1,0 +1,47 @@
+"""What the figures of a run share: colours, font sizes, and PNG files that are written whole or not at all.
+
+matplotlib is imported when a figure is drawn and not before: it takes a good part of a second. Its `pyplot` is never
+used: that one keeps global state and may open windows.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cifar_lightning.runs.folder import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Two that the colour-blind tell apart, also in print. Source: Okabe and Ito 2008, "Color Universal Design".
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+GREY = "#595959"
+
+SMALL, MEDIUM, LARGE = 12, 14, 17
+_DOTS_PER_INCH = 120
+
+
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty white figure, `width` by `height` inches; a slide is 13.3 by 7.5."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Writes `figure` as PNG; the same figure gives the same bytes."""
+    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}))
+
+
+def style_axes(axes: "Axes", x_label: str, y_label: str) -> None:
+    """Labels readable from the back row, a faint grid, no box."""
+    axes.set_xlabel(x_label, fontsize=MEDIUM)
+    axes.set_ylabel(y_label, fontsize=MEDIUM)
+    axes.tick_params(labelsize=SMALL)
+    axes.grid(color="#E0E0E0", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
