@@ -126,10 +126,8 @@ class SubsetDataModule(LightningDataModule):
             batch_size=min(batch_size, len(pictures)),
             sampler=sampler,
             collate_fn=_as_it_is,
-            # The loader draws a number a pass; from its own generator, so that nets that draw are not shifted by it.
-            generator=torch.Generator(),
-            # Of its own, since a loader draws a number whenever it starts: a net that draws (dropout) would not find its
-            # numbers again in a resumed run.
+            # Of its own, since a loader draws a number whenever it starts: a net that draws (dropout) would not find
+            # its own numbers again in a resumed run.
             generator=torch.Generator(),
             pin_memory=pictures.device.type == "cpu" and self._device.type == "cuda",
         )
