@@ -6,15 +6,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cifar_lightning.runs.overfitting import describe_overfitting, validation_name
 
-def print_fit_summary(run: Path, scores: dict[str, float], lab_protocol: bool) -> None:
-    """The end of a fit: run folder, last epoch's scores, what to type next."""
-    names = {"train": "train", "val": "test (lab protocol)" if lab_protocol else "validation"}
+
+def print_fit_summary(run: Path, scores: dict[str, float], curves: str | None, lab_protocol: bool) -> None:
+    """The end of a fit: run folder, last epoch's scores, over-fitting in words, what to type next."""
+    names = {"train": "train", "val": validation_name(lab_protocol)}
     console = Console(highlight=False)
     console.print(f"run folder: {run}", soft_wrap=True)
     for split, name in names.items():
         if f"{split}/loss" in scores:
             console.print(f"{name}: loss {scores[f'{split}/loss']:.4f}, accuracy {scores[f'{split}/accuracy']:.4f}")
+    if curves is not None:
+        console.print(describe_overfitting(curves, names["val"]), soft_wrap=True)
     console.print(f"next: cifar-lightning test --ckpt_path {run}", soft_wrap=True)
 
 

@@ -15,6 +15,7 @@ from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.models.probes import probe
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import log_test_scores
+from cifar_lightning.runs.overfitting import validation_name
 from cifar_lightning.runs.probes import ProbeShares
 from cifar_lightning.runs.scores import Predictions, write_scores
 
@@ -90,10 +91,31 @@ def score_run(
         for split, split_predictions in predictions.items():
             split_predictions.write(run / folder.predictions_name(split))
         probes.write(run / folder.PROBES)
+        figures = draw_figures(run, predictions["test"], data, scores["splits"]["test"])
         test = scores["splits"]["test"]
-        log_test_scores(run, {"loss": test["loss"], "accuracy": test["accuracy"]}, epoch)
+        log_test_scores(run, {"loss": test["loss"], "accuracy": test["accuracy"]}, figures, epoch)
         write_scores(run / folder.SCORES, scores)
     return scores
+
+
+def draw_figures(run: Path, predictions: Predictions, data: SubsetDataModule, scores: dict[str, Any]) -> list[Path]:
+    """Draws the pictures of a test into the run folder; returns those that are to be looked at."""
+    # Half a second to import, for this command alone.
+    from cifar_lightning.runs import curve_figures, figures
+
+    pictures = data.test.images.permute(0, 2, 3, 1).cpu().numpy()
+    figures.draw_test_pictures(run / "test_pictures.png", pictures)
+    mistakes, confusion, reliability, curves = (
+        run / name for name in ("mistakes.png", "confusion.png", "reliability.png", "curves.png")
+    )
+    figures.draw_mistakes(mistakes, pictures, predictions)
+    figures.draw_confusion(confusion, scores["confusion_matrix"], data.class_names)
+    curve_figures.draw_reliability(reliability, predictions)
+    drawn = [mistakes, confusion, reliability]
+    if (run / folder.CURVES).is_file():
+        curve_figures.draw_curves(curves, (run / folder.CURVES).read_text(), validation_name(data.validate_on_test))
+        drawn.append(curves)
+    return drawn
 
 
 def _fit_seconds(run: Path, epoch: int) -> float | None:

@@ -22,6 +22,7 @@ from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import RunLogger
+from cifar_lightning.runs.overfitting import validation_name
 from cifar_lightning.runs.recorder import RunRecorder
 
 
@@ -152,10 +153,12 @@ class RunCLI(LightningCLI):
         if self.checkpoint is not None:
             self.epoch = check_checkpoint(self.checkpoint, self.model)
         callbacks: list[Any] = []
+        self.recorder: RunRecorder | None = None
         if self.settings.trainer.enable_progress_bar is not False:
             callbacks.append(EpochProgress())
         if self.command == "fit" and self.settings.trainer.enable_checkpointing is not False:
-            callbacks.append(RunRecorder(self._saved_config(), keep_best=self.datamodule.val_fraction > 0))
+            self.recorder = RunRecorder(self._saved_config(), keep_best=self.datamodule.val_fraction > 0)
+            callbacks.append(self.recorder)
         if self.command == "test":
             self.collector = OutputCollector()
             callbacks.append(self.collector)
@@ -192,7 +195,12 @@ class RunCLI(LightningCLI):
             logger.log_scores(scores, self.trainer.current_epoch)
             logger.flush()
         if self.trainer.log_dir is not None:
-            print_fit_summary(Path(self.trainer.log_dir), scores, lab_protocol=datamodule.validate_on_test)
+            print_fit_summary(
+                Path(self.trainer.log_dir),
+                scores,
+                self.recorder.curves if self.recorder else None,
+                lab_protocol=datamodule.validate_on_test,
+            )
 
     def _last_checkpoint(self) -> Path:
         run = Path(self.trainer.log_dir or self.trainer.default_root_dir)
@@ -210,7 +218,7 @@ class RunCLI(LightningCLI):
         if not datamodule.validate_on_test and datamodule.val_fraction == 0:
             raise ValueError("expected a validation share, but this run has none (data.val_fraction 0); use `test`")
         (scores,) = self.trainer.validate(model, datamodule=datamodule, verbose=False, weights_only=True, **kwargs)
-        split = "test pictures (lab protocol)" if datamodule.validate_on_test else "validation pictures"
+        split = validation_name(datamodule.validate_on_test)
         print(f"{split}: loss {scores['val_loss']:.4f}, accuracy {scores['val_accuracy']:.4f}")
         for name in model.class_names:
             print(f"  recall {name}: {scores[f'val_recall/{name}']:.4f}")

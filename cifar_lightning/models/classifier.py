@@ -100,6 +100,9 @@ class ImageClassifier(LightningModule):
 
     def _log_epoch(self, split: str, metrics: EpochMetrics) -> None:
         loss, accuracy, recall = metrics.compute()
+        if self.trainer.sanity_checking:
+            # A few batches of an untrained net are no epoch.
+            return
         self.log_dict({f"{split}_loss": loss, f"{split}_accuracy": accuracy})
         recalls = {f"{split}_recall/{name}": value for name, value in zip(self.class_names, recall, strict=True)}
         if not self.loggers:

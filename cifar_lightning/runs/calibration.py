@@ -64,7 +64,8 @@ class CalibrationBins:
 def expected_calibration_error(predictions: Predictions, num_bins: int = 10) -> float:
     """How far confidence and accuracy lie apart on average, 0..1.
 
-    Source: Naeini 2015 (AAAI), formula as in Guo 2017, arXiv:1706.04599, eq. 3: bins of equal width, L1. As torchmetrics'
-    `MulticlassCalibrationError(norm="l1")`, but that one rounds to float32 and keeps confidences of exactly 1 apart.
+    Source: Naeini 2015 (AAAI), formula as in Guo 2017, arXiv:1706.04599, eq. 3: bins of equal width, L1. The same as
+    torchmetrics' `MulticlassCalibrationError(norm="l1")`, save that torchmetrics rounds to float32 and gives
+    confidences of 1 a bin of their own.
     """
     return CalibrationBins.sort(predictions, num_bins).expected_error

@@ -13,8 +13,10 @@ from cifar_lightning.runs.slides import (
     GREY,
     LARGE,
     MEDIUM,
+    PALE_BLUE,
     SMALL,
     VERMILION,
+    draw_sentence,
     new_figure,
     save_figure,
     style_axes,
@@ -22,6 +24,9 @@ from cifar_lightning.runs.slides import (
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+# An accuracy of fewer pictures is hardly one: its 95 % interval may be 50 points wide.
+_FEW = 10
 
 
 def draw_curves(path: Path, curves_csv_text: str, val_name: str = "validation") -> None:
@@ -36,32 +41,39 @@ def draw_curves(path: Path, curves_csv_text: str, val_name: str = "validation") 
     """
     curves = Curves.parse(curves_csv_text)
     figure = new_figure(13.3, 6.5)
-    title = describe_overfitting(curves_csv_text, val_name).replace("; ", "\n")
-    figure.suptitle(title[0].upper() + title[1:], fontsize=LARGE)
+    if not len(curves.epochs):
+        draw_sentence(path, "No epoch is finished")
+        return
+    sentences = describe_overfitting(curves_csv_text, val_name).split("; ")
+    figure.suptitle("\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences), fontsize=LARGE)
     loss, accuracy = figure.subplots(1, 2)
-    _draw_pair(loss, curves, curves.train_loss, curves.val_loss, val_name)
-    _draw_pair(accuracy, curves, 100 * curves.train_accuracy, 100 * curves.val_accuracy, val_name)
+    _draw_pair(loss, curves, curves.train_loss, curves.val_loss, val_name, "lowest: {:.3f} at epoch {}")
+    _draw_pair(
+        accuracy,
+        curves,
+        100 * curves.train_accuracy,
+        100 * curves.val_accuracy,
+        val_name,
+        "{:.1f} % at that epoch ({})",
+    )
     style_axes(loss, "epoch", "loss (cross-entropy)")
     style_axes(accuracy, "epoch", "accuracy, %")
     loss.set_ylim(bottom=0)
     accuracy.set_ylim(top=101)
-    accuracy.legend(loc="lower right", fontsize=MEDIUM, frameon=False)
-    if curves.best is not None:
-        label = f"lowest: {curves.val_loss[curves.best]:.3f}\nat epoch {curves.epochs[curves.best]}"
-        loss.annotate(
-            label,
-            (curves.epochs[curves.best], curves.val_loss[curves.best]),
-            (0.5, 0.72),
-            textcoords="axes fraction",
-            fontsize=MEDIUM,
-            ha="center",
-            arrowprops={"arrowstyle": "->", "color": GREY},
-        )
+    loss.legend(fontsize=MEDIUM, frameon=False)
+    accuracy.legend(fontsize=MEDIUM, frameon=False)
     save_figure(figure, path)
 
 
-def _draw_pair(axes: "Axes", curves: Curves, train: np.ndarray, val: np.ndarray, val_name: str) -> None:
-    """Draws one quantity of both splits, and a mark at the epoch of the lowest validation loss."""
+def _draw_pair(
+    axes: "Axes", curves: Curves, train: np.ndarray, val: np.ndarray, val_name: str, best_label: str
+) -> None:
+    """Draws one quantity of both splits, and a mark at the epoch of the lowest validation loss.
+
+    `best_label` takes the quantity there and the epoch.
+    """
+    from matplotlib.ticker import MaxNLocator
+
     # A line needs two points.
     marker = "o" if len(curves.epochs) == 1 else None
     axes.plot(curves.epochs, train, color=BLUE, linewidth=2, marker=marker, label="train")
@@ -71,9 +83,9 @@ def _draw_pair(axes: "Axes", curves: Curves, train: np.ndarray, val: np.ndarray,
     if curves.best is not None:
         when = curves.epochs[curves.best]
         axes.axvline(when, color=GREY, linewidth=1.2, linestyle=":")
-        label = f"lowest {val_name} loss"
+        label = best_label.format(val[curves.best], when)
         axes.plot([when], [val[curves.best]], "D", color=VERMILION, markeredgecolor="black", markersize=9, label=label)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
 
 
 def draw_reliability(path: Path, predictions: Predictions, num_bins: int = 10) -> None:
@@ -89,13 +101,20 @@ def draw_reliability(path: Path, predictions: Predictions, num_bins: int = 10) -
     left, width = bins.edges[:-1], 1 / num_bins
     figure = new_figure(9, 7.5)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    upper.bar(left[filled], bins.accuracy[filled], width, align="edge", color=BLUE, edgecolor="white", label="accuracy")
+    for part, colour, label in (
+        (bins.counts >= _FEW, BLUE, "accuracy"),
+        (filled & (bins.counts < _FEW), PALE_BLUE, f"accuracy of fewer than {_FEW} pictures"),
+    ):
+        if part.any():
+            upper.bar(
+                left[part], bins.accuracy[part], width, align="edge", color=colour, edgecolor="white", label=label
+            )
     upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.5, label="as sure as it is right")
     middles = left[filled] + width / 2
     upper.vlines(middles, bins.accuracy[filled], bins.confidence[filled], color=VERMILION, linewidth=2.5)
     upper.plot(middles, bins.confidence[filled], "D", color=VERMILION, markersize=8, label="mean confidence")
-    upper.legend(loc="upper left", fontsize=MEDIUM, frameon=False)
-    upper.set(xlim=(0, 1), ylim=(0, 1.05))
+    upper.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=MEDIUM, frameon=False)
+    upper.set(xlim=(0, 1), ylim=(0, 1.03))
     style_axes(upper, "", "share of right answers")
     bars = lower.bar(left, bins.counts, width, align="edge", color=BLUE, edgecolor="white")
     lower.bar_label(bars, [str(count) if count else "" for count in bins.counts], fontsize=SMALL, padding=2)
@@ -113,5 +132,5 @@ def _describe_calibration(bins: CalibrationBins) -> str:
     side = "over-confident" if confidence > accuracy else "under-confident"
     return (
         f"Expected calibration error {bins.expected_error:.3f} ({len(bins.counts)} bins)\n"
-        f"{side}: sure to {confidence:.1f} % on average, right in {accuracy:.1f} %"
+        f"{side}: {confidence:.1f} % sure on average, right in {accuracy:.1f} %"
     )

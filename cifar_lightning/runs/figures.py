@@ -9,11 +9,23 @@ from PIL import Image
 from cifar_lightning.runs.calibration import confidences
 from cifar_lightning.runs.folder import write_whole
 from cifar_lightning.runs.scores import OTHER, Predictions
-from cifar_lightning.runs.slides import BLUE, LARGE, MEDIUM, SMALL, VERMILION, new_figure, save_figure
+from cifar_lightning.runs.slides import (
+    BLUE,
+    CHARACTER_WIDTH,
+    LARGE,
+    MEDIUM,
+    SMALL,
+    VERMILION,
+    draw_sentence,
+    new_figure,
+    save_figure,
+    shorten,
+)
 
 SHEET_COLUMNS = 20
 _MISTAKE_COLUMNS = 7
 _MATRIX_COLOURS = "Blues"
+_SMALLEST_COUNT = 7  # font size
 
 
 def draw_test_pictures(path: Path, pictures: np.ndarray) -> None:
@@ -53,24 +65,23 @@ def draw_mistakes(path: Path, pictures: np.ndarray, predictions: Predictions, mo
     worst = find_worst_mistakes(predictions, most)
     count = len(pictures)
     if not len(worst):
-        figure = new_figure(6, 2)
-        figure.text(0.5, 0.5, f"No mistakes: all {count} pictures right", ha="center", va="center", fontsize=LARGE)
-        save_figure(figure, path)
+        draw_sentence(path, f"No mistakes: all {count} pictures right")
         return
     num_wrong = int((predictions.predicted != predictions.labels).sum())
-    num_columns = min(_MISTAKE_COLUMNS, len(worst))
-    num_rows = -(-len(worst) // num_columns)
-    figure = new_figure(max(1.9 * num_columns, 7.6), 2.35 * num_rows + 0.6)
+    num_rows = -(-len(worst) // _MISTAKE_COLUMNS)
+    num_columns = -(-len(worst) // num_rows)
+    figure = new_figure(max(1.9 * num_columns, 7.6), 2.45 * num_rows + 0.6)
+    figure.get_layout_engine().set(h_pad=0.12)  # type: ignore[union-attr, call-arg]
     some = "all of them" if len(worst) == num_wrong else f"the {len(worst)} most confident"
     figure.suptitle(f"{num_wrong} of {count} pictures wrong; {some}, surest first", fontsize=LARGE)
-    names = [*predictions.class_names, OTHER]
+    names = [shorten(name) for name in (*predictions.class_names, OTHER)]
     grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
     for axes in grid:
         axes.set_axis_off()
     for axes, place, confidence in zip(grid, worst, confidences(predictions)[worst], strict=False):
         axes.set_axis_on()
         axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
+        axes.spines[:].set_color("#BFBFBF")
         axes.imshow(pictures[place], interpolation="nearest")
         axes.set_title(f"truth: {names[predictions.labels[place]]}", fontsize=SMALL, color=BLUE, pad=4)
         said = f"net: {names[predictions.predicted[place]]}\n{_percent(confidence)}"
@@ -101,24 +112,24 @@ def draw_confusion(
     num_rows, num_columns = counts.shape
     assert num_rows == len(class_names)
     assert num_columns in (num_rows, num_rows + 1)
-    names = [*class_names, OTHER][:num_columns]
+    names = [shorten(name) for name in (*class_names, OTHER)][:num_columns]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    # Inches: 7.5 for a few classes, as high as a slide; 16 for a hundred.
-    side = min(max(7.5, 0.16 * num_columns), 20.0)
-    matrix_side = side - 2.2
-    cell_points = 72 * matrix_side / num_columns
+    cell = np.clip(0.36 * num_columns, 5.8, 13.5) / num_columns  # inches
     digits = len(str(counts.max()))
-    count_size = min(26.0, 0.5 * cell_points, 0.8 * cell_points / (0.62 * digits))
-    with_counts = count_size >= 7
-    label_size = min(MEDIUM, 0.8 * cell_points)
+    count_size = 72 * cell * min(0.5, 0.8 / (CHARACTER_WIDTH * digits))
+    with_counts = count_size >= _SMALLEST_COUNT
+    label_size = min(MEDIUM, 0.8 * 72 * cell)
+    name_width = max(map(len, names)) * CHARACTER_WIDTH * label_size / 72
+    upright = name_width > cell
 
-    figure = new_figure(side + (0 if with_counts else 1.5), side)
+    width = num_columns * cell + name_width + (1.1 if with_counts else 3.0)
+    height = num_rows * cell + (name_width if upright else 0.3) + 1.6
+    figure = new_figure(width, height)
     axes = figure.subplots()
     # The square root shows rare mistakes that a linear scale leaves white.
     image = axes.imshow(shares, cmap=_MATRIX_COLOURS, norm=PowerNorm(0.5, vmin=0, vmax=1), interpolation="nearest")
-    upright = max(map(len, names)) * 0.6 * label_size > cell_points
     axes.set_xticks(range(num_columns), names, fontsize=label_size, rotation=90 if upright else 0)
-    axes.set_yticks(range(num_rows), class_names, fontsize=label_size)
+    axes.set_yticks(range(num_rows), names[:num_rows], fontsize=label_size)
     axes.tick_params(length=0)
     axes.set_xlabel("prediction", fontsize=MEDIUM, labelpad=8)
     axes.set_ylabel("truth", fontsize=MEDIUM, labelpad=8)
@@ -130,7 +141,7 @@ def draw_confusion(
     if with_counts:
         for (row, column), count in np.ndenumerate(counts):
             colour = "white" if shares[row, column] > 0.35 else "black"
-            axes.text(column, row, str(count), ha="center", va="center", fontsize=count_size, color=colour)
+            axes.text(column, row, str(count), ha="center", va="center", fontsize=min(count_size, 26), color=colour)
     else:
         bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1])
         bar.ax.set_yticklabels(["0 %", "1 %", "5 %", "10 %", "25 %", "50 %", "100 %"], fontsize=SMALL)
@@ -147,7 +158,7 @@ def _describe_confusion(counts: np.ndarray, names: Sequence[str]) -> str:
     np.fill_diagonal(mistakes, 0)
     if not mistakes.any():
         return title
-    row, column = np.unravel_index(mistakes.argmax(), mistakes.shape)
+    row, column = map(int, np.unravel_index(mistakes.argmax(), mistakes.shape))
     times = mistakes[row, column]
     return (
         f"{title}\nmost often wrong: {names[row]} taken for {names[column]}, {times} {'times' if times > 1 else 'time'}"

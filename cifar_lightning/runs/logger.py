@@ -3,12 +3,14 @@
 import contextlib
 import shutil
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
@@ -112,8 +114,12 @@ class RunLogger(TensorBoardLogger):
             writer.close()
 
 
-def log_test_scores(run: Path, scores: dict[str, float], epoch: int) -> None:
-    """Adds `test/<name>` to the events of a finished run, so that TensorBoard's HParams tab shows it."""
+def log_test_scores(run: Path, scores: dict[str, float], figures: Sequence[Path], epoch: int) -> None:
+    """Adds `test/<name>` to the events of a finished run: scores for the HParams tab, PNG files for the image tab."""
     with SummaryWriter(str(run)) as writer:
         for name, value in scores.items():
             writer.add_scalar(f"test/{name}", value, epoch)
+        for figure in figures:
+            with Image.open(figure) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
+            writer.add_image(f"test/{figure.stem}", pixels, epoch, dataformats="HWC")

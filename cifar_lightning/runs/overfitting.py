@@ -10,6 +10,11 @@ import numpy as np
 _RISE_THAT_COUNTS = 0.05
 
 
+def validation_name(lab_protocol: bool) -> str:
+    """What the pictures of the second curve are called: in the lab's protocol they are the test split."""
+    return "test (lab protocol)" if lab_protocol else "validation"
+
+
 @dataclass(frozen=True)
 class Curves:
     """The curves of a run, one entry an epoch; NaN where there was no value.
@@ -41,7 +46,9 @@ class Curves:
         try:
             epochs = np.array([int(row["epoch"]) + 1 for row in rows], int)
             names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-            return cls(epochs, *(np.array([float(row[name] or "nan") for row in rows]) for name in names))
+            return cls(
+                epochs, *(np.array([float("nan" if row[name] == "" else row[name]) for row in rows]) for name in names)
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"expected the curves of a run, one row an epoch, but they are damaged ({error})"
@@ -89,4 +96,5 @@ def _describe_loss(curves: Curves, best: int, val_name: str) -> str:
 
 def _describe_accuracy(curves: Curves, val_name: str) -> str:
     train, val = 100 * curves.train_accuracy[-1], 100 * curves.val_accuracy[-1]
-    return f"accuracy at the end: train {train:.1f} %, {val_name} {val:.1f} % (gap {train - val:.1f} points)"
+    gap = f"gap {train - val:.1f} points" if train >= val else f"{val_name} ahead by {val - train:.1f} points"
+    return f"accuracy at the end: train {train:.1f} %, {val_name} {val:.1f} % ({gap})"

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 # Two that the colour-blind tell apart, also in print. Source: Okabe and Ito 2008, "Color Universal Design".
 BLUE = "#0072B2"
-VERMILION = "#D55E00"
+PALE_BLUE = "#99C7E0"
+VERMILION = "#C44E00"  # a little darker than theirs, so that text can be read on white
 GREY = "#595959"
 
 SMALL, MEDIUM, LARGE = 12, 14, 17
+# A character is about this share of the font size wide.
+CHARACTER_WIDTH = 0.6
+_LONGEST_NAME = 18
 _DOTS_PER_INCH = 120
 
 
@@ -35,6 +39,19 @@ def new_figure(width: float, height: float) -> "Figure":
 def save_figure(figure: "Figure", path: Path) -> None:
     """Writes `figure` as PNG; the same figure gives the same bytes."""
     write_whole(path, lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}))
+
+
+def draw_sentence(path: Path, sentence: str) -> None:
+    """Writes a small picture that holds nothing but `sentence`."""
+    figure = new_figure(6, 2)
+    figure.text(0.5, 0.5, sentence, ha="center", va="center", fontsize=LARGE)
+    save_figure(figure, path)
+
+
+def shorten(name: str) -> str:
+    """`name` as it can be drawn: 18 characters at most, dollar signs not taken for formulas."""
+    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+    return short.replace("$", r"\$")
 
 
 def style_axes(axes: "Axes", x_label: str, y_label: str) -> None:

@@ -121,8 +121,9 @@ def test_hyperparameters_and_final_scores_are_in_the_events_of_the_run(finished_
 
 def test_fit_ends_with_the_run_folder_the_scores_and_the_next_command(command, tmp_path):
     lines = command("fit", *TINY).out.splitlines()
-    assert lines[-4] == "run folder: lightning_logs/quickstart/version_0"
-    assert re.fullmatch(r"train: loss \d\.\d{4}, accuracy [01]\.\d{4}", lines[-3])
+    assert lines[-5] == "run folder: lightning_logs/quickstart/version_0"
+    assert re.fullmatch(r"train: loss \d\.\d{4}, accuracy [01]\.\d{4}", lines[-4])
+    assert "accuracy at the end: train" in lines[-2]
     next_command = lines[-1].removeprefix("next: cifar-lightning ").split()
     assert command(*next_command).code == 0
 

@@ -38,7 +38,7 @@ def make_pair(net_class):
     return net, lab
 
 
-def draw_pictures(*sides, count=3, dtype=torch.float32):
+def draw_pictures(*sides, count=2, dtype=torch.float32):
     height, width = sides if len(sides) == 2 else sides * 2
     return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(1), dtype=dtype)
 

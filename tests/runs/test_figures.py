@@ -1,0 +1,179 @@
+"""The figures of a run: sizes, order and numbers. How they look is for people to judge."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torchmetrics.classification import MulticlassCalibrationError
+
+from cifar_lightning.runs.calibration import CalibrationBins, confidences, expected_calibration_error
+from cifar_lightning.runs.curve_figures import draw_curves, draw_reliability
+from cifar_lightning.runs.figures import draw_confusion, draw_mistakes, draw_test_pictures, find_worst_mistakes
+from cifar_lightning.runs.scores import Predictions
+
+NAMES = ("apple", "forest", "lawn_mower")
+HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n"
+
+
+def draw_pictures(count, side=32):
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
+
+
+def predictions_of(labels, predicted, probabilities):
+    return Predictions(
+        NAMES, np.arange(len(labels)), np.array(labels), np.array(predicted), np.array(probabilities, float)
+    )
+
+
+def random_predictions(num_outputs, num_classes, spread, count=2000):
+    """Predictions, and the probabilities of all outputs, from random logits that lean towards the label."""
+    generator = np.random.default_rng(num_outputs)
+    labels = generator.integers(0, num_classes, count)
+    logits = spread * generator.normal(size=(count, num_outputs))
+    logits[np.arange(count), labels] += spread
+    everything = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    names = [f"class {k}" for k in range(num_classes)]
+    return Predictions.from_logits(names, np.arange(count), labels, logits), everything
+
+
+def size_of(path):
+    with Image.open(path) as picture:
+        picture.load()
+        assert picture.format == "PNG"
+        return picture.size
+
+
+@pytest.mark.parametrize("count", [1, 20, 45])
+def test_tiles_cut_from_the_sheet_are_the_pictures_to_the_pixel(tmp_path, count):
+    pictures = draw_pictures(count)
+    draw_test_pictures(tmp_path / "sheet.png", pictures)
+    with Image.open(tmp_path / "sheet.png") as file:
+        assert file.mode == "RGB"
+        sheet = np.asarray(file)
+    assert sheet.shape == (32 * -(-count // 20), 640, 3)
+    for place, picture in enumerate(pictures):
+        top, left = 32 * (place // 20), 32 * (place % 20)
+        assert (sheet[top : top + 32, left : left + 32] == picture).all()
+    if count == 45:
+        assert (sheet[64:, 160:] == 255).all()
+
+
+def test_mistakes_come_the_most_confident_first_and_right_answers_never():
+    predictions = predictions_of(
+        labels=[0, 0, 1, 2, 2],
+        predicted=[0, 1, 2, 3, 0],
+        probabilities=[[1, 0, 0], [0.4, 0.6, 0], [0.1, 0.2, 0.7], [0.1, 0.05, 0.05], [0.65, 0.05, 0.3]],
+    )
+    # The fourth is an unused output, which is left 1 - 0.2.
+    assert confidences(predictions) == pytest.approx([1, 0.6, 0.7, 0.8, 0.65])
+    assert find_worst_mistakes(predictions).tolist() == [3, 2, 4, 1]
+    assert find_worst_mistakes(predictions, most=2).tolist() == [3, 2]
+
+
+def test_equally_confident_mistakes_keep_the_order_of_the_file():
+    predictions = predictions_of([0, 0, 0], [1, 1, 1], [[0.2, 0.8, 0]] * 3)
+    assert find_worst_mistakes(predictions).tolist() == [0, 1, 2]
+
+
+def test_a_mistake_is_drawn_enlarged_and_without_smoothing(tmp_path):
+    pictures = np.zeros((2, 32, 32, 3), np.uint8)
+    pictures[1, :, 16:] = (255, 0, 255)
+    draw_mistakes(tmp_path / "mistakes.png", pictures, predictions_of([0, 0], [0, 1], [[0.9, 0.1, 0], [0.2, 0.8, 0]]))
+    with Image.open(tmp_path / "mistakes.png") as file:
+        drawn = np.asarray(file.convert("RGB"))
+    magenta = (drawn == (255, 0, 255)).all(axis=2)
+    rows, columns = magenta.any(axis=1).sum(), magenta.any(axis=0).sum()
+    assert rows > 100
+    assert columns > 50
+    assert magenta.sum() == rows * columns
+
+
+@pytest.mark.parametrize("num_wrong", [1, 30])
+def test_any_number_of_mistakes_can_be_drawn(tmp_path, num_wrong):
+    labels, predicted = np.zeros(num_wrong, int), np.ones(num_wrong, int)
+    draw_mistakes(
+        tmp_path / "m.png", draw_pictures(num_wrong), predictions_of(labels, predicted, [[0.1, 0.9, 0]] * num_wrong)
+    )
+    width, height = size_of(tmp_path / "m.png")
+    assert 900 <= width <= 1600
+    assert height <= 1000
+
+
+def test_a_run_without_mistakes_says_so_in_a_small_picture(tmp_path):
+    draw_mistakes(tmp_path / "m.png", draw_pictures(2), predictions_of([0, 1], [0, 1], [[1, 0, 0], [0, 1, 0]]))
+    assert size_of(tmp_path / "m.png") == (720, 240)
+
+
+@pytest.mark.parametrize(("num_classes", "num_columns"), [(3, 4), (100, 101)])
+def test_confusion_of_few_and_of_many_classes(tmp_path, num_classes, num_columns):
+    counts = 90 * np.eye(num_classes, num_columns, dtype=int)
+    draw_confusion(tmp_path / "c.png", counts.tolist(), [f"$class_{k}$" for k in range(num_classes)])
+    width, height = size_of(tmp_path / "c.png")
+    assert 700 <= height <= 2000
+    assert 900 <= width <= 2200
+
+
+def test_confusion_of_a_class_without_pictures(tmp_path):
+    draw_confusion(tmp_path / "c.png", [[3, 1, 0], [0, 0, 0], [0, 0, 2]], NAMES)
+    size_of(tmp_path / "c.png")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["0,0.9,0.5,0.8,0.6,1", "1,0.4,0.8,0.5,0.7,2", "2,0.1,1.0,0.9,0.7,3"],
+        ["0,0.9,0.5,0.8,0.6,1"],
+        ["0,0.9,0.5,,,1", "1,0.4,0.8,,,2"],
+        ["0,0.9,0.5,,,1", "1,0.4,0.8,0.5,0.7,2"],
+        ["0,0.9,0.5,0.8,0.6,1", "1,nan,0.3,nan,0.3,2"],
+        ["0,inf,0.3,inf,0.3,2"],
+    ],
+    ids=["rising", "one epoch", "no validation", "validation begins late", "blown up", "infinite"],
+)
+def test_curves_of_any_run_fill_a_slide(tmp_path, rows):
+    draw_curves(tmp_path / "curves.png", HEADER + "\n".join(rows), val_name="test (lab protocol)")
+    assert size_of(tmp_path / "curves.png") == (1596, 780)
+
+
+def test_curves_without_an_epoch_say_so(tmp_path):
+    draw_curves(tmp_path / "curves.png", HEADER)
+    assert size_of(tmp_path / "curves.png") == (720, 240)
+
+
+@pytest.mark.parametrize("spread", [0.5, 3.0])
+@pytest.mark.parametrize(("num_outputs", "num_classes"), [(2, 2), (3, 3), (4, 3), (100, 100)])
+@pytest.mark.parametrize("num_bins", [1, 10, 15])
+def test_calibration_error_matches_torchmetrics(num_bins, num_outputs, num_classes, spread):
+    predictions, everything = random_predictions(num_outputs, num_classes, spread)
+    reference = MulticlassCalibrationError(num_outputs, n_bins=num_bins, norm="l1")
+    expected = reference(torch.from_numpy(everything), torch.from_numpy(predictions.labels)).item()
+    assert expected_calibration_error(predictions, num_bins) == pytest.approx(expected, abs=1e-6)
+
+
+def test_calibration_error_worked_out_by_hand():
+    # Bin [0.5, 0.75): one right at 0.6, so 0.4 apart. Bin [0.75, 1]: 0.8 right, 1.0 wrong; 0.5 against 0.9.
+    predictions = predictions_of([0, 0, 0], [0, 0, 1], [[0.6, 0.4, 0], [0.8, 0.2, 0], [0, 1, 0]])
+    bins = CalibrationBins.sort(predictions, num_bins=4)
+    assert bins.counts.tolist() == [0, 0, 1, 2]
+    assert bins.accuracy[2:].tolist() == [1.0, 0.5]
+    assert bins.confidence[2:] == pytest.approx([0.6, 0.9])
+    assert expected_calibration_error(predictions, 4) == pytest.approx(0.4 / 3 + 0.4 * 2 / 3)
+
+
+def test_no_bin_is_a_mistake_of_the_caller():
+    with pytest.raises(ValueError, match="expected at least one bin, but got 0"):
+        expected_calibration_error(predictions_of([0], [0], [[1, 0, 0]]), 0)
+
+
+@pytest.mark.parametrize("num_outputs", [3, 5])
+def test_reliability_diagram_fills_half_a_slide(tmp_path, num_outputs):
+    draw_reliability(tmp_path / "r.png", random_predictions(num_outputs, 3, 1.0)[0])
+    assert size_of(tmp_path / "r.png") == (1080, 900)
+
+
+def test_the_same_figure_gives_the_same_bytes_and_leaves_nothing_else(tmp_path):
+    predictions = random_predictions(3, 3, 1.0, count=50)[0]
+    draw_reliability(tmp_path / "a.png", predictions)
+    draw_reliability(tmp_path / "b.png", predictions)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
