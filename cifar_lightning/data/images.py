@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.Image import DecompressionBombError
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
@@ -105,7 +106,7 @@ def read_picture(path: Path, size: int = 32) -> Tensor:
     except UnidentifiedImageError as error:
         raise ValueError(f"expected a PNG or JPEG picture, but {path} is none; remove or convert it") from error
     # What Pillow raises on damaged files.
-    except (OSError, SyntaxError, EOFError, ValueError, struct.error, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, EOFError, ValueError, TypeError, struct.error, DecompressionBombError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(f"expected a whole picture, but {path} is broken ({error}); remove or replace it") from error
@@ -116,7 +117,7 @@ def read_picture(path: Path, size: int = 32) -> Tensor:
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I"):
-        picture = picture.convert("I").point(lambda value: value / 257).convert("L")
+        picture = picture.convert("I").point(lambda value: value / 257 + 0.5).convert("L")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")

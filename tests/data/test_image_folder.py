@@ -1,0 +1,75 @@
+"""A folder a class."""
+
+import pytest
+from PIL import Image
+
+from cifar_lightning.data import ImageFolder, SubsetDataModule
+
+
+def put_pictures(root, tree):
+    """`tree`: {"train/cat": ["red", ...]}, one picture a colour, named 0.png, 1.png, ..."""
+    for folder, colours in tree.items():
+        (root / folder).mkdir(parents=True)
+        for place, colour in enumerate(colours):
+            Image.new("RGB", (5, 5), colour).save(root / folder / f"{place}.png")
+
+
+def test_classes_are_the_folders_by_name_and_indices_the_places(tmp_path):
+    put_pictures(
+        tmp_path, {"train/dog": ["red"], "train/cat": ["lime", "blue"], "test/dog": ["red"], "test/cat": ["red"]}
+    )
+    source = ImageFolder(str(tmp_path))
+    assert source.class_names == ("cat", "dog")
+    images = source.load("train")
+    assert images.labels.tolist() == [0, 0, 1]
+    assert images.indices.tolist() == [0, 1, 2]
+    assert images.images[:, :, 16, 16].tolist() == [[0, 255, 0], [0, 0, 255], [255, 0, 0]]
+    assert images.images.shape == (3, 3, 32, 32)
+    assert len(source.load("test")) == 2
+
+
+def test_hidden_folders_and_files_are_no_classes(tmp_path):
+    put_pictures(tmp_path, {"train/dog": ["red"], "train/cat": ["lime"], "train/.ipynb_checkpoints": ["blue"]})
+    (tmp_path / "train/notes.txt").touch()
+    assert ImageFolder(str(tmp_path)).class_names == ("cat", "dog")
+
+
+def test_a_root_without_classes_says_how_to_lay_pictures_out(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"expected a folder a class in .*train, but there is none; lay pictures out as"
+    ):
+        _ = ImageFolder(str(tmp_path)).class_names
+
+
+def test_a_class_without_test_pictures_is_named(tmp_path):
+    put_pictures(tmp_path, {"train/dog": ["red"], "train/cat": ["red"], "test/dog": ["red"], "test/cat": []})
+    with pytest.raises(ValueError, match=r"pictures in .*test/cat, but it has none"):
+        ImageFolder(str(tmp_path)).load("test")
+
+
+def test_a_broken_picture_among_many_is_named(tmp_path):
+    put_pictures(tmp_path, {"train/dog": ["red", "blue"], "train/cat": ["red"]})
+    (tmp_path / "train/dog/1.png").write_text("no picture")
+    with pytest.raises(ValueError, match=r"train/dog/1\.png is none"):
+        ImageFolder(str(tmp_path)).load("train")
+
+
+def test_constructing_one_reads_nothing(tmp_path):
+    source = ImageFolder(str(tmp_path / "later"))
+    put_pictures(tmp_path, {"later/train/dog": ["red"], "later/train/cat": ["red"]})
+    assert source.class_names == ("cat", "dog")
+
+
+def test_a_folder_feeds_the_data_module(tmp_path):
+    put_pictures(
+        tmp_path, {f"{split}/{name}": ["red"] * 4 for split in ("train", "test") for name in ("ant", "bee", "cat")}
+    )
+    data = SubsetDataModule(ImageFolder(str(tmp_path)), classes=["cat", "ant"], val_fraction=0.25)
+    data.prepare_data()
+    data.setup("test")
+    assert data.class_names == ["cat", "ant"]
+    assert data.train.counts() == {"cat": 3, "ant": 3}
+    assert data.val.counts() == {"cat": 1, "ant": 1}
+    # By name: ant has places 0-3 of the test split, bee 4-7, cat 8-11.
+    assert data.test.indices.tolist() == [0, 1, 2, 3, 8, 9, 10, 11]
+    assert data.test.labels.tolist() == [1] * 4 + [0] * 4
