@@ -1,5 +1,7 @@
 """The LightningModule: normalisation, backbone, linear head, loss and the metrics of an epoch."""
 
+from typing import Any
+
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
@@ -104,7 +106,7 @@ class ImageClassifier(LightningModule):
         if self.trainer.sanity_checking:
             # A few batches of an untrained net are no epoch.
             return
-        values = {f"{split}_loss": loss, f"{split}_accuracy": accuracy}
+        values: dict[str, Any] = {f"{split}_loss": loss, f"{split}_accuracy": accuracy}
         values |= {f"{split}_recall/{name}": value for name, value in zip(self.class_names, recall, strict=True)}
         if self.trainer.state.fn != TrainerFn.FITTING:
             self.log_dict(values)
