@@ -45,7 +45,7 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
     pictures = [row["pictures"] for row in rows]
     for axis, key, label in zip(axes, ("seconds", "megabytes"), ("seconds an epoch", "peak memory, MB"), strict=True):
         axis.plot(pictures, [row[key] for row in rows], "o-")
-        axis.set(xlabel="training pictures", ylabel=label, ylim=0)
+        axis.set(xlabel="training pictures", ylabel=label, ylim=(0, 1.08 * max(row[key] for row in rows)))
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)

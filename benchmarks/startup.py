@@ -42,6 +42,7 @@ if __name__ == "__main__":
         run = f"{folder}/one/version_0"
         commands = {
             "import lightning.pytorch": ("-c", "import os, lightning.pytorch; os._exit(0)"),
+            "the same, and a regular exit": ("-c", "import lightning.pytorch"),
             "--help": (*package, "--help"),
             "configs": (*package, "configs"),
             "an unknown command": (*package, "fti"),

@@ -11,6 +11,7 @@ _NO_ACTION = (
     "The `srun` command is available.*",
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*callbacks used to create the checkpoint need to be provided.*",  # the recorder belongs to fit
+    ".*Total length of `list` across ranks is zero.*",  # no validation share was asked for
     ".*LeafSpec.*",
     ".*isinstance\\(treespec.*",
     ".*You are using `torch.load` with.*",
