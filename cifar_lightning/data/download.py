@@ -3,6 +3,7 @@
 import http.client
 import os
 import shutil
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -13,6 +14,14 @@ from tqdm import tqdm
 
 TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 1 << 20
+_TRANSFER_ERRORS = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    TimeoutError,
+    ConnectionError,
+    ssl.SSLError,
+    ValueError,  # an address that is none
+)
 
 
 def download(urls: Sequence[str], path: Path, md5: str) -> None:
@@ -27,16 +36,18 @@ def download(urls: Sequence[str], path: Path, md5: str) -> None:
     partial = path.with_name(path.name + ".partial")
     failures = []
     for url in urls:
-        try:
-            _fetch_rest(url, partial)
-        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
-            failures.append(f"{url}: {getattr(error, 'reason', None) or error}")
-            continue
-        if check_integrity(str(partial), md5):
-            os.replace(partial, path)
-            return
-        partial.unlink()
-        failures.append(f"{url}: its md5 is not {md5}")
+        # What an earlier call left may be of another file: then the whole file is fetched once from the same address.
+        for _ in range(2 if partial.exists() else 1):
+            try:
+                _fetch_rest(url, partial)
+            except _TRANSFER_ERRORS as error:
+                failures.append(f"{url}: {getattr(error, 'reason', None) or error}")
+                break
+            if check_integrity(str(partial), md5):
+                os.replace(partial, path)
+                return
+            partial.unlink()
+            failures.append(f"{url}: its md5 is not {md5}")
     raise ConnectionError(
         f"could not download {path.name} ({'; '.join(failures) or 'no mirror is configured'});"
         f" try again to go on where it stopped, or put the file at {path} by hand"

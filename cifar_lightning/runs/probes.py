@@ -42,7 +42,7 @@ class ProbeShares:
             ValueError: if the file is not whole.
         """
         try:
-            with path.open(newline="") as file:
+            with path.open(newline="", encoding="utf-8") as file:
                 header, *rows = csv.reader(file)
             columns = zip(*rows, strict=True)
             indices = np.array([int(value) for value in next(columns)])

@@ -92,6 +92,14 @@ def test_a_server_without_ranges_starts_over(path, partial):
     assert path.read_bytes() == CONTENT
 
 
+def test_a_partial_file_of_something_else_is_fetched_anew(path, partial):
+    partial.write_bytes(b"x" * 1000)
+    with serve() as server:
+        download([server.url], path, MD5)
+        assert server.asked == ["bytes=1000-", None]
+    assert path.read_bytes() == CONTENT
+
+
 def test_a_partial_file_that_is_whole_is_only_checked(path, partial):
     partial.write_bytes(CONTENT)
     with serve() as server:
