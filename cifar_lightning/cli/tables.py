@@ -9,17 +9,21 @@ from rich.table import Table
 from cifar_lightning.runs.overfitting import describe_overfitting, validation_name
 
 
-def print_fit_summary(run: Path, scores: dict[str, float], curves: str | None, lab_protocol: bool) -> None:
+def print_fit_summary(run: Path | None, scores: dict[str, float], curves: str | None, lab_protocol: bool) -> None:
     """The end of a fit: run folder, last epoch's scores, over-fitting in words, what to type next."""
     names = {"train": "train", "val": validation_name(lab_protocol)}
     console = Console(highlight=False)
-    console.print(f"run folder: {run}", soft_wrap=True)
+    if run is not None:
+        console.print(f"run folder: {run}", soft_wrap=True)
+    else:
+        console.print("no run folder was kept: there was nothing trained, no logger, or no checkpointing")
     for split, name in names.items():
         if f"{split}/loss" in scores:
             console.print(f"{name}: loss {scores[f'{split}/loss']:.4f}, accuracy {scores[f'{split}/accuracy']:.4f}")
-    if curves is not None:
+    if curves is not None and scores:
         console.print(describe_overfitting(curves, names["val"]), soft_wrap=True)
-    console.print(f"next: cifar-lightning test --ckpt_path {run}", soft_wrap=True)
+    if run is not None:
+        console.print(f"next: cifar-lightning test --ckpt_path {run}", soft_wrap=True)
 
 
 def print_scores(scores: dict[str, Any], run: Path | None) -> None:

@@ -156,7 +156,12 @@ class RunCLI(LightningCLI):
         self.recorder: RunRecorder | None = None
         if self.settings.trainer.enable_progress_bar is not False:
             callbacks.append(EpochProgress())
-        if self.command == "fit" and self.settings.trainer.enable_checkpointing is not False:
+        # Without a logger there is no folder of its own that a run could be kept in.
+        has_folder = bool(self.settings.trainer.logger) and self.settings.trainer.enable_checkpointing is not False
+        if not has_folder and not self.settings.trainer.callbacks:
+            # Or Lightning's own checkpoints would fall into the working folder.
+            kwargs["enable_checkpointing"] = False
+        if self.command == "fit" and has_folder and not self.settings.trainer.fast_dev_run:
             self.recorder = RunRecorder(self._saved_config(), keep_best=self.datamodule.val_fraction > 0)
             callbacks.append(self.recorder)
         if self.command == "test":
@@ -183,7 +188,7 @@ class RunCLI(LightningCLI):
             # How the trainer ends on Ctrl-C.
             raise SystemExit(self._say_how_to_go_on(128 + signal.SIGINT)) from None
         finally:
-            if isinstance(logger, RunLogger) and not self._last_checkpoint().exists():
+            if self.recorder and isinstance(logger, RunLogger) and not self._last_checkpoint().exists():
                 logger.release()
         scores = {
             f"{split}/{metric}": self.trainer.callback_metrics[f"{split}_{metric}"].item()
@@ -194,13 +199,9 @@ class RunCLI(LightningCLI):
         if isinstance(logger, RunLogger):
             logger.log_scores(scores, self.trainer.current_epoch)
             logger.flush()
-        if self.trainer.log_dir is not None:
-            print_fit_summary(
-                Path(self.trainer.log_dir),
-                scores,
-                self.recorder.curves if self.recorder else None,
-                lab_protocol=datamodule.validate_on_test,
-            )
+        run = self._last_checkpoint().parent.parent if self.recorder and self._last_checkpoint().exists() else None
+        curves = self.recorder.curves if self.recorder else None
+        print_fit_summary(run, scores, curves, lab_protocol=datamodule.validate_on_test)
 
     def _last_checkpoint(self) -> Path:
         run = Path(self.trainer.log_dir or self.trainer.default_root_dir)

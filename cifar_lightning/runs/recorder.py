@@ -37,6 +37,7 @@ class RunRecorder(Checkpoint):
         self.best_loss = float("inf")
         self.seconds_before = 0.0
         self._random_state: torch.Tensor | None = None
+        self._validated = False
         self._checkpoints = HeldCheckpointIO()
 
     def state_dict(self) -> dict[str, Any]:
@@ -63,9 +64,18 @@ class RunRecorder(Checkpoint):
             torch.set_rng_state(self._random_state.cpu())
         self._start = self._last_sync = time.monotonic()
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._validated = True
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         now = time.monotonic()
-        metrics = trainer.callback_metrics
+        # Where validation is rarer than epochs, the metrics still hold the values of an earlier one.
+        metrics = {
+            name: value
+            for name, value in trainer.callback_metrics.items()
+            if self._validated or not name.startswith("val_")
+        }
+        self._validated = False
         values = [metrics[name].item() if name in metrics else None for name in COLUMNS]
         if not math.isfinite(metrics["train_loss"]):
             kept = f"epoch {trainer.current_epoch} is kept" if trainer.current_epoch else "no epoch was finished"

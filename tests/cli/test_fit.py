@@ -171,3 +171,42 @@ def test_a_net_in_the_working_folder_needs_no_change_of_the_package(command, tmp
     run = tmp_path / "lightning_logs/quickstart/version_0"
     assert read_weights(run)["backbone.0.weight"].shape == (6, 3, 3, 3)
     assert command("test", "--ckpt_path", str(run)).code == 0
+
+
+def test_an_epoch_without_validation_has_no_validation_values(command, tmp_path):
+    arguments = ["--trainer.max_epochs=5", "--trainer.check_val_every_n_epoch=2"]
+    assert command("fit", *TINY, *arguments).code == 0
+    rows = read_curves(tmp_path / "lightning_logs/quickstart/version_0")
+    assert [row["val_loss"] != "" for row in rows] == [False, True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    "change", ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.max_epochs=0"]
+)
+def test_a_fit_that_keeps_no_run_says_so_and_names_no_next_command(command, tmp_path, change):
+    outcome = command("fit", *TINY, change)
+    assert outcome.code == 0
+    assert "no run folder was kept" in outcome.out
+    assert "next:" not in outcome.out
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["--trainer.fast_dev_run=true"],
+        ["--trainer.callbacks=lightning.pytorch.callbacks.EarlyStopping", "--trainer.callbacks.monitor=val_loss"],
+        ["--model.scheduler=lightning.pytorch.cli.ReduceLROnPlateau", "--model.scheduler.monitor=val_loss"],
+        ["--trainer.precision=bf16-mixed"],
+        ["--trainer.precision=64-true"],
+        ["--trainer.accumulate_grad_batches=2", "--trainer.gradient_clip_val=0.5"],
+        ["--trainer.max_epochs=-1", "--trainer.max_time=00:00:00:01"],
+        ["--trainer.num_sanity_val_steps=2", "--trainer.limit_val_batches=1"],
+        ["--trainer.logger=lightning.pytorch.loggers.CSVLogger", "--trainer.logger.save_dir=here"],
+        ["--data.classes=null"],
+    ],
+    ids=" ".join,
+)
+def test_what_lightning_offers_works(command, change):
+    outcome = command("fit", *TINY, *change)
+    assert (outcome.code, outcome.err) == (0, "")
