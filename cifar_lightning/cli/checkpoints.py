@@ -26,10 +26,6 @@ def find_checkpoint_argument(command: str, arguments: list[str]) -> list[str]:
             f"expected a checkpoint for {command}: add --ckpt_path RUN_FOLDER, as `fit` prints it at its end"
         )
     has_config = _find_option(arguments, "--config")[1] is not None or "-c" in arguments
-    if value in ("last", "best"):
-        if not has_config:
-            raise ValueError(f"expected --config beside --ckpt_path {value}; or name a run folder or a checkpoint")
-        return arguments
     checkpoint = folder.resolve_checkpoint(Path(value))
     arguments = list(arguments)
     arguments[place] = str(checkpoint) if arguments[place] == value else f"--ckpt_path={checkpoint}"

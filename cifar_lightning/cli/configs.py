@@ -74,3 +74,6 @@ def check_config(path: Path) -> None:
         raise ValueError(f"expected YAML, but {path} is none ({reason}); mend it") from error
     if not isinstance(content, dict):
         raise ValueError(f"expected a config of keys and values, but {path} has none; see `cifar-lightning configs`")
+    for group in ("trainer", "model", "data"):
+        if group in content and not isinstance(content[group], dict):
+            raise ValueError(f"expected keys and values below {group}, but {path} has {content[group]!r}; mend it")

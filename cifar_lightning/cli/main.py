@@ -80,7 +80,7 @@ def _load_command(command: str) -> Callable[[list[str]], int]:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     # A user's own net stands in a file of the working folder, which the console script leaves out of the search.
     if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+        sys.path.append(os.getcwd())
     if command == "data":
         from cifar_lightning.cli.data_command import run_data
 

@@ -1,5 +1,6 @@
 """Tables on the terminal, made from what is written to disk."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def print_fit_summary(run: Path | None, scores: dict[str, float], curves: str | 
     if curves is not None and scores:
         console.print(describe_overfitting(curves, names["val"]), soft_wrap=True)
     if run is not None:
-        console.print(f"next: cifar-lightning test --ckpt_path {run}", soft_wrap=True)
+        console.print(f"next: cifar-lightning test --ckpt_path {shlex.quote(str(run))}", soft_wrap=True)
 
 
 def print_scores(scores: dict[str, Any], run: Path | None) -> None:

@@ -35,7 +35,7 @@ class OutputCollector(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        self.logits.setdefault(dataloader_idx, []).append(outputs.cpu())
+        self.logits.setdefault(dataloader_idx, []).append(outputs.float().cpu())
 
 
 def score_run(

@@ -1,10 +1,12 @@
 """`fit`, `validate`, `test` and `predict`, on LightningCLI."""
 
+import shlex
 import signal
 from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -16,6 +18,7 @@ from cifar_lightning.cli.parser import SentenceParser
 from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
 from cifar_lightning.cli.quiet import silence_framework
+from cifar_lightning.cli.saved_settings import read_saved_config, refuse_changes
 from cifar_lightning.cli.tables import print_fit_summary, print_scores
 from cifar_lightning.cli.testing import OutputCollector, score_run
 from cifar_lightning.data import SubsetDataModule
@@ -35,6 +38,11 @@ def run_trainer_command(command: str, arguments: list[str]) -> int:
         RunCLI(command, arguments)
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
+    except SIGTERMException:
+        raise SystemExit(128 + signal.SIGTERM) from None
+    except SystemExit as stop:
+        # The trainer's own answer to Ctrl-C is 1.
+        raise SystemExit(128 + signal.SIGINT if stop.code == 1 else stop.code) from None
     return 0
 
 
@@ -97,20 +105,10 @@ class RunCLI(LightningCLI):
 
     def _parse_ckpt_path(self) -> None:
         # Lightning would let the checkpoint's hyper-parameters replace the settings; here they must agree.
-        if self.command == "fit":
+        self.resumed: Path | None = None
+        if self.command == "fit" and self.settings.ckpt_path is not None:
             self._resolve_resume()
-        elif self.settings.ckpt_path in ("last", "best"):
-            run = self._newest_run()
-            self.settings.ckpt_path = str(run / folder.CHECKPOINTS / f"{self.settings.ckpt_path}.ckpt")
         self.checkpoint = Path(self.settings.ckpt_path) if self.settings.ckpt_path else None
-
-    def _newest_run(self) -> Path:
-        options = self._logger_options()
-        parent = Path(options.get("save_dir", "lightning_logs"), options.get("name", "run"))
-        run = folder.find_newest_version(parent)
-        if run is None:
-            raise ValueError(f"expected a run to go on from in {parent}, but there is none; leave out --ckpt_path")
-        return run
 
     def _logger_options(self) -> Any:
         """Arguments of the logger, whose name is the run's; empty where there is none, or a list of them."""
@@ -118,20 +116,26 @@ class RunCLI(LightningCLI):
         return logger.get("init_args", {}) if hasattr(logger, "get") else {}
 
     def _resolve_resume(self) -> None:
-        if self.settings.ckpt_path is None:
-            return
+        """Finds the checkpoint to go on from, and lets the run go on in the folder that it lies in."""
+        options = self._logger_options()
+        if not options:
+            raise ValueError(
+                "expected one logger with a folder to go on in for --ckpt_path; leave out --trainer.logger"
+            )
+        run: Path | None
         if self.settings.ckpt_path == "last":
-            run = self._newest_run()
-        else:
-            given = folder.resolve_checkpoint(Path(self.settings.ckpt_path))
-            self.settings.ckpt_path = str(given)
-            found = folder.find_run_folder(given)
-            if found is None:
-                return
-            run = found
-        if self.settings.ckpt_path == "last":
+            parent = Path(options.get("save_dir", "lightning_logs"), options.get("name", "run"))
+            run = folder.find_newest_version(parent)
+            if run is None:
+                raise ValueError(f"expected a run to go on from in {parent}, but there is none; leave out --ckpt_path")
             self.settings.ckpt_path = str(folder.resolve_checkpoint(run))
-        self.settings.trainer.logger.init_args.version = run.name
+        else:
+            checkpoint = folder.resolve_checkpoint(Path(self.settings.ckpt_path))
+            self.settings.ckpt_path = str(checkpoint)
+            run = folder.find_run_folder(checkpoint)
+        if run is not None and (run / folder.CONFIG).is_file():
+            self.resumed = run
+            options["save_dir"], options["name"], options["version"] = str(run.parent), "", run.name
 
     def before_instantiate_classes(self) -> None:
         settings = self.settings
@@ -140,14 +144,29 @@ class RunCLI(LightningCLI):
                 f"expected a GPU for trainer.accelerator {settings.trainer.accelerator}, but torch sees none here;"
                 " use --trainer.accelerator auto or cpu"
             )
+        run = self.resumed
+        if self.command in ("test", "validate") and self.checkpoint is not None:
+            run = folder.find_run_folder(self.checkpoint)
+        saved = read_saved_config(run) if run is not None else None
+        if settings.num_threads is None:
+            settings.num_threads = saved.get("num_threads") if saved and self.resumed else None
         if settings.num_threads is None:
             settings.num_threads = num_cores()
         use_threads(settings.num_threads)
+        if saved is not None:
+            assert run is not None
+            refuse_changes(run, saved, self._settings_as_yaml(), with_training=self.command == "fit")
+        if self.command == "fit" and self.resumed is None:
+            self._refuse_taken_version()
         self.run_name = self._logger_options().get("name", "run")
         if self.command != "fit":
             settings.trainer.logger = False
             # Distributed samplers pad with repeats, which would count some pictures twice.
             settings.trainer.devices = 1
+            for name in ("test", "predict", "val"):
+                # A share of the pictures would pass for all of them.
+                settings.trainer[f"limit_{name}_batches"] = None
+            settings.trainer.fast_dev_run = False
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         if self.checkpoint is not None:
@@ -170,11 +189,37 @@ class RunCLI(LightningCLI):
         self.trainer_defaults["callbacks"] = callbacks
         return super().instantiate_trainer(**kwargs)
 
+    def _settings_as_yaml(self) -> dict[str, Any]:
+        """The settings as they would be saved."""
+        text = self._parser(self.command).dump(self.settings, skip_none=False)
+        loaded = yaml.safe_load(text)
+        assert isinstance(loaded, dict)
+        return loaded
+
+    def _refuse_taken_version(self) -> None:
+        options = self._logger_options()
+        version = options.get("version")
+        if version is not None:
+            name = version if isinstance(version, str) else f"version_{version}"
+            run = Path(options.get("save_dir", "lightning_logs"), options.get("name", "run"), name)
+            if (run / folder.CONFIG).exists():
+                raise ValueError(
+                    f"expected a folder without a run, but {run} has one; leave out trainer.logger.version"
+                )
+
     def _saved_config(self) -> str:
-        """The resolved settings, enough to make this run again as a new one."""
-        config = self.settings.clone()
-        config.ckpt_path = None
-        return self._parser(self.command).dump(config, skip_none=False)
+        """The resolved settings as YAML, enough to make this run again as a new one."""
+        config = self._settings_as_yaml()
+        config["ckpt_path"] = None
+        if self.resumed is not None:
+            # The run keeps its settings, but for how long it is.
+            limits = {key: config["trainer"][key] for key in ("max_epochs", "max_steps", "max_time")}
+            config = read_saved_config(self.resumed)
+            config["trainer"].update(limits)
+        elif isinstance(config["trainer"]["logger"], dict) and "init_args" in config["trainer"]["logger"]:
+            # A number claimed by this run is no setting: fitting the same config again takes the next one.
+            config["trainer"]["logger"]["init_args"]["version"] = None
+        return yaml.safe_dump(config, sort_keys=False)
 
     def fit(self, model: ImageClassifier, datamodule: SubsetDataModule, **kwargs: Any) -> None:
         logger = self.trainer.logger
@@ -190,6 +235,8 @@ class RunCLI(LightningCLI):
         finally:
             if self.recorder and isinstance(logger, RunLogger) and not self._last_checkpoint().exists():
                 logger.release()
+        if not self.trainer.is_global_zero:
+            return
         scores = {
             f"{split}/{metric}": self.trainer.callback_metrics[f"{split}_{metric}"].item()
             for split in ("train", "val")
@@ -204,13 +251,16 @@ class RunCLI(LightningCLI):
         print_fit_summary(run, scores, curves, lab_protocol=datamodule.validate_on_test)
 
     def _last_checkpoint(self) -> Path:
-        run = Path(self.trainer.log_dir or self.trainer.default_root_dir)
+        # Not the trainer's `log_dir`, which waits for all processes.
+        logger = self.trainer.logger
+        run = Path((logger.log_dir if logger is not None else None) or self.trainer.default_root_dir)
         return run / folder.CHECKPOINTS / folder.LAST_CHECKPOINT
 
     def _say_how_to_go_on(self, code: int) -> int:
         run = self._last_checkpoint().parent.parent
         if self._last_checkpoint().is_file():
-            print(f"stopped; go on with: cifar-lightning fit --config {run / folder.CONFIG} --ckpt_path {run}")
+            command = shlex.join(["fit", "--config", str(run / folder.CONFIG), "--ckpt_path", str(run)])
+            print(f"stopped; go on with: cifar-lightning {command}")
         else:
             print("stopped before the first epoch was finished; nothing to go on from")
         return code

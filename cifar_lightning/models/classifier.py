@@ -47,6 +47,8 @@ class ImageClassifier(LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
+        if optimizer is None:
+            raise ValueError("expected an optimiser for model.optimizer, got null; leave it out for the lab's SGD")
         num_classes = len(class_names)
         if num_outputs is None:
             num_outputs = num_classes

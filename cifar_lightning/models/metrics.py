@@ -27,7 +27,7 @@ class EpochMetrics(nn.Module):
 
     def append(self, logits: Tensor, labels: Tensor) -> None:
         """Keeps `logits`, float32 (N, num_outputs), and `labels`, int64 (N,), of one step."""
-        self.outputs.append((logits.detach(), labels))
+        self.outputs.append((logits.detach().float(), labels))
 
     def compute(self) -> tuple[Tensor, Tensor, Tensor]:
         """Mean cross-entropy (nats), accuracy (0..1) and recall a class, (K,), since the last call; forgets them."""

@@ -25,8 +25,13 @@ class HeldCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         self.held[Path(path)] = copy.deepcopy(checkpoint)
 
+    def remove_checkpoint(self, path: str | Path) -> None:
+        self.held.pop(Path(path), None)
+        super().remove_checkpoint(path)
+
     def flush(self) -> None:
         """Writes all that is held. What cannot be written stays held, and an OSError says why."""
-        for path, checkpoint in list(self.held.items()):
+        # `best.ckpt` before `last.ckpt`, which knows of the best: in this order a kill in between loses neither.
+        for path, checkpoint in sorted(self.held.items(), key=lambda item: item[0]):
             write_whole(path, functools.partial(torch.save, checkpoint))
             del self.held[path]

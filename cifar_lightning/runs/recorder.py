@@ -10,7 +10,15 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from cifar_lightning.runs.checkpoint_io import HeldCheckpointIO
-from cifar_lightning.runs.folder import BEST_CHECKPOINT, CHECKPOINTS, CONFIG, CURVES, LAST_CHECKPOINT, write_text
+from cifar_lightning.runs.folder import (
+    BEST_CHECKPOINT,
+    CHECKPOINTS,
+    CONFIG,
+    CURVES,
+    LAST_CHECKPOINT,
+    SCORES,
+    write_text,
+)
 from cifar_lightning.runs.logger import RunLogger
 
 COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
@@ -24,7 +32,7 @@ class RunRecorder(Checkpoint):
     the run is stopped by a signal or an error. `best.ckpt` is the epoch of the lowest validation loss.
 
     Args:
-        config: the resolved settings as YAML, for `config.yaml`; a resumed run keeps the file it has.
+        config: the resolved settings as YAML, for `config.yaml`.
         keep_best: whether there is a validation share to choose by.
         sync_seconds: how old the files may grow, in seconds.
     """
@@ -52,9 +60,12 @@ class RunRecorder(Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         trainer.strategy.checkpoint_io = self._checkpoints
-        path = self._folder(trainer).parent / CONFIG
-        if trainer.is_global_zero and not path.exists():
-            write_text(path, self.config)
+        # Asked for once, by all processes together: the answer is one for all of them.
+        self._checkpoint_folder = Path(trainer.log_dir or trainer.default_root_dir, CHECKPOINTS)
+        if trainer.is_global_zero:
+            write_text(self._checkpoint_folder.parent / CONFIG, self.config)
+            # From now on the run is no longer the one that was tested.
+            (self._checkpoint_folder.parent / SCORES).unlink(missing_ok=True)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
@@ -77,11 +88,11 @@ class RunRecorder(Checkpoint):
         }
         self._validated = False
         values = [metrics[name].item() if name in metrics else None for name in COLUMNS]
-        if not math.isfinite(metrics["train_loss"]):
+        if not all(math.isfinite(metrics[name]) for name in ("train_loss", "val_loss") if name in metrics):
             kept = f"epoch {trainer.current_epoch} is kept" if trainer.current_epoch else "no epoch was finished"
             raise ValueError(
-                f"the training loss became {values[0]} in epoch {trainer.current_epoch + 1}, {kept}; lower the learning"
-                " rate (model.optimizer.lr)"
+                f"the loss became {values[0]} (train) and {values[2]} (validation) in epoch"
+                f" {trainer.current_epoch + 1}, {kept}; lower the learning rate (model.optimizer.lr)"
             )
         numbers = [trainer.current_epoch, *values, round(self.seconds_before + now - self._start, 3)]
         self.curves += ",".join("" if number is None else repr(number) for number in numbers) + "\n"
@@ -89,10 +100,10 @@ class RunRecorder(Checkpoint):
         is_best = val_loss < self.best_loss
         if is_best:
             self.best_loss = val_loss
-        trainer.save_checkpoint(self._folder(trainer) / LAST_CHECKPOINT)
-        if is_best:
+        trainer.save_checkpoint(self._checkpoint_folder / LAST_CHECKPOINT)
+        if is_best and trainer.is_global_zero:
             held = self._checkpoints.held
-            held[self._folder(trainer) / BEST_CHECKPOINT] = held[self._folder(trainer) / LAST_CHECKPOINT]
+            held[self._checkpoint_folder / BEST_CHECKPOINT] = held[self._checkpoint_folder / LAST_CHECKPOINT]
         if now - self._last_sync > self.sync_seconds:
             self._sync(trainer)
 
@@ -102,14 +113,11 @@ class RunRecorder(Checkpoint):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._sync(trainer)
 
-    def _folder(self, trainer: Trainer) -> Path:
-        return Path(trainer.log_dir or trainer.default_root_dir, CHECKPOINTS)
-
     def _sync(self, trainer: Trainer) -> None:
         if not trainer.is_global_zero or not self._checkpoints.held:
             return
         self._checkpoints.flush()
-        write_text(self._folder(trainer).parent / CURVES, self.curves)
+        write_text(self._checkpoint_folder.parent / CURVES, self.curves)
         if isinstance(trainer.logger, RunLogger):
             trainer.logger.flush()
         self._last_sync = time.monotonic()

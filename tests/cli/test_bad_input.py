@@ -184,7 +184,7 @@ def test_a_save_folder_that_cannot_be_written_is_the_machine(command, folder):
         (["test", "--ckpt_path", "nowhere"], "there is no nowhere"),
         (["test", "--ckpt_path", "empty"], "checkpoints/last.ckpt"),
         (["test", "--ckpt_path", "text.ckpt"], "text.ckpt"),
-        (["test", "--ckpt_path", "last"], "expected --config"),
+        (["test", "--ckpt_path", "last"], "there is no last"),
         (["data", "--data.classes=[aple,forest]"], "'apple'"),
         (["data", "--config", "nope"], "`cifar-lightning configs`"),
         (["data", "--frob"], "unknown key 'frob'"),

@@ -94,3 +94,17 @@ def test_a_net_of_the_lab_learns_real_pictures_within_three_epochs(tmp_path, nam
     assert [entry["support"] for entry in scores["splits"]["train"]["classes"]] == [500, 500, 500]
     # Guessing gives 0.333; three epochs of a plain loop give about 0.75.
     assert scores["splits"]["test"]["accuracy"] > 0.6
+
+
+@pytest.mark.parametrize("val_fraction", [0.1, 0.0])
+def test_two_processes_share_a_fit(tmp_path, val_fraction):
+    ddp = ["--trainer.accelerator=cpu", "--trainer.devices=2", "--trainer.strategy=ddp", "--num_threads=1"]
+    process = start(tmp_path, "fit", *SHAPES, "--trainer.max_epochs=2", f"--data.val_fraction={val_fraction}", *ddp)
+    out, err = finish(process)
+    assert process.returncode == 0, (out, err)
+    run = tmp_path / "lightning_logs/quickstart/version_0"
+    assert [path.name for path in run.parent.iterdir()] == ["version_0"]
+    assert len((run / "curves.csv").read_text().splitlines()) == 1 + 2
+    process = start(tmp_path, "test", "--ckpt_path", str(run))
+    out, err = finish(process)
+    assert process.returncode == 0, (out, err)

@@ -208,3 +208,14 @@ def test_a_random_sampler_with_replacement_and_single_pictures_work():
 def test_batches_come_in_channels_last():
     images, _ = next(iter(make_data("fit").train_dataloader()))
     assert images.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_pictures_that_do_not_fit_on_the_gpu_stay_on_the_host_and_say_so(monkeypatch):
+    data = SubsetDataModule(DrawnShapes(num_train=4, num_test=2), val_fraction=0)
+    data.setup("fit")
+    monkeypatch.setattr(SubsetDataModule, "_device", torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * data.train.images.nbytes - 1, 10**12))
+    with pytest.warns(UserWarning, match="they stay on the host, and batches are copied from pinned memory"):
+        loader = data.train_dataloader()
+    assert loader.pin_memory
+    assert loader.dataset.device.type == "cpu"

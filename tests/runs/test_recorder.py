@@ -110,7 +110,6 @@ def test_without_a_validation_share_to_choose_by_there_is_no_best(tmp_path):
 def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path):
     whole = fit(tmp_path / "whole", 4)
     fit(tmp_path / "parts", 2)
-    (run_of(tmp_path / "parts") / "config.yaml").write_text("as it was\n")
     parts = fit(tmp_path / "parts", 4, resume=True)
     for name, weights in whole.state_dict().items():
         assert torch.equal(parts.state_dict()[name], weights), name
@@ -119,7 +118,6 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path):
     assert [row.pop("seconds") for row in expected] != []
     assert rows == expected
     assert (run_of(tmp_path / "whole") / "config.yaml").read_text() == "seed: 0\n"
-    assert (run_of(tmp_path / "parts") / "config.yaml").read_text() == "as it was\n"
 
 
 def test_an_error_leaves_the_state_of_the_last_finished_epoch(tmp_path):

@@ -1,0 +1,100 @@
+"""What a resumed run keeps, and what it refuses."""
+
+import shutil
+
+import pytest
+import torch
+import yaml
+from tiny import TINY
+
+MORE = "--trainer.max_epochs=3"
+
+
+def contents(run):
+    return {path.name: path.read_bytes() for path in run.rglob("*") if path.is_file() and "events" not in path.name}
+
+
+def test_a_run_goes_on_in_its_own_folder_whatever_the_config_is_called(command, tmp_path):
+    assert command("fit", *TINY, "--trainer.logger.name=first").code == 0
+    assert command("fit", *TINY, "--trainer.logger.name=second").code == 0
+    first, second = (tmp_path / f"lightning_logs/{name}/version_0" for name in ("first", "second"))
+    before = contents(second)
+    assert command("fit", *TINY, MORE, "--trainer.logger.name=second", "--ckpt_path", str(first)).code == 0
+    assert contents(second) == before
+    assert len((first / "curves.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_a_moved_run_goes_on_where_it_is(command, finished_run, tmp_path):
+    run = tmp_path / "else where/my run"
+    shutil.copytree(finished_run, run)
+    assert command("fit", "--config", str(run / "config.yaml"), MORE, "--ckpt_path", str(run)).code == 0
+    assert torch.load(run / "checkpoints/last.ckpt", weights_only=True)["epoch"] == 2
+    assert not (tmp_path / "lightning_logs").exists()
+
+
+def test_a_longer_run_says_so_in_its_config_and_is_no_longer_tested(command, finished_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    before = yaml.safe_load((run / "config.yaml").read_text())
+    assert command("fit", "--config", "run/config.yaml", MORE, "--ckpt_path", "run").code == 0
+    after = yaml.safe_load((run / "config.yaml").read_text())
+    assert after["trainer"].pop("max_epochs") == 3
+    before["trainer"].pop("max_epochs")
+    assert after == before
+    assert not (run / "scores.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["--seed_everything=9"], "seed_everything 0"),
+        (["--data.val_fraction=0.3"], "data.val_fraction 0.1"),
+        (["--data.split_seed=4"], "data.split_seed 0"),
+        (["--data.batch_size=64"], "data.batch_size 128"),
+        (["--data.source.seed=7"], "data.source.init_args.seed 0"),
+        (["--config=lab_protocol"], "data.val_fraction 0.1"),
+        (["--model.optimizer=torch.optim.Adam"], "model.optimizer"),
+        (["--num_threads=7"], "num_threads"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_resumed_run_does_not_turn_into_another_experiment(command, finished_run, tmp_path, change, said):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    before = contents(run)
+    outcome = command("fit", "--config", "run/config.yaml", MORE, *change, "--ckpt_path", "run")
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize("change", ["--data.val_fraction=0.4", "--seed_everything=9", "--data.split_seed=3"])
+def test_a_test_on_other_pictures_or_under_another_seed_is_refused(command, finished_run, tmp_path, change):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    before = contents(run)
+    assert command("test", "--ckpt_path", "run", change).code == 2
+    assert contents(run) == before
+
+
+def test_a_version_that_has_a_run_is_never_written_into(command, tmp_path):
+    assert command("fit", *TINY, "--trainer.logger.version=0").code == 0
+    before = contents(tmp_path / "lightning_logs")
+    assert command("fit", *TINY, "--trainer.logger.version=0").code == 2
+    assert contents(tmp_path / "lightning_logs") == before
+    # And the saved config does not pin it.
+    assert command("fit", "--config", "lightning_logs/quickstart/version_0/config.yaml").code == 0
+    assert (tmp_path / "lightning_logs/quickstart/version_1").is_dir()
+
+
+def test_a_run_in_half_precision_is_tested(command, tmp_path):
+    assert command("fit", *TINY, "--trainer.precision=bf16-mixed").code == 0
+    assert command("test", "--ckpt_path", "lightning_logs/quickstart/version_0").code == 0
+
+
+def test_a_share_of_the_test_pictures_does_not_pass_for_all(command, finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "run")
+    before = (tmp_path / "run/scores.json").read_text()
+    assert command("test", "--ckpt_path", "run", "--trainer.limit_test_batches=0").code == 0
+    assert (tmp_path / "run/scores.json").read_text() == before
