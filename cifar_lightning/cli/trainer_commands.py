@@ -277,6 +277,8 @@ class RunCLI(LightningCLI):
     def test(self, model: ImageClassifier, datamodule: SubsetDataModule, **kwargs: Any) -> None:
         self.trainer.test(model, datamodule=datamodule, verbose=False, weights_only=True, **kwargs)
         assert self.checkpoint is not None
+        # The trainer has brought the net back to the host; the probes run where the test ran.
+        model.to(self.trainer.strategy.root_device)
         scores = score_run(
             self.run_name, self.checkpoint, self.epoch, self.settings, model, datamodule, self.collector.logits
         )
