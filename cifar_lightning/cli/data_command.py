@@ -10,7 +10,7 @@ from rich.table import Table
 from torchvision.io import encode_png
 from torchvision.utils import make_grid
 
-from cifar_lightning.cli.parser import SentenceParser
+from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.quiet import silence_framework
 from cifar_lightning.data import LabelledImages, SubsetDataModule
 from cifar_lightning.runs.folder import write_whole
@@ -25,12 +25,7 @@ def run_data(arguments: list[str]) -> int:
     parser.add_argument("-c", "--config", type=str, action="append", help="a config of `fit`; its `data` part is used")
     parser.add_argument("--preview", type=str, default=None, help="the PNG file to draw some training pictures into")
     parser.add_lightning_class_args(SubsetDataModule, "data")
-    parser.set_defaults(
-        {
-            "data.source": {"class_path": "cifar_lightning.data.Cifar100"},
-            "data.classes": ["apple", "forest", "lawn_mower"],
-        }
-    )
+    parser.set_defaults(DATA_DEFAULTS)
     known = parser.parse_args(_data_part(arguments))
     data = parser.instantiate_classes(known).data
     # A misspelt class is told before anything is fetched.
@@ -68,8 +63,9 @@ def _print_counts(data: SubsetDataModule) -> None:
     table.add_column("class")
     for split in splits:
         table.add_column(split, justify="right")
+    counts = [images.counts() for images in splits.values()]
     for name in data.class_names:
-        table.add_row(name, *(str(images.counts()[name]) for images in splits.values()))
+        table.add_row(name, *(str(split[name]) for split in counts))
     table.add_section()
     table.add_row("all", *(str(len(images)) for images in splits.values()))
     Console(highlight=False).print(table)

@@ -16,6 +16,13 @@ _PLAIN_TYPES = {
 }
 
 
+# The lab's data, where neither a config nor an argument names others.
+DATA_DEFAULTS = {
+    "data.source": {"class_path": "cifar_lightning.data.Cifar100"},
+    "data.classes": ["apple", "forest", "lawn_mower"],
+}
+
+
 class SentenceParser(LightningArgumentParser):
     """Raises a ValueError of one sentence where argparse prints its usage and exits."""
 

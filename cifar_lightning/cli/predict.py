@@ -1,7 +1,5 @@
 """`predict`: a checkpoint's probabilities for ordinary pictures."""
 
-import csv
-import io
 from pathlib import Path
 
 import torch
@@ -10,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from cifar_lightning.data.images import find_pictures, read_picture
 from cifar_lightning.models.classifier import ImageClassifier
-from cifar_lightning.runs.folder import write_text
+from cifar_lightning.runs.folder import write_csv
 from cifar_lightning.runs.scores import OTHER
 
 
@@ -33,11 +31,9 @@ def predict_files(trainer: Trainer, model: ImageClassifier, checkpoint: Path, im
     assert batches is not None
     names = [*model.class_names, OTHER]
     num_classes = len(model.class_names)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "predicted", *model.class_names])
+    rows = []
     for file, probabilities in zip(files, torch.cat(batches).tolist(), strict=True):  # type: ignore[arg-type]
         predicted = min(probabilities.index(max(probabilities)), num_classes)
-        writer.writerow([file.name, names[predicted], *map(repr, probabilities[:num_classes])])
-    write_text(output, text.getvalue())
+        rows.append([file.name, names[predicted], *probabilities[:num_classes]])
+    write_csv(output, ["file", "predicted", *model.class_names], rows)
     return len(files)

@@ -84,15 +84,15 @@ def score_run(
     indices, labels = data.test.indices, data.test.labels
     shares = probe(model.eval(), data.test.images.to(model.device), labels.to(model.device))
     probes = ProbeShares(indices.numpy(), {name: share.cpu().numpy() for name, share in shares.items()})
-    scores["robustness"] = probes.robustness(scores["splits"]["test"]["accuracy"])
+    test = scores["splits"]["test"]
+    scores["robustness"] = probes.robustness(test["accuracy"])
     if run is not None:
         # A run is finished once scores.json is there; until the rest is new too, it must not be.
         (run / folder.SCORES).unlink(missing_ok=True)
         for split, split_predictions in predictions.items():
             split_predictions.write(run / folder.predictions_name(split))
         probes.write(run / folder.PROBES)
-        figures = draw_figures(run, predictions["test"], data, scores["splits"]["test"])
-        test = scores["splits"]["test"]
+        figures = draw_figures(run, predictions["test"], data, test)
         log_test_scores(run, {"loss": test["loss"], "accuracy": test["accuracy"]}, figures, epoch)
         write_scores(run / folder.SCORES, scores)
     return scores

@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException, SI
 
 from cifar_lightning.cli.checkpoints import check_checkpoint, find_checkpoint_argument
 from cifar_lightning.cli.machine import num_cores, use_threads
-from cifar_lightning.cli.parser import SentenceParser
+from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
 from cifar_lightning.cli.quiet import silence_framework
@@ -89,12 +89,7 @@ class RunCLI(LightningCLI):
         if self.command == "predict":
             parser.add_argument("--images", type=str, required=True, help="a picture, or a folder of pictures")
             parser.add_argument("--output", type=str, default="predictions.csv", help="the CSV file to write")
-        parser.set_defaults(
-            {
-                "data.source": {"class_path": "cifar_lightning.data.Cifar100"},
-                "data.classes": ["apple", "forest", "lawn_mower"],
-            }
-        )
+        parser.set_defaults(DATA_DEFAULTS)
         parser.link_arguments("data.class_names", "model.class_names", apply_on="instantiate")
         parser.link_arguments("data.image_size", "model.image_size", apply_on="instantiate")
 
@@ -115,6 +110,11 @@ class RunCLI(LightningCLI):
         logger = self.settings.trainer.logger
         return logger.get("init_args", {}) if hasattr(logger, "get") else {}
 
+    def _runs_folder(self) -> Path:
+        """The folder of all runs of this name."""
+        options = self._logger_options()
+        return Path(options.get("save_dir", "lightning_logs"), options.get("name", "run"))
+
     def _resolve_resume(self) -> None:
         """Finds the checkpoint to go on from, and lets the run go on in the folder that it lies in."""
         options = self._logger_options()
@@ -124,7 +124,7 @@ class RunCLI(LightningCLI):
             )
         run: Path | None
         if self.settings.ckpt_path == "last":
-            parent = Path(options.get("save_dir", "lightning_logs"), options.get("name", "run"))
+            parent = self._runs_folder()
             run = folder.find_newest_version(parent)
             if run is None:
                 raise ValueError(f"expected a run to go on from in {parent}, but there is none; leave out --ckpt_path")
@@ -197,11 +197,10 @@ class RunCLI(LightningCLI):
         return loaded
 
     def _refuse_taken_version(self) -> None:
-        options = self._logger_options()
-        version = options.get("version")
+        version = self._logger_options().get("version")
         if version is not None:
             name = version if isinstance(version, str) else f"version_{version}"
-            run = Path(options.get("save_dir", "lightning_logs"), options.get("name", "run"), name)
+            run = self._runs_folder() / name
             if (run / folder.CONFIG).exists():
                 raise ValueError(
                     f"expected a folder without a run, but {run} has one; leave out trainer.logger.version"

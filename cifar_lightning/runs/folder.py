@@ -1,10 +1,12 @@
 """Paths of a run folder, and files that are written whole or not at all."""
 
 import contextlib
+import csv
+import io
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -45,6 +47,27 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes `text` to `path`, whole or not at all."""
     write_whole(path, lambda file: file.write(text.encode()))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes a table to `path`, whole or not at all; floats in full, so that they are read back to the last bit."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
+    """The header and the rows of a table.
+
+    Raises:
+        ValueError: if the file is empty.
+        csv.Error: if it is no table.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    return header, rows
 
 
 def resolve_checkpoint(path: Path) -> Path:

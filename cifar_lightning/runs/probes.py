@@ -1,7 +1,6 @@
 """What the probes of a test found, picture by picture, as `probes.csv`."""
 
 import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.runs.folder import write_text
+from cifar_lightning.runs.folder import read_csv, write_csv
 
 
 @dataclass(frozen=True)
@@ -26,13 +25,8 @@ class ProbeShares:
 
     def write(self, path: Path) -> None:
         """Writes `index,<probe 1>,<probe 2>,...`, numbers in full."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["index", *self.shares])
-        columns = [column.tolist() for column in self.shares.values()]
-        for index, *row in zip(self.indices.tolist(), *columns, strict=True):
-            writer.writerow([index, *map(repr, row)])
-        write_text(path, text.getvalue())
+        columns = (self.indices, *self.shares.values())
+        write_csv(path, ["index", *self.shares], zip(*(column.tolist() for column in columns), strict=True))
 
     @classmethod
     def read(cls, path: Path) -> "ProbeShares":
@@ -42,8 +36,7 @@ class ProbeShares:
             ValueError: if the file is not whole.
         """
         try:
-            with path.open(newline="", encoding="utf-8") as file:
-                header, *rows = csv.reader(file)
+            header, rows = read_csv(path)
             columns = zip(*rows, strict=True)
             indices = np.array([int(value) for value in next(columns)])
             shares = [np.array([float(value) for value in column]) for column in columns]

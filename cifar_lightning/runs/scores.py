@@ -1,7 +1,6 @@
 """Predictions of a split as a CSV file, and the scores that follow from them."""
 
 import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.runs.folder import write_text
+from cifar_lightning.runs.folder import read_csv, write_csv, write_text
 
 OTHER = "(other)"
 
@@ -48,19 +47,13 @@ class Predictions:
     def write(self, path: Path) -> None:
         """Writes `index,label,predicted,<class 1>,...`, numbers in full."""
         names = [*self.class_names, OTHER]
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["index", "label", "predicted", *self.class_names])
-        rows = zip(
-            self.indices.tolist(),
-            self.labels.tolist(),
-            self.predicted.tolist(),
-            self.probabilities.tolist(),
-            strict=True,
+        columns = (self.indices, self.labels, self.predicted, self.probabilities)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        write_csv(
+            path,
+            ["index", "label", "predicted", *self.class_names],
+            ([index, names[label], names[predicted], *shares] for index, label, predicted, shares in rows),
         )
-        for index, label, predicted, probabilities in rows:
-            writer.writerow([index, names[label], names[predicted], *map(repr, probabilities)])
-        write_text(path, text.getvalue())
 
     @classmethod
     def read(cls, path: Path) -> "Predictions":
@@ -70,8 +63,7 @@ class Predictions:
             ValueError: if the file is not whole.
         """
         try:
-            with path.open(newline="", encoding="utf-8") as file:
-                header, *rows = csv.reader(file)
+            header, rows = read_csv(path)
             class_names = header[3:]
             places = {name: place for place, name in enumerate([*class_names, OTHER])}
             return cls(
@@ -99,9 +91,8 @@ class Predictions:
         right = confusion.diagonal()
         precision = right / np.maximum(times_predicted, 1)
         f1 = 2 * right / np.maximum(support + times_predicted, 1)
-        with np.errstate(divide="ignore"):
-            # Held below infinity, so that one confident mistake cannot make the mean infinite.
-            losses = -np.log(np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 5e-324))
+        # Held below infinity, so that one confident mistake cannot make the mean infinite.
+        losses = -np.log(np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 5e-324))
         classes = [
             {
                 "name": name,
