@@ -4,13 +4,16 @@ Nothing heavy is imported here, so that help, a list and a mistyped word answer 
 """
 
 import difflib
+import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 
 from cifar_lightning import __version__
 from cifar_lightning.cli.configs import list_configs, prepare_config_arguments
+from cifar_lightning.cli.stopping import CTRL_C, ended_at_once, ended_by_exception
 
 DEBUG_VARIABLE = "CIFAR_LIGHTNING_DEBUG"
 
@@ -33,6 +36,12 @@ Controlled comparisons of small convolutional nets on a few CIFAR-100 classes.
   cifar-lightning COMMAND --help               all options of a command
 """
 
+# What to do about a disk that refuses.
+_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "allow it, or name another place,"),
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command in `argv` (None: the process's own arguments) and returns its exit code.
@@ -44,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(arguments)
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
-        return 130
+        return CTRL_C
     except BrokenPipeError:
         # Whoever read the output has seen enough (`| head`).
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -56,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         # How argparse ends `--help`, and a run that was stopped by a signal.
         return stop.code if isinstance(stop.code, int) else 0
+    finally:
+        if argv is None:
+            # All is done: who presses Ctrl-C while the interpreter ends need not see where it was.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _run(arguments: list[str]) -> int:
@@ -71,7 +84,10 @@ def _run(arguments: list[str]) -> int:
     if command == "configs":
         return _configs(rest)
     rest = prepare_config_arguments(rest)
-    return _load_command(command)(rest)
+    with ended_at_once():
+        run_command = _load_command(command)
+    with ended_by_exception():
+        return run_command(rest)
 
 
 def _load_command(command: str) -> Callable[[list[str]], int]:
@@ -123,7 +139,8 @@ def _describe(error: BaseException) -> str:
         return "out of memory; lower data.batch_size, or close other programs"
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
-        return f"the machine refused: {error.strerror}{where}; mend that and run the command again"
+        advice = _ADVICE.get(error.errno or 0, "mend that")
+        return f"the machine refused: {error.strerror}{where}; {advice} and run the command again"
     if type(error).__name__ == "OutOfMemoryError":
         return "the GPU is out of memory; lower data.batch_size, or use --trainer.accelerator cpu"
     return " ".join(str(error).split()) or type(error).__name__

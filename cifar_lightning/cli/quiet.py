@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import warnings
 
 # By the beginning of their text. Anything else is shown.
@@ -26,3 +27,10 @@ def silence_framework() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     for message in _NO_ACTION:
         warnings.filterwarnings("ignore", message=message)
+    threading.excepthook = _tell_of_thread
+
+
+def _tell_of_thread(failure: threading.ExceptHookArgs) -> None:
+    # TensorBoard writes from a thread of its own; what the disk refuses there is raised again where it is asked for.
+    if not isinstance(failure.exc_value, OSError):
+        threading.__excepthook__(failure)

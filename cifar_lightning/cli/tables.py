@@ -40,6 +40,8 @@ def print_scores(scores: dict[str, Any], run: Path | None) -> None:
     console.print(_robustness_table(scores["robustness"]))
     if run is not None:
         console.print(f"written to {run}", soft_wrap=True)
+    else:
+        console.print("nothing was written, since the checkpoint lies in no run folder")
 
 
 def _split_table(split: str, scores: dict[str, Any]) -> Table:

@@ -1,7 +1,7 @@
 """`fit`, `validate`, `test` and `predict`, on LightningCLI."""
 
+import contextlib
 import shlex
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,8 @@ import yaml
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from cifar_lightning.cli.checkpoints import check_checkpoint, find_checkpoint_argument
 from cifar_lightning.cli.machine import num_cores, use_threads
@@ -19,9 +20,11 @@ from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
 from cifar_lightning.cli.quiet import silence_framework
 from cifar_lightning.cli.saved_settings import read_saved_config, refuse_changes
+from cifar_lightning.cli.stopping import CTRL_C
 from cifar_lightning.cli.tables import print_fit_summary, print_scores
 from cifar_lightning.cli.testing import OutputCollector, score_run
 from cifar_lightning.data import SubsetDataModule
+from cifar_lightning.disk import naming
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import RunLogger
@@ -38,11 +41,9 @@ def run_trainer_command(command: str, arguments: list[str]) -> int:
         RunCLI(command, arguments)
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
-    except SIGTERMException:
-        raise SystemExit(128 + signal.SIGTERM) from None
     except SystemExit as stop:
         # The trainer's own answer to Ctrl-C is 1.
-        raise SystemExit(128 + signal.SIGINT if stop.code == 1 else stop.code) from None
+        raise SystemExit(CTRL_C if stop.code == 1 else stop.code) from None
     return 0
 
 
@@ -128,12 +129,24 @@ class RunCLI(LightningCLI):
             run = folder.find_newest_version(parent)
             if run is None:
                 raise ValueError(f"expected a run to go on from in {parent}, but there is none; leave out --ckpt_path")
+            if not (run / folder.CHECKPOINTS).is_dir():
+                raise ValueError(
+                    f"expected a checkpoint in {run}, the newest run, but it has none;"
+                    " leave out --ckpt_path to start anew, or name an older run"
+                )
             self.settings.ckpt_path = str(folder.resolve_checkpoint(run))
         else:
             checkpoint = folder.resolve_checkpoint(Path(self.settings.ckpt_path))
             self.settings.ckpt_path = str(checkpoint)
             run = folder.find_run_folder(checkpoint)
-        if run is not None and (run / folder.CONFIG).is_file():
+            if run is None and checkpoint.absolute().parent.name == folder.CHECKPOINTS:
+                run = checkpoint.absolute().parent.parent
+        if run is not None:
+            if not (run / folder.CONFIG).is_file():
+                raise ValueError(
+                    f"expected the settings of the run in {run}, but its {folder.CONFIG} is gone; put it back, or copy"
+                    f" {self.settings.ckpt_path} elsewhere and name the copy, to go on from it as a new run"
+                )
             self.resumed = run
             options["save_dir"], options["name"], options["version"] = str(run.parent), "", run.name
 
@@ -224,13 +237,18 @@ class RunCLI(LightningCLI):
         logger = self.trainer.logger
         if isinstance(logger, RunLogger):
             logger.log_hyperparams(_hyperparameters(self.settings))
+        if self.checkpoint is not None and self.resumed is None:
+            print(f"{self.checkpoint} lies in no run folder; going on from it as a new run: {self._run_folder()}")
+        is_first = getattr(rank_zero_only, "rank", 0) == 0
+        held = folder.hold(self._run_folder()) if self.recorder and is_first else contextlib.nullcontext()
         try:
-            self.trainer.fit(model, datamodule=datamodule, weights_only=True, **kwargs)
-        except SIGTERMException:
-            raise SystemExit(self._say_how_to_go_on(128 + signal.SIGTERM)) from None
-        except SystemExit:
-            # How the trainer ends on Ctrl-C.
-            raise SystemExit(self._say_how_to_go_on(128 + signal.SIGINT)) from None
+            # TensorBoard does not say what it could not write.
+            with naming(self._run_folder()), held:
+                self.trainer.fit(model, datamodule=datamodule, weights_only=True, **kwargs)
+        except (SystemExit, OSError, MemoryError, torch.OutOfMemoryError):
+            # SystemExit is how Ctrl-C and SIGTERM arrive here.
+            self._say_how_to_go_on()
+            raise
         finally:
             if self.recorder and isinstance(logger, RunLogger) and not self._last_checkpoint().exists():
                 logger.release()
@@ -243,26 +261,28 @@ class RunCLI(LightningCLI):
             if f"{split}_{metric}" in self.trainer.callback_metrics
         }
         if isinstance(logger, RunLogger):
-            logger.log_scores(scores, self.trainer.current_epoch)
-            logger.flush()
-        run = self._last_checkpoint().parent.parent if self.recorder and self._last_checkpoint().exists() else None
+            with naming(self._run_folder()):
+                logger.log_scores(scores, self.trainer.current_epoch)
+                logger.flush()
+        run = self._run_folder() if self.recorder and self._last_checkpoint().exists() else None
         curves = self.recorder.curves if self.recorder else None
         print_fit_summary(run, scores, curves, lab_protocol=datamodule.validate_on_test)
 
-    def _last_checkpoint(self) -> Path:
+    def _run_folder(self) -> Path:
         # Not the trainer's `log_dir`, which waits for all processes.
         logger = self.trainer.logger
-        run = Path((logger.log_dir if logger is not None else None) or self.trainer.default_root_dir)
-        return run / folder.CHECKPOINTS / folder.LAST_CHECKPOINT
+        return Path((logger.log_dir if logger is not None else None) or self.trainer.default_root_dir)
 
-    def _say_how_to_go_on(self, code: int) -> int:
-        run = self._last_checkpoint().parent.parent
+    def _last_checkpoint(self) -> Path:
+        return self._run_folder() / folder.CHECKPOINTS / folder.LAST_CHECKPOINT
+
+    def _say_how_to_go_on(self) -> None:
+        run = self._run_folder()
         if self._last_checkpoint().is_file():
             command = shlex.join(["fit", "--config", str(run / folder.CONFIG), "--ckpt_path", str(run)])
             print(f"stopped; go on with: cifar-lightning {command}")
         else:
             print("stopped before the first epoch was finished; nothing to go on from")
-        return code
 
     def validate(self, model: ImageClassifier, datamodule: SubsetDataModule, **kwargs: Any) -> None:
         if not datamodule.validate_on_test and datamodule.val_fraction == 0:

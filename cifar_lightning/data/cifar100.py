@@ -17,6 +17,7 @@ from cifar_lightning.data.download import download
 from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.restricted_pickle import load_restricted
 from cifar_lightning.data.source import ImageSource, Split, resolve_root
+from cifar_lightning.disk import naming
 
 ARCHIVE_NAME = "cifar-100-python.tar.gz"
 ARCHIVE_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
@@ -269,7 +270,7 @@ def _extract_members(archive: Path, folder: Path) -> None:
                 raise ValueError(f"{member.name} is no plain file of at most {MAX_FILE_BYTES:,} bytes")
             content = tar.extractfile(member)
             assert content is not None
-            with (folder / name).open("wb") as file:
+            with naming(folder / name), (folder / name).open("wb") as file:
                 shutil.copyfileobj(content, file, 1 << 20)
                 file.flush()
                 os.fsync(file.fileno())

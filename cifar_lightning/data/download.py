@@ -12,6 +12,8 @@ from pathlib import Path
 from torchvision.datasets.utils import check_integrity
 from tqdm import tqdm
 
+from cifar_lightning.disk import naming
+
 TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 1 << 20
 _TRANSFER_ERRORS = (
@@ -77,7 +79,9 @@ def _fetch_rest(url: str, partial: Path) -> None:
         ):
             bar.set_description(partial.stem)
             while chunk := response.read(_CHUNK_BYTES):
-                file.write(chunk)
+                with naming(partial):
+                    file.write(chunk)
+                    file.flush()
                 bar.update(len(chunk))
         if expected and partial.stat().st_size < expected:
             raise ConnectionError(f"the connection ended after {partial.stat().st_size:,} of {expected:,} bytes")

@@ -99,6 +99,21 @@ class ImageClassifier(LightningModule):
 
     def on_train_epoch_end(self) -> None:
         self._log_epoch("train", self.train_metrics)
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, ReduceLROnPlateau):
+            metrics = self.trainer.callback_metrics
+            if scheduler.monitor not in metrics:
+                known = ", ".join(sorted(metrics))
+                raise ValueError(
+                    f"expected a metric that every epoch has for model.scheduler.monitor, one of {known},"
+                    f" got {scheduler.monitor!r}; name one of them"
+                )
+            scheduler.step(metrics[scheduler.monitor])
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        # Lightning would step on a plateau after the epoch's checkpoint is taken: a resumed run would be a step behind.
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
 
     def on_validation_epoch_end(self) -> None:
         self._log_epoch("val", self.val_metrics)

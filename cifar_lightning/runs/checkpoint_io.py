@@ -23,7 +23,10 @@ class HeldCheckpointIO(TorchCheckpointIO):
         self.held: dict[Path, dict[str, Any]] = {}
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        self.held[Path(path)] = copy.deepcopy(checkpoint)
+        """Holds `checkpoint` for `path`, and for the path in `storage_options`, if there is one: both or none."""
+        paths = [Path(path), *([Path(storage_options)] if storage_options else [])]
+        # In one step, since Ctrl-C may come at any.
+        self.held = {**self.held, **dict.fromkeys(paths, copy.deepcopy(checkpoint))}
 
     def remove_checkpoint(self, path: str | Path) -> None:
         self.held.pop(Path(path), None)

@@ -6,9 +6,11 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
+
+from cifar_lightning.disk import naming
 
 CONFIG = "config.yaml"
 CURVES = "curves.csv"
@@ -25,12 +27,19 @@ def predictions_name(split: str) -> str:
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Lets `write` fill a temporary file, and moves it to `path` once it is whole and on the disk."""
+    """Takes what `write` writes into a temporary file, and moves it to `path` once it is whole and on the disk.
+
+    Raises:
+        OSError: that names its place, if the disk is full or cannot be written; a former `path` is as it was.
+    """
+    # In memory first: how a full disk is told would else be up to torch and Pillow.
+    content = io.BytesIO()
+    write(content)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            write(file)
+        with naming(path), os.fdopen(descriptor, "wb") as file:
+            file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files that nobody else can read; run folders are for sharing.
@@ -42,6 +51,47 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+@contextlib.contextmanager
+def hold(run: Path) -> Iterator[None]:
+    """Keeps other fits out of a run folder, and clears away what a killed one has left half written.
+
+    Raises:
+        ValueError: if another process fits in it.
+        OSError: if it cannot be written.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    with _lock(run):
+        for file in (CONFIG, CURVES, f"{CHECKPOINTS}/{LAST_CHECKPOINT}", f"{CHECKPOINTS}/{BEST_CHECKPOINT}"):
+            path = run / file
+            for leftover in path.parent.glob(f".{path.name}.*"):
+                leftover.unlink()
+        yield
+
+
+@contextlib.contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """The lock goes with its process, however that ends. Where there are no such locks, there is none."""
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ValueError(
+                f"expected a run that has stopped, but another process goes on with {folder}; wait for it or stop it"
+            ) from error
+        except OSError:
+            # Some network disks have no locks.
+            pass
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -81,6 +131,9 @@ def resolve_checkpoint(path: Path) -> Path:
     if not path.is_dir():
         raise ValueError(f"expected a checkpoint or a run folder, but there is no {path}; check --ckpt_path")
     checkpoint = path / CHECKPOINTS / LAST_CHECKPOINT
+    best = path / CHECKPOINTS / BEST_CHECKPOINT
+    if not checkpoint.is_file() and best.is_file():
+        raise ValueError(f"expected {checkpoint}, but it is gone; name {best}, the epoch of the lowest validation loss")
     if not checkpoint.is_file():
         raise ValueError(
             f"expected a run folder with {CHECKPOINTS}/{LAST_CHECKPOINT}, but {path} has none;"

@@ -14,6 +14,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from cifar_lightning.disk import naming
 from cifar_lightning.runs.folder import find_newest_version
 
 SPLITS = ("train", "val")
@@ -116,7 +117,8 @@ class RunLogger(TensorBoardLogger):
 
 def log_test_scores(run: Path, scores: dict[str, float], figures: Sequence[Path], epoch: int) -> None:
     """Adds `test/<name>` to the events of a finished run: scores for the HParams tab, PNG files for the image tab."""
-    with SummaryWriter(str(run)) as writer:
+    # TensorBoard does not say what it could not write.
+    with naming(run), SummaryWriter(str(run)) as writer:
         for name, value in scores.items():
             writer.add_scalar(f"test/{name}", value, epoch)
         for figure in figures:

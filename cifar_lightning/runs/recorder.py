@@ -1,6 +1,7 @@
 """The callback that keeps a run folder while a net is fitted."""
 
 import math
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -44,13 +45,13 @@ class RunRecorder(Checkpoint):
         self.curves = HEADER
         self.best_loss = float("inf")
         self.seconds_before = 0.0
-        self._random_state: torch.Tensor | None = None
+        self._random_state: dict[str, torch.Tensor] = {}
         self._validated = False
         self._checkpoints = HeldCheckpointIO()
 
     def state_dict(self) -> dict[str, Any]:
         # The curves go as one string: of all types the cheapest to copy, every epoch.
-        return {"curves": self.curves, "best_loss": self.best_loss, "random_state": torch.get_rng_state()}
+        return {"curves": self.curves, "best_loss": self.best_loss, "random_state": _random_state()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.curves = state_dict["curves"]
@@ -62,17 +63,20 @@ class RunRecorder(Checkpoint):
         trainer.strategy.checkpoint_io = self._checkpoints
         # Asked for once, by all processes together: the answer is one for all of them.
         self._checkpoint_folder = Path(trainer.log_dir or trainer.default_root_dir, CHECKPOINTS)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
+            # Not before it is sure that there is something left to train.
             write_text(self._checkpoint_folder.parent / CONFIG, self.config)
             # From now on the run is no longer the one that was tested.
             (self._checkpoint_folder.parent / SCORES).unlink(missing_ok=True)
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
             trainer.logger.first_epoch = trainer.current_epoch
-        if self._random_state is not None:
-            # So that a net that draws (dropout) goes on drawing where it stopped.
-            torch.set_rng_state(self._random_state.cpu())
+        # So that a net that draws (dropout) goes on drawing where it stopped.
+        if "cpu" in self._random_state:
+            torch.set_rng_state(self._random_state["cpu"].cpu())
+        if "cuda" in self._random_state and torch.cuda.is_initialized():
+            torch.cuda.set_rng_state(self._random_state["cuda"].cpu())
         self._start = self._last_sync = time.monotonic()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -100,10 +104,8 @@ class RunRecorder(Checkpoint):
         is_best = val_loss < self.best_loss
         if is_best:
             self.best_loss = val_loss
-        trainer.save_checkpoint(self._checkpoint_folder / LAST_CHECKPOINT)
-        if is_best and trainer.is_global_zero:
-            held = self._checkpoints.held
-            held[self._checkpoint_folder / BEST_CHECKPOINT] = held[self._checkpoint_folder / LAST_CHECKPOINT]
+        best = self._checkpoint_folder / BEST_CHECKPOINT if is_best else None
+        trainer.save_checkpoint(self._checkpoint_folder / LAST_CHECKPOINT, storage_options=best)
         if now - self._last_sync > self.sync_seconds:
             self._sync(trainer)
 
@@ -111,13 +113,26 @@ class RunRecorder(Checkpoint):
         self._sync(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        if isinstance(exception, KeyboardInterrupt):
+            # The trainer is deaf to Ctrl-C from the first one on; a second one is to end this too.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self._sync(trainer)
 
     def _sync(self, trainer: Trainer) -> None:
-        if not trainer.is_global_zero or not self._checkpoints.held:
+        if not self._checkpoints.held:
             return
-        self._checkpoints.flush()
-        write_text(self._checkpoint_folder.parent / CURVES, self.curves)
+        last = self._checkpoints.held[self._checkpoint_folder / LAST_CHECKPOINT]
+        # The checkpoints come last, so that the curves always hold the epochs of both.
+        write_text(self._checkpoint_folder.parent / CURVES, last["callbacks"][self.state_key]["curves"])
         if isinstance(trainer.logger, RunLogger):
             trainer.logger.flush()
+        self._checkpoints.flush()
         self._last_sync = time.monotonic()
+
+
+def _random_state() -> dict[str, torch.Tensor]:
+    """Of the CPU, and of the GPU where one is in use."""
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_initialized():
+        state["cuda"] = torch.cuda.get_rng_state()
+    return state

@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM: how a command is stopped."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, NoReturn
+
+CTRL_C = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+
+
+@contextlib.contextmanager
+def ended_at_once() -> Iterator[None]:
+    """Leaves both signals to the system, for a block that writes nothing.
+
+    An exception from within an import comes out as anything, or not at all.
+    """
+    with _handled({signal.SIGINT: signal.SIG_DFL, signal.SIGTERM: signal.SIG_DFL}):
+        yield
+
+
+@contextlib.contextmanager
+def ended_by_exception() -> Iterator[None]:
+    """Lets SIGTERM raise SystemExit(143), as Ctrl-C raises KeyboardInterrupt: half-written files are cleared away."""
+    with _handled({signal.SIGTERM: _exit}):
+        yield
+
+
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    # Once is enough; who cannot wait sends SIGKILL.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(TERMINATED)
+
+
+@contextlib.contextmanager
+def _handled(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
+    # Python delivers signals to the main thread, and lets no other one ask for them.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
