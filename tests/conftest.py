@@ -1,10 +1,14 @@
-"""What every test shares: no network, and the real CIFAR-100 where there is one."""
+"""What every test shares: no network, the real CIFAR-100 where there is one, and a small one."""
 
+import hashlib
 import os
 import socket
 from pathlib import Path
 
 import pytest
+from small_cifar import SmallCifar
+
+from cifar_lightning.data import cifar100
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -30,3 +34,11 @@ def real_root():
         if all((root / "cifar-100-python" / name).is_file() for name in ("train", "test", "meta")):
             return root.resolve()
     pytest.skip(f"no real CIFAR-100 in {' or '.join(map(str, candidates))}; set CIFAR_LIGHTNING_DATA to its folder")
+
+
+@pytest.fixture
+def small_cifar(monkeypatch):
+    small = SmallCifar()
+    for name, content in small.files.items():
+        monkeypatch.setitem(cifar100.FILE_MD5, name, hashlib.md5(content).hexdigest())
+    return small

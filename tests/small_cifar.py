@@ -1,12 +1,10 @@
 """Small archives in the layout of CIFAR-100."""
 
-import hashlib
 import io
 import pickle
 import tarfile
 
 import numpy as np
-import pytest
 
 from cifar_lightning.data import cifar100
 
@@ -55,11 +53,3 @@ class SmallCifar:
         for name, content in self.files.items():
             (folder / name).write_bytes(content)
         return folder
-
-
-@pytest.fixture
-def small_cifar(monkeypatch):
-    small = SmallCifar()
-    for name, content in small.files.items():
-        monkeypatch.setitem(cifar100.FILE_MD5, name, hashlib.md5(content).hexdigest())
-    return small
