@@ -264,6 +264,8 @@ class RunCLI(LightningCLI):
             with naming(self._run_folder()):
                 logger.log_scores(scores, self.trainer.current_epoch)
                 logger.flush()
+        if self.checkpoint is not None and not scores:
+            print(f"nothing was left to train after {self.epoch} epochs; raise trainer.max_epochs to go on")
         run = self._run_folder() if self.recorder and self._last_checkpoint().exists() else None
         curves = self.recorder.curves if self.recorder else None
         print_fit_summary(run, scores, curves, lab_protocol=datamodule.validate_on_test)
