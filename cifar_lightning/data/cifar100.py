@@ -17,7 +17,7 @@ from cifar_lightning.data.download import download
 from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.restricted_pickle import load_restricted
 from cifar_lightning.data.source import ImageSource, Split, resolve_root
-from cifar_lightning.disk import naming
+from cifar_lightning.disk import locked, naming
 
 ARCHIVE_NAME = "cifar-100-python.tar.gz"
 ARCHIVE_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
@@ -172,16 +172,22 @@ class Cifar100(ImageSource):
             OSError: if no mirror answers, or the disk cannot take it.
         """
         root = resolve_root(self.root)
-        if all((root / FOLDER_NAME / name).is_file() for name in FILE_MD5):
-            return
         archive = root / ARCHIVE_NAME
+        if _is_extracted(root):
+            return
+        if not archive.is_file() and not self.download:
+            raise ValueError(
+                f"expected CIFAR-100 in {root / FOLDER_NAME} or as {archive}, but there is neither;"
+                " put one there, or let data.source.download be true"
+            )
+        root.mkdir(parents=True, exist_ok=True)
+        with locked(root, wait=True):
+            # Whoever had the lock may have brought them.
+            if not _is_extracted(root):
+                self._bring(root, archive)
+
+    def _bring(self, root: Path, archive: Path) -> None:
         if not archive.is_file():
-            if not self.download:
-                raise ValueError(
-                    f"expected CIFAR-100 in {root / FOLDER_NAME} or as {archive}, but there is neither;"
-                    " put one there, or let data.source.download be true"
-                )
-            root.mkdir(parents=True, exist_ok=True)
             download(self.mirrors, archive, md5=ARCHIVE_MD5)
         elif self.verify_md5 and not check_integrity(str(archive), ARCHIVE_MD5):
             raise ValueError(
@@ -202,6 +208,10 @@ class Cifar100(ImageSource):
         pixels, labels = _check_contents(load_restricted(path), path)
         images = torch.from_numpy(pixels).view(-1, 3, 32, 32)
         return LabelledImages(images, torch.from_numpy(labels), FINE_CLASSES, torch.arange(len(labels)))
+
+
+def _is_extracted(root: Path) -> bool:
+    return all((root / FOLDER_NAME / name).is_file() for name in FILE_MD5)
 
 
 def _check_contents(contents: Any, path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -233,6 +243,9 @@ def extract(archive: Path, folder: Path) -> None:
     Raises:
         ValueError: if the archive is broken, or lacks a file.
     """
+    for leftover in folder.parent.glob(".extracting-*"):
+        # Of a process that was killed: who extracts has locked the folder.
+        shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".extracting-") as scratch:
         try:
             _extract_members(archive, Path(scratch))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from cifar_lightning.disk import naming
+from cifar_lightning.disk import locked, naming
 
 CONFIG = "config.yaml"
 CURVES = "curves.csv"
@@ -62,36 +62,18 @@ def hold(run: Path) -> Iterator[None]:
         OSError: if it cannot be written.
     """
     run.mkdir(parents=True, exist_ok=True)
-    with _lock(run):
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(run, wait=False))
+        except BlockingIOError as error:
+            raise ValueError(
+                f"expected a run that has stopped, but another process goes on with {run}; wait for it or stop it"
+            ) from error
         for file in (CONFIG, CURVES, f"{CHECKPOINTS}/{LAST_CHECKPOINT}", f"{CHECKPOINTS}/{BEST_CHECKPOINT}"):
             path = run / file
             for leftover in path.parent.glob(f".{path.name}.*"):
                 leftover.unlink()
         yield
-
-
-@contextlib.contextmanager
-def _lock(folder: Path) -> Iterator[None]:
-    """The lock goes with its process, however that ends. Where there are no such locks, there is none."""
-    if os.name != "posix":
-        yield
-        return
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ValueError(
-                f"expected a run that has stopped, but another process goes on with {folder}; wait for it or stop it"
-            ) from error
-        except OSError:
-            # Some network disks have no locks.
-            pass
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

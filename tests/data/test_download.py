@@ -1,63 +1,17 @@
 """Downloads from a server on this machine."""
 
 import hashlib
-import http.server
 import re
-import threading
-from contextlib import contextmanager
 
 import pytest
+from local_server import CONTENT, serve
 
 from cifar_lightning.data import cifar100
 from cifar_lightning.data.cifar100 import Cifar100
 from cifar_lightning.data.download import download
 
-CONTENT = bytes(range(256)) * 40
 MD5 = hashlib.md5(CONTENT).hexdigest()
 DEAD = "http://127.0.0.1:9/archive"
-
-
-class Server:
-    """Serves `content`; `cut` ends each answer after so many bytes of it, `ranges` answers requests for a part."""
-
-    def __init__(self, content=CONTENT, cut=None, ranges=True, status=200):
-        self.content, self.cut, self.ranges, self.status = content, cut, ranges, status
-        self.asked = []
-
-    def answer(self, request):
-        asked = request.headers.get("Range")
-        self.asked.append(asked)
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and self.ranges else 0
-        if self.status != 200 or (start and start >= len(self.content)):
-            request.send_error(self.status if self.status != 200 else 416)
-            return
-        body = self.content[start:]
-        request.send_response(206 if start else 200)
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body[: self.cut])
-
-
-@contextmanager
-def serve(**settings):
-    served = Server(**settings)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            served.answer(self)
-
-        def log_message(self, *args):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        served.url = f"http://127.0.0.1:{server.server_port}/archive"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield served
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture
