@@ -22,6 +22,7 @@ COMMANDS = {
     "validate": "score a checkpoint on the validation pictures",
     "test": "score a checkpoint a class, on training and test pictures, into its run folder",
     "predict": "say what a checkpoint sees in pictures of your own",
+    "study": "fit and test every strategy with every seed",
     "data": "fetch and check the data, count pictures a class, draw some",
     "configs": "list the configs that ship with the package",
 }
@@ -101,6 +102,10 @@ def _load_command(command: str) -> Callable[[list[str]], int]:
         from cifar_lightning.cli.data_command import run_data
 
         return run_data
+    if command == "study":
+        from cifar_lightning.cli.study_command import run_study
+
+        return run_study
     from cifar_lightning.cli.trainer_commands import run_trainer_command
 
     return lambda rest: run_trainer_command(command, rest)

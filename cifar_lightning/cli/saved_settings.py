@@ -1,5 +1,6 @@
 """Settings of a run that is there already: a resumed or tested run must not change into another experiment."""
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,27 @@ def refuse_changes(run: Path, saved: dict[str, Any], settings: dict[str, Any], w
     Compared are the data and the seed, and `with_training` the model, its optimiser and the number of threads too.
     """
     groups = ("data", "seed_everything", *(("model", "num_threads") if with_training else ()))
-    before, after = ({group: flat.get(group) for group in groups} for flat in (saved, settings))
-    old, new = _flatten(before), _flatten(after)
+    change = find_change(saved, settings, groups, besides=_CHECKED_ELSEWHERE)
+    if change is not None:
+        key, old, new = change
+        raise ValueError(
+            f"expected {key} {old!r}, as the run in {run} has it, got {new!r}; leave it as it was"
+            f" (--config {run / folder.CONFIG} has all settings), or start a new run with fit"
+        )
+
+
+def find_change(
+    saved: dict[str, Any], settings: dict[str, Any], groups: Iterable[str], besides: Collection[str] = ()
+) -> tuple[str, Any, Any] | None:
+    """The first key in which two settings differ, with its value before and now; None if there is none.
+
+    Compared are the top-level `groups`, but for the keys `besides` and how the data are reached on a machine.
+    """
+    old, new = (_flatten({group: flat.get(group) for group in groups}) for flat in (saved, settings))
     for key in sorted(old.keys() | new.keys()):
-        if key not in (*_FREE, *_CHECKED_ELSEWHERE) and old.get(key) != new.get(key):
-            raise ValueError(
-                f"expected {key} {old.get(key)!r}, as the run in {run} has it, got {new.get(key)!r}; leave it as it was"
-                f" (--config {run / folder.CONFIG} has all settings), or start a new run with fit"
-            )
+        if key not in (*_FREE, *besides) and old.get(key) != new.get(key):
+            return key, old.get(key), new.get(key)
+    return None
 
 
 def _flatten(settings: Any, prefix: str = "") -> dict[str, Any]:

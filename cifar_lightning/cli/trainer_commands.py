@@ -47,6 +47,18 @@ def run_trainer_command(command: str, arguments: list[str]) -> int:
     return 0
 
 
+def resolve_settings(arguments: list[str]) -> dict[str, Any]:
+    """The complete settings of a `fit` with these arguments, as they would be saved.
+
+    Net, data module and trainer are built, so that every mistake in the settings is found, but nothing is run.
+    """
+    silence_framework()
+    try:
+        return _CheckedSettings("fit", arguments)._settings_as_yaml()
+    except MisconfigurationException as error:
+        raise ValueError(str(error)) from error
+
+
 class RunCLI(LightningCLI):
     """LightningCLI for one command: its settings, its run folder, what it prints."""
 
@@ -311,6 +323,13 @@ class RunCLI(LightningCLI):
         output = Path(self.settings.output)
         num_pictures = predict_files(self.trainer, model, self.checkpoint, Path(self.settings.images), output)
         print(f"{num_pictures} predictions: {output}")
+
+
+class _CheckedSettings(RunCLI):
+    """The command without its run."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        pass
 
 
 def _hyperparameters(settings: Any) -> dict[str, Any]:

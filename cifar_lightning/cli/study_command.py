@@ -1,0 +1,231 @@
+"""`study`: every strategy with every seed, each fitted and tested."""
+
+import argparse
+import contextlib
+import io
+import shlex
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from cifar_lightning.cli.saved_settings import find_change, read_saved_config
+from cifar_lightning.cli.stopping import CTRL_C, TERMINATED
+from cifar_lightning.cli.study_config import SentenceArguments, StudyConfig, plan_runs, read_study, unknown_options
+from cifar_lightning.cli.study_progress import StudyProgress, describe_duration
+from cifar_lightning.runs import folder
+from cifar_lightning.study.engines import ProcessEngine
+from cifar_lightning.study.plan import PlannedRun
+
+# Epochs to time where no run of the study is finished; the first is left out.
+_TIMED_EPOCHS = 4
+
+
+def run_study(arguments: list[str]) -> int:
+    """Runs the command and returns its exit code."""
+    options, rest = _parser().parse_known_args(arguments)
+    for option in unknown_options(rest):
+        raise ValueError(f"unknown option {option!r}; `cifar-lightning study --help` lists the options")
+    if options.max_epochs is not None:
+        rest = [*rest, f"--trainer.max_epochs={options.max_epochs}"]
+    study = read_study(options, rest)
+    runs = plan_runs(study)
+    if options.dry_run:
+        _print_plan(study, runs)
+        return 0
+    study.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with folder.locked(study.folder, wait=False):
+            if options.restart:
+                for run in runs:
+                    shutil.rmtree(run.folder, ignore_errors=True)
+            for run in runs:
+                _refuse_change(run)
+            return _execute_all(study, runs, arguments)
+    except BlockingIOError as error:
+        raise ValueError(
+            f"expected a study that has stopped, but another process goes on with {study.folder};"
+            " wait for it, or stop it"
+        ) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = SentenceArguments(
+        prog="cifar-lightning study",
+        description="Fits and tests every strategy with every seed, each in a run folder of its own:"
+        " <save_dir>/<study>/<strategy>/seed_<S>. Finished runs are kept, half-finished ones go on.",
+        epilog="Any --data.*, --model.* and --trainer.* of `fit` goes to every run.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", action="append", help="a study, as configs/study.yaml; several are laid over")
+    parser.add_argument("--seeds", help="a number (3: seeds 0, 1, 2) or a list ([0, 5, 7])")
+    parser.add_argument("--max_epochs", type=int, help="short for --trainer.max_epochs")
+    parser.add_argument("--engine", help="serial: a run at a time; processes: one a core (default on the CPU)")
+    parser.add_argument("--save_dir", help="where the study's folder goes (default: lightning_logs)")
+    parser.add_argument("--num_threads", type=int, help="of every run (default: the cores, divided among the runs)")
+    parser.add_argument(
+        "--vary_split", action="store_true", help="each seed holds out validation pictures of its own (split_seed)"
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="discard the runs of this plan that are there, and begin"
+    )
+    parser.add_argument("--dry_run", action="store_true", help="print the plan and an estimate of the time; do nothing")
+    return parser
+
+
+def _refuse_change(run: PlannedRun) -> None:
+    """Raises a ValueError if the run is there already, with other settings."""
+    if not run.can_go_on:
+        return
+    saved = read_saved_config(run.folder)
+    ours = ("trainer.logger", "trainer.enable_progress_bar")
+    free = [key for key in _keys(run.settings) if key.startswith(ours)]
+    free += [key for key in _keys(saved) if key.startswith(ours)]
+    change = find_change(saved, run.settings, ("data", "model", "seed_everything", "trainer"), besides=free)
+    if change is not None:
+        key, old, new = change
+        raise ValueError(
+            f"expected {key} {old!r}, as the run in {run.folder} has it, got {new!r}; leave it as it was, name another"
+            " study, or discard its runs with --restart"
+        )
+
+
+def _keys(settings: object, prefix: str = "") -> list[str]:
+    if not isinstance(settings, dict):
+        return [prefix]
+    return [name for key, value in settings.items() for name in _keys(value, f"{prefix}.{key}" if prefix else key)]
+
+
+def _execute_all(study: StudyConfig, runs: Sequence[PlannedRun], arguments: list[str]) -> int:
+    todo = [run for run in runs if not run.is_finished]
+    failures: list[tuple[PlannedRun, str]] = []
+    engine = ProcessEngine(study.num_workers)
+    try:
+        with (
+            StudyProgress(runs) as progress,
+            contextlib.closing(engine(todo, fit_and_test, progress.refresh)) as outcomes,  # type: ignore[type-var]
+        ):
+            for run, error in outcomes:
+                progress.ended(run, error)
+                if error is not None:
+                    failures.append((run, error))
+    except (KeyboardInterrupt, SystemExit):
+        kept = [argument for argument in arguments if argument != "--restart"]
+        print(f"stopped; go on with: cifar-lightning {shlex.join(['study', *kept])}")
+        raise
+    _print_results(study, runs)
+    # The same mistake in forty runs is one sentence.
+    for sentence in dict.fromkeys(error for _, error in failures):
+        named = ", ".join(str(run) for run, error in failures if error == sentence)
+        print(f"cifar-lightning: {named} failed: {sentence}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def fit_and_test(run: PlannedRun) -> str | None:
+    """Makes one run with the commands `fit` and `test`, from where it stands; returns why it failed, or None."""
+    # Here, since the command line imports this command.
+    from cifar_lightning.cli.main import main
+
+    # How the data are reached, in case that this has changed since the run was begun.
+    root = run.settings["data"]["source"].get("init_args", {}).get("root")
+    reached = [f"--data.source.root={root}"] if root is not None else []
+    with tempfile.TemporaryDirectory() as temporary:
+        if run.can_go_on:
+            fit = ["--config", str(run.folder / folder.CONFIG), "--ckpt_path", str(run.folder), *reached]
+        else:
+            # What a run leaves that is killed before its first epoch is on the disk.
+            shutil.rmtree(run.folder, ignore_errors=True)
+            config = Path(temporary, "config.yaml")
+            config.write_text(yaml.safe_dump(run.settings, sort_keys=False))
+            fit = ["--config", str(config)]
+        commands = [["test", "--ckpt_path", str(run.folder), *reached]]
+        if not run.can_go_on or run.num_epochs_done < run.num_epochs:
+            commands.insert(0, ["fit", *fit])
+        for command in commands:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(printed):
+                code = main(command)
+            if code in (CTRL_C, TERMINATED):
+                raise SystemExit(code)
+            if code != 0:
+                lines = [line for line in printed.getvalue().splitlines() if line.startswith("cifar-lightning: ")]
+                return lines[-1].removeprefix("cifar-lightning: ") if lines else f"{command[0]} ended with code {code}"
+    return None
+
+
+def _print_plan(study: StudyConfig, runs: Sequence[PlannedRun]) -> None:
+    console = Console(highlight=False)
+    table = Table(title=f"{len(runs)} runs in {study.folder}", title_justify="left")
+    for column in ("strategy", "seed", "folder", "state"):
+        table.add_column(column, overflow="fold")
+    for run in runs:
+        table.add_row(run.strategy, str(run.seed), str(run.folder.relative_to(study.folder)), run.state)
+    console.print(table)
+    left = [run for run in runs if not run.is_finished]
+    num_epochs = sum(max(0, run.num_epochs - run.num_epochs_done) for run in left)
+    threads = runs[0].settings["num_threads"]
+    console.print(f"engine: {study.engine}, {study.num_workers} at a time, {threads} threads each", soft_wrap=True)
+    console.print(f"to do: {len(left)} runs, {num_epochs:,} epochs")
+    if left:
+        console.print(_estimate(study, runs, left), soft_wrap=True)
+
+
+def _estimate(study: StudyConfig, runs: Sequence[PlannedRun], left: Sequence[PlannedRun]) -> str:
+    """The time that the runs will take, by finished runs of the study, or else by a few epochs of each strategy."""
+    measured: dict[str, list[float]] = {}
+    for run in runs:
+        if run.is_finished and (seconds := run.read_scores()["seconds"]) is not None:
+            measured.setdefault(run.strategy, []).append(seconds / run.num_epochs)
+    how = "measured: the study's finished runs"
+    if measured.keys() < {run.strategy for run in left}:
+        how = f"measured: {_TIMED_EPOCHS} epochs of each strategy, one at a time"
+        first = {run.strategy: run for run in reversed(left)}
+        try:
+            measured = {name: [_time_epochs(run)] for name, run in first.items()}
+        except ValueError as error:
+            return f"no estimate of the time: {error}"
+    each = {name: statistics.median(values) for name, values in measured.items()}
+    seconds = sum(each[run.strategy] * max(0, run.num_epochs - run.num_epochs_done) for run in left)
+    return f"about {describe_duration(seconds / study.num_workers)} of fitting ({how})"
+
+
+def _time_epochs(run: PlannedRun) -> float:
+    """Seconds an epoch of a run, fitted for a few epochs in a temporary folder.
+
+    Raises:
+        ValueError: if it cannot be fitted: where the data would have to be fetched first, say.
+    """
+    with tempfile.TemporaryDirectory() as temporary:
+        settings = yaml.safe_load(yaml.safe_dump(run.settings))
+        settings["trainer"]["max_epochs"] = _TIMED_EPOCHS
+        settings["trainer"]["logger"]["init_args"] |= {"save_dir": temporary, "name": "timed", "version": None}
+        source = settings["data"]["source"].get("init_args", {})
+        if "download" in source:
+            source["download"] = False
+        timed = PlannedRun(run.strategy, run.seed, Path(temporary, "timed", "version_0"), settings)
+        error = fit_and_test(timed)
+        if error is not None:
+            raise ValueError(error)
+        ends = [float(row[-1]) for row in folder.read_csv(timed.folder / folder.CURVES)[1]]
+    return (ends[-1] - ends[0]) / (len(ends) - 1)
+
+
+def _print_results(study: StudyConfig, runs: Sequence[PlannedRun]) -> None:
+    console = Console(highlight=False)
+    table = Table()
+    table.add_column("strategy")
+    for column in ("runs", "test accuracy", "sd over seeds"):
+        table.add_column(column, justify="right")
+    for name in study.strategies:
+        values = [run.read_scores()["accuracy"] for run in runs if run.strategy == name and run.is_finished]
+        mean = f"{statistics.mean(values):.3f}" if values else "-"
+        table.add_row(name, str(len(values)), mean, f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-")
+    console.print(table)
+    if any(run.is_finished for run in runs):
+        console.print(f"next: cifar-lightning compare {shlex.quote(str(study.folder))}", soft_wrap=True)

@@ -1,0 +1,236 @@
+"""The settings of a study: its own keys, its strategies, and what every run shares."""
+
+import argparse
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from cifar_lightning.cli.machine import num_cores
+from cifar_lightning.cli.trainer_commands import resolve_settings
+from cifar_lightning.study.plan import PlannedRun
+
+ENGINES = ("serial", "processes")
+_OWN_KEYS = ("name", "save_dir", "seeds", "engine", "strategies")
+# Anything that a folder of one level can be called on every system.
+_FOLDER_NAME = re.compile(r"[\w][\w .+=-]*")
+
+
+@dataclass
+class StudyConfig:
+    """What `study.yaml` and the command line ask for.
+
+    Attributes:
+        name: of the study; its runs go to `save_dir/name/<strategy>/seed_<S>`.
+        save_dir: where all studies go.
+        seeds: one run of each strategy for each.
+        engine: `serial` or `processes`.
+        strategies: by name, the settings that it changes.
+        shared: the settings of every run, one mapping a config file; later ones are laid over.
+        arguments: `--data.*`, `--model.*`, `--trainer.*` of the command line, laid over all of them.
+        num_threads: of every run, where asked for.
+        vary_split: whether each seed holds out validation pictures of its own.
+    """
+
+    name: str = "study"
+    save_dir: Path = Path("lightning_logs")
+    seeds: list[int] = field(default_factory=lambda: list(range(10)))
+    engine: str = "serial"
+    strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shared: list[dict[str, Any]] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
+    num_threads: int | None = None
+    vary_split: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """Of all runs of the study."""
+        return self.save_dir / self.name
+
+    @property
+    def num_workers(self) -> int:
+        """Runs at a time."""
+        if self.engine == "serial":
+            return 1
+        return min(num_cores(), len(self.seeds) * len(self.strategies))
+
+
+def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig:
+    """From the parsed `options` of the command, and the `arguments` that go to every run.
+
+    Raises:
+        ValueError: if a config or an option is wrong.
+    """
+    if not options.config:
+        raise ValueError("expected a study; add --config study, or a YAML file with strategies")
+    study = StudyConfig(arguments=arguments, vary_split=options.vary_split)
+    own: dict[str, Any] = {}
+    for path in map(Path, options.config):
+        content = _load(path)
+        strategies = content.get("strategies", {})
+        if not isinstance(strategies, dict):
+            raise ValueError(f"expected strategies by name in {path}, got {strategies!r}; see configs/study.yaml")
+        study.strategies |= strategies
+        own |= {key: value for key, value in content.items() if key in _OWN_KEYS}
+        study.shared.append({key: value for key, value in content.items() if key not in _OWN_KEYS})
+    for key in ("save_dir", "seeds", "engine"):
+        if getattr(options, key) is not None:
+            own[key] = getattr(options, key)
+    if not study.strategies:
+        raise ValueError(
+            f"expected strategies, but {options.config[-1]} has none; name some as in configs/study.yaml,"
+            " or `fit` that config"
+        )
+    _check_strategies(study.strategies)
+    study.name, study.save_dir = str(own.get("name", "study")), Path(own.get("save_dir", "lightning_logs"))
+    if not _FOLDER_NAME.fullmatch(study.name):
+        raise ValueError(f"expected a name for the study that a folder can have, got {study.name!r}; mend it")
+    study.seeds = parse_seeds(own.get("seeds", 10))
+    study.num_threads = _num_threads(study, options)
+    study.engine = _engine(own.get("engine"), arguments)
+    return study
+
+
+def parse_seeds(value: Any) -> list[int]:
+    """`3` (0, 1, 2) or a list of seeds, as YAML or as text.
+
+    Raises:
+        ValueError: if it is neither, or a seed is negative or stands twice.
+    """
+    try:
+        seeds = yaml.safe_load(value) if isinstance(value, str) else value
+    except yaml.YAMLError:
+        seeds = value
+    if isinstance(seeds, str):
+        seeds = [int(word) if word.strip().isdigit() else word for word in seeds.split(",")]
+    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds > 0:
+        return list(range(seeds))
+    is_list = isinstance(seeds, list) and seeds
+    if not is_list or not all(type(seed) is int and 0 <= seed < 2**32 for seed in seeds):
+        raise ValueError(f"expected a number of seeds above 0, or a list of them, got {value!r}; try --seeds 3")
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"expected every seed once, got {seeds}; leave one out")
+    return list(seeds)
+
+
+def plan_runs(study: StudyConfig) -> list[PlannedRun]:
+    """All runs of a study, seed by seed, so that an unfinished study has seen every strategy.
+
+    Raises:
+        ValueError: if the settings of a strategy are wrong.
+    """
+    settings = {name: _resolve(study, name) for name in study.strategies}
+    return [
+        PlannedRun(name, seed, study.folder / name / f"seed_{seed}", _with_seed(study, settings[name], seed))
+        for seed in study.seeds
+        for name in study.strategies
+    ]
+
+
+def _resolve(study: StudyConfig, strategy: str) -> dict[str, Any]:
+    # With a core or more for every run that is made at a time.
+    num_threads = study.num_threads or max(1, num_cores() // study.num_workers)
+    logger = {
+        "class_path": "cifar_lightning.runs.logger.RunLogger",
+        "init_args": {"save_dir": str(study.folder), "name": strategy},
+    }
+    layers = [
+        *study.shared,
+        study.strategies[strategy],
+        {"num_threads": num_threads, "trainer": {"logger": logger, "enable_progress_bar": False}},
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = []
+        for place, layer in enumerate(layers):
+            path = Path(folder, f"{place}.yaml")
+            path.write_text(yaml.safe_dump(layer, sort_keys=False))
+            arguments += ["--config", str(path)]
+        try:
+            return resolve_settings([*arguments, *study.arguments])
+        except ValueError as error:
+            raise ValueError(f"in strategy {strategy}: {error}") from error
+
+
+def _with_seed(study: StudyConfig, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    logger, data = settings["trainer"]["logger"], dict(settings["data"])
+    if study.vary_split:
+        if not data["val_fraction"]:
+            raise ValueError(
+                "expected a validation share for --vary_split to draw anew, but data.val_fraction is 0;"
+                " add --data.validate_on_test false --data.val_fraction 0.1"
+            )
+        data["split_seed"] = seed
+    logger = {**logger, "init_args": {**logger["init_args"], "version": f"seed_{seed}"}}
+    return {**settings, "seed_everything": seed, "trainer": {**settings["trainer"], "logger": logger}, "data": data}
+
+
+def _check_strategies(strategies: dict[Any, Any]) -> None:
+    for name, settings in strategies.items():
+        if not isinstance(name, str) or not _FOLDER_NAME.fullmatch(name):
+            raise ValueError(f"expected a name for a strategy that a folder can have, got {name!r}; mend strategies")
+        if not isinstance(settings, dict) or not settings:
+            raise ValueError(f"expected the settings that strategy {name} changes, got {settings!r}; name its backbone")
+        own = {"seed_everything", "num_threads", "ckpt_path", *_OWN_KEYS} & settings.keys()
+        if own:
+            raise ValueError(f"expected settings of a net in strategy {name}, got {own.pop()!r}; it is the study's own")
+
+
+def _num_threads(study: StudyConfig, options: argparse.Namespace) -> int | None:
+    value = options.num_threads
+    for layer in study.shared:
+        if "seed_everything" in layer:
+            raise ValueError("expected seeds in a study, got seed_everything; leave it out")
+        in_file = layer.pop("num_threads", None)
+        value = in_file if options.num_threads is None and in_file is not None else value
+    if value is not None and (type(value) is not int or value < 1):
+        raise ValueError(f"expected a whole number above 0 for num_threads, got {value!r}; mend it")
+    return value
+
+
+def _engine(name: Any, arguments: list[str]) -> str:
+    if name is None:
+        import torch
+
+        on_cpu = not torch.cuda.is_available() or "--trainer.accelerator=cpu" in "=".join(arguments)
+        return "processes" if on_cpu and num_cores() > 1 else "serial"
+    if name not in ENGINES:
+        raise ValueError(f"expected an engine, {' or '.join(ENGINES)}, got {name!r}; leave it out for the faster one")
+    return str(name)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    assert isinstance(content, dict)
+    return content
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML of which no mapping has a key twice: PyYAML would keep the last, and one strategy would be gone."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                line = node.start_mark.line + 1
+                raise ValueError(
+                    f"expected every key once, but {key!r} stands twice in the mapping of line {line}; rename one"
+                )
+        return super().construct_mapping(node, deep)
+
+
+class SentenceArguments(argparse.ArgumentParser):
+    """Raises a ValueError where argparse prints its usage and exits."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}; `cifar-lightning study --help` lists the options")
+
+
+def unknown_options(arguments: list[str]) -> Iterator[str]:
+    """Of the `arguments` that are left for every run, those that no run takes."""
+    for argument in arguments:
+        if argument.startswith("-") and not re.match(r"--(data|model|trainer)\b|-\d", argument):
+            yield argument

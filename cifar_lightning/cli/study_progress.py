@@ -1,0 +1,102 @@
+"""One line of progress for a whole study."""
+
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from cifar_lightning.study.plan import PlannedRun
+
+
+class StudyProgress:
+    """Counts runs, with the time left and the best strategy so far.
+
+    On a terminal one line is rewritten; elsewhere a line is printed for every run that ends.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun]) -> None:
+        self._runs = runs
+        self._total = sum(run.num_epochs for run in runs)
+        self._accuracies: dict[str, list[float]] = {}
+        self._num_ended = 0
+        for run in runs:
+            if run.is_finished:
+                self._count(run)
+        self._done_before = self._epochs_done()
+        self._start = time.monotonic()
+        self._progress: Progress | None = None
+        if sys.stdout.isatty():
+            self._progress = Progress(
+                TextColumn("run"),
+                MofNCompleteColumn(),
+                BarColumn(bar_width=None),
+                TextColumn("{task.fields[left]}{task.fields[best]}"),
+                console=Console(),
+                auto_refresh=False,
+                expand=True,
+            )
+            self._task = self._progress.add_task("", total=len(runs), completed=self._num_ended, left="", best="")
+
+    def __enter__(self) -> "StudyProgress":
+        if self._progress is not None:
+            self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+
+    def refresh(self) -> None:
+        """Shows where the runs stand."""
+        if self._progress is not None:
+            best = self._describe_best()
+            self._progress.update(
+                self._task, completed=self._num_ended, left=self._describe_left(), best=best and f"  {best}"
+            )
+            self._progress.refresh()
+
+    def ended(self, run: PlannedRun, error: str | None) -> None:
+        """Counts a run that has ended, with or without an error."""
+        if error is None:
+            self._count(run)
+        else:
+            self._num_ended += 1
+        self.refresh()
+        if self._progress is None:
+            result = f"test accuracy {self._accuracies[run.strategy][-1]:.3f}" if error is None else "failed"
+            left = self._describe_left()
+            print(f"[{self._num_ended}/{len(self._runs)}] {run}: {result}" + (f", {left}" if left else ""), flush=True)
+
+    def _count(self, run: PlannedRun) -> None:
+        self._num_ended += 1
+        self._accuracies.setdefault(run.strategy, []).append(run.read_scores()["accuracy"])
+
+    def _epochs_done(self) -> int:
+        return sum(min(run.num_epochs_done, run.num_epochs) for run in self._runs)
+
+    def _describe_left(self) -> str:
+        done = self._epochs_done()
+        if done == self._done_before or self._num_ended == len(self._runs):
+            return ""
+        pace = (time.monotonic() - self._start) / (done - self._done_before)
+        return f"{describe_duration(pace * (self._total - done))} left"
+
+    def _describe_best(self) -> str:
+        if not self._accuracies:
+            return ""
+        means = {name: statistics.mean(values) for name, values in self._accuracies.items()}
+        name = max(means, key=means.__getitem__)
+        return f"best: {name} {means[name]:.3f}"
+
+
+def describe_duration(seconds: float) -> str:
+    """`40 s`, `12 min` or `2.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

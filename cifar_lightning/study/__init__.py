@@ -1,0 +1,1 @@
+"""Every strategy with every seed: planned here, executed by an engine, left as run folders."""

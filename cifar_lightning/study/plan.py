@@ -1,0 +1,73 @@
+"""What a study is to do: one planned run for each strategy and seed, and how far each has come."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cifar_lightning.runs import folder
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a study.
+
+    Attributes:
+        strategy: its name.
+        seed: of the training.
+        folder: where it goes: `<save_dir>/<study>/<strategy>/seed_<S>`.
+        settings: complete, as for `fit`.
+    """
+
+    strategy: str
+    seed: int
+    folder: Path
+    settings: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.strategy} seed {self.seed}"
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs that the run is to have."""
+        return int(self.settings["trainer"]["max_epochs"])
+
+    @property
+    def num_epochs_done(self) -> int:
+        """Epochs that are finished and on the disk."""
+        curves = self.folder / folder.CURVES
+        return max(0, curves.read_text().count("\n") - 1) if curves.is_file() else 0
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return (self.folder / folder.CONFIG).is_file() and (
+            self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT
+        ).is_file()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run is fitted and tested."""
+        return self.can_go_on and (self.folder / folder.SCORES).is_file()
+
+    @property
+    def state(self) -> str:
+        """`finished`, `at epoch N` or `new`."""
+        if self.is_finished:
+            return "finished"
+        return f"at epoch {self.num_epochs_done}" if self.can_go_on else "new"
+
+    def read_scores(self) -> dict[str, Any]:
+        """The `scores.json` of a finished run.
+
+        Raises:
+            ValueError: if it is damaged.
+        """
+        path = self.folder / folder.SCORES
+        try:
+            scores = json.loads(path.read_text())
+            return {"accuracy": float(scores["splits"]["test"]["accuracy"]), "seconds": scores["run"]["fit_seconds"]}
+        except (ValueError, LookupError, TypeError) as error:
+            raise ValueError(
+                f"expected the scores of a run, but {path} is damaged ({error}); remove it, and the run is tested again"
+            ) from error
