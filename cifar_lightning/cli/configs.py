@@ -23,18 +23,26 @@ def list_configs() -> dict[str, tuple[Path, str]]:
     }
 
 
-def prepare_config_arguments(arguments: list[str]) -> list[str]:
+def prepare_config_arguments(command: str, arguments: list[str]) -> list[str]:
     """Replaces the value of every `--config` by the path of an existing, harmless YAML file.
 
     Raises:
-        ValueError: if there is no such config, or it may not be read.
+        ValueError: if there is no such config, it may not be read, or it is a study where `command` wants one net.
     """
     prepared = list(arguments)
     for place, argument in enumerate(arguments):
         if argument in ("--config", "-c") and place + 1 < len(arguments):
-            prepared[place + 1] = str(find_config(arguments[place + 1]))
+            path = find_config(arguments[place + 1])
+            prepared[place + 1] = str(path)
         elif argument.startswith("--config="):
-            prepared[place] = f"--config={find_config(argument.removeprefix('--config='))}"
+            path = find_config(argument.removeprefix("--config="))
+            prepared[place] = f"--config={path}"
+        else:
+            continue
+        if command != "study" and "strategies" in yaml.safe_load(path.read_text(encoding="utf-8")):
+            raise ValueError(
+                f"expected a config of one net, but {path} is a study; use `cifar-lightning study --config {path}`"
+            )
     return prepared
 
 

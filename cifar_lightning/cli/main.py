@@ -84,7 +84,7 @@ def _run(arguments: list[str]) -> int:
         raise ValueError(_describe_unknown(command))
     if command == "configs":
         return _configs(rest)
-    rest = prepare_config_arguments(rest)
+    rest = prepare_config_arguments(command, rest)
     with ended_at_once():
         run_command = _load_command(command)
     with ended_by_exception():

@@ -1,0 +1,291 @@
+"""`study` on drawn shapes: two strategies, two seeds, two epochs."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from cifar_lightning.cli.main import main
+
+STUDY = """
+name: tiny
+save_dir: runs
+seeds: 2
+strategies:
+  maxpool:
+    model: {backbone: {class_path: cifar_lightning.models.backbones.MaxPoolNet}}
+  quick:
+    model: {optimizer: {class_path: torch.optim.Adam, init_args: {lr: 0.003}}}
+    data: {batch_size: 32}
+trainer: {max_epochs: 2, accelerator: cpu}
+model: {backbone: {class_path: cifar_lightning.models.backbones.StrideNet}}
+data:
+  source: {class_path: cifar_lightning.data.DrawnShapes, init_args: {num_train: 20, num_test: 6, seed: 0}}
+  classes: [circle, square, triangle]
+  val_fraction: 0.0
+  validate_on_test: true
+"""
+
+
+@pytest.fixture
+def study(command, tmp_path):
+    """Runs `study` on study.yaml with more options."""
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return lambda *arguments: command("study", "--config", "study.yaml", *arguments)
+
+
+@pytest.fixture(scope="module")
+def finished_study(tmp_path_factory):
+    """The folder of a finished study; not to be changed."""
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "study.yaml").write_text(STUDY)
+    arguments = ["study", "--config", str(folder / "study.yaml"), "--save_dir", str(folder)]
+    assert main([*arguments, "--engine", "processes"]) == 0
+    return folder / "tiny"
+
+
+def tree(folder):
+    return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*") if path.is_file()}
+
+
+def weights(run):
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+
+
+@pytest.mark.slow
+def test_every_strategy_is_fitted_and_tested_with_every_seed(finished_study):
+    found = sorted(str(path.parent.relative_to(finished_study)) for path in finished_study.rglob("scores.json"))
+    assert found == ["maxpool/seed_0", "maxpool/seed_1", "quick/seed_0", "quick/seed_1"]
+
+
+@pytest.mark.slow
+def test_a_strategy_sets_whatever_keys_it_names(finished_study):
+    config = yaml.safe_load((finished_study / "quick/seed_1/config.yaml").read_text())
+    assert config["model"]["optimizer"]["class_path"] == "torch.optim.Adam"
+    assert config["model"]["backbone"]["class_path"].endswith("StrideNet")
+    assert (config["data"]["batch_size"], config["seed_everything"]) == (32, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["maxpool/seed_1", "quick/seed_1"])
+def test_a_run_equals_fit_and_test_of_its_own_config_to_the_last_bit(finished_study, name, tmp_path):
+    run = finished_study / name
+    assert main(["fit", "--config", str(run / "config.yaml"), f"--trainer.logger.save_dir={tmp_path}"]) == 0
+    by_hand = tmp_path / run.parent.name / "version_0"
+    assert main(["test", "--ckpt_path", str(by_hand)]) == 0
+    ours, theirs = weights(run), weights(by_hand)
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours | theirs)
+    for file in ("test_predictions.csv", "train_predictions.csv", "probes.csv"):
+        assert (run / file).read_bytes() == (by_hand / file).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_finished_study_is_kept_whatever_the_engine_and_threads(finished_study, capsys):
+    before = tree(finished_study)
+    config = str(finished_study.parent / "study.yaml")
+    arguments = ["study", "--config", config, "--save_dir", str(finished_study.parent)]
+    assert main([*arguments, "--engine", "serial", "--num_threads", "2"]) == 0
+    assert "compare" in capsys.readouterr().out
+    assert tree(finished_study) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--max_epochs", "3"], "trainer.max_epochs 2"),
+        (["--model.num_outputs", "7"], "model.num_outputs None"),
+        (["--data.classes", "[circle, triangle]"], "data.classes"),
+    ],
+)
+def test_changed_settings_are_refused_with_the_difference(finished_study, arguments, named, capsys):
+    before = tree(finished_study)
+    config = str(finished_study.parent / "study.yaml")
+    assert main(["study", "--config", config, "--save_dir", str(finished_study.parent), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert named in error
+    assert "--restart" in error
+    assert tree(finished_study) == before
+
+
+@pytest.mark.slow
+def test_restart_discards_and_a_failed_run_stops_no_other(study, tmp_path):
+    hot = "strategies: {hot: {model: {optimizer: {class_path: torch.optim.SGD, init_args: {lr: 1.0e+30}}}}}"
+    (tmp_path / "hot.yaml").write_text(hot)
+    outcome = study("--config", "hot.yaml", "--seeds", "[4]", "--engine", "serial")
+    assert outcome.code == 1
+    assert outcome.err.startswith("cifar-lightning: hot seed 4 failed: the loss became")
+    assert len(outcome.err.splitlines()) == 1
+    finished = sorted((tmp_path / "runs/tiny").rglob("scores.json"))
+    assert [path.parent.parent.name for path in finished] == ["maxpool", "quick"]
+    before = tree(tmp_path / "runs/tiny/maxpool")
+    outcome = study("--seeds", "[4]", "--engine", "serial", "--restart", "--max_epochs", "1")
+    assert outcome.code == 0
+    assert tree(tmp_path / "runs/tiny/maxpool").keys() != before.keys()
+    config = yaml.safe_load((tmp_path / "runs/tiny/maxpool/seed_4/config.yaml").read_text())
+    assert config["trainer"]["max_epochs"] == 1
+
+
+@pytest.mark.slow
+def test_a_net_of_the_working_folder_enters_a_study(study, tmp_path):
+    (tmp_path / "own_study_net.py").write_text(
+        "from torch import nn\n\n\nclass OwnNet(nn.Sequential):\n    def __init__(self):\n"
+        "        super().__init__(nn.Conv2d(3, 4, 5, stride=4), nn.Flatten())\n"
+    )
+    (tmp_path / "own.yaml").write_text("strategies: {own: {model: {backbone: {class_path: own_study_net.OwnNet}}}}")
+    assert study("--config", "own.yaml", "--seeds", "1", "--max_epochs", "1").code == 0
+    assert (tmp_path / "runs/tiny/own/seed_0/scores.json").is_file()
+
+
+def start_study(folder, *arguments):
+    (folder / "study.yaml").write_text(STUDY)
+    words = [sys.executable, "-m", "cifar_lightning", "study", "--config", "study.yaml", *arguments]
+    return subprocess.Popen(words, cwd=folder, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.05)
+
+
+def processes_of(folder):
+    """Processes that work in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(entry / "cwd") == str(folder):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds workers by /proc")
+def test_a_killed_study_leaves_no_worker_and_goes_on_where_it_was(tmp_path):
+    killed = start_study(tmp_path, "--max_epochs", "2000", "--seeds", "1", "--engine", "serial")
+    checkpoint = tmp_path / "runs/tiny/maxpool/seed_0/checkpoints/last.ckpt"
+    wait_for(checkpoint.exists)
+    killed.kill()
+    killed.communicate()
+    wait_for(lambda: not processes_of(tmp_path))
+    epoch = torch.load(checkpoint, weights_only=True)["epoch"]
+    assert 0 < epoch < 1999
+    stopped = start_study(tmp_path, "--max_epochs", "2000", "--seeds", "1", "--engine", "serial")
+    wait_for(lambda: torch.load(checkpoint, weights_only=True)["epoch"] > epoch)
+    os.killpg(stopped.pid, signal.SIGINT)
+    out, err = stopped.communicate(timeout=60)
+    assert stopped.returncode == 130
+    assert b"Traceback" not in err
+    assert b"go on with: cifar-lightning study --config study.yaml" in out
+    wait_for(lambda: not processes_of(tmp_path))
+
+
+def test_dry_run_says_what_is_to_do_and_writes_nothing(study, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    outcome = study("--dry_run")
+    assert outcome.code == 0
+    assert "to do: 4 runs, 8 epochs" in outcome.out
+    assert "measured: 4 epochs of each strategy" in outcome.out
+    assert outcome.out.count("new") == 4
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_vary_split_gives_each_seed_a_split_of_its_own(tmp_path, monkeypatch):
+    from cifar_lightning.cli.study_command import _parser
+    from cifar_lightning.cli.study_config import plan_runs, read_study
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    options = _parser().parse_args(["--config", "study.yaml", "--vary_split", "--seeds", "[3, 5]"])
+    held_out = ["--data.validate_on_test=false", "--data.val_fraction=0.1"]
+    runs = plan_runs(read_study(options, held_out))
+    assert [(run.seed, run.settings["data"]["split_seed"]) for run in runs] == [(3, 3), (3, 3), (5, 5), (5, 5)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--seeds", "0"], "expected a number of seeds above 0"),
+        (["--seeds", "-1"], "expected a number of seeds above 0"),
+        (["--seeds", "[1, 1]"], "expected every seed once"),
+        (["--seeds", "[-3]"], "expected a number of seeds above 0"),
+        (["--seeds", "few"], "expected a number of seeds above 0"),
+        (["--engine", "threads"], "expected an engine, serial or processes, got 'threads'"),
+        (["--engine", "ray"], "expected an engine, serial or processes, got 'ray'"),
+        (["--num_threads", "0"], "expected a whole number above 0 for num_threads"),
+        (["--max_epochs", "many"], "invalid int value: 'many'"),
+        (["--nonsense"], "unknown option '--nonsense'"),
+        (["--vary_split"], "expected a validation share for --vary_split"),
+        (["--data.batch_sise", "3"], "did you mean 'data.batch_size'?"),
+        (["--data.classes", "[circle, blob]"], "unknown class 'blob'"),
+        (["--model.optimizer.lr", "fast"], "got 'fast'"),
+    ],
+)
+def test_mistakes_are_found_before_any_training(study, tmp_path, arguments, named):
+    outcome = study(*arguments)
+    assert outcome.code == 2
+    assert named in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("strategies: {}", "expected strategies"),
+        ("strategies: [maxpool]", "expected strategies by name"),
+        ("strategies: {a: {model: {num_outputs: 3}}, a: {model: {num_outputs: 4}}}", "'a' stands twice"),
+        ("strategies: {../a: {model: {num_outputs: 3}}}", "expected a name for a strategy"),
+        ("strategies: {a/b: {model: {num_outputs: 3}}}", "expected a name for a strategy"),
+        ("strategies: {a: null}", "expected the settings that strategy a changes"),
+        ("strategies: {a: {seed_everything: 3}}", "got 'seed_everything'"),
+        ("strategies: {a: {model: {backbome: x}}}", "in strategy a: unknown key 'model.backbome'"),
+        ("strategies: {a: {model: {num_outputs: 3}}}\nseed_everything: 3", "got seed_everything"),
+        ("strategies: {a: {model: {num_outputs: 3}}}\nname: ../x", "expected a name for the study"),
+        ("strategies: {a: {model: {num_outputs: 3}}}\nnum_threads: two", "for num_threads, got 'two'"),
+    ],
+)
+def test_mistakes_in_a_study_are_one_sentence(command, tmp_path, text, named):
+    (tmp_path / "mistaken.yaml").write_text(text)
+    outcome = command("study", "--config", "mistaken.yaml")
+    assert outcome.code == 2
+    assert named in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mistaken.yaml"]
+
+
+def test_a_study_needs_a_config(command):
+    assert "add --config study" in command("study").err
+
+
+def test_one_net_is_no_study_and_a_study_no_net(command):
+    outcome = command("study", "--config", "avgpool")
+    assert (outcome.code, "has none" in outcome.err) == (2, True)
+    outcome = command("fit", "--config", "study")
+    assert (outcome.code, "use `cifar-lightning study --config" in outcome.err) == (2, True)
+
+
+def test_a_study_that_cannot_be_written_is_a_sentence(study, tmp_path):
+    (tmp_path / "file").write_text("")
+    outcome = study("--save_dir", "file/below", "--seeds", "1")
+    assert outcome.code == 1
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_second_study_in_the_same_folder_is_refused(study, tmp_path):
+    from cifar_lightning.runs import folder
+
+    (tmp_path / "runs/tiny").mkdir(parents=True)
+    with folder.locked(tmp_path / "runs/tiny", wait=False):
+        outcome = study("--seeds", "1")
+    assert outcome.code == 2
+    assert "another process goes on with" in outcome.err
