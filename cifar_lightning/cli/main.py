@@ -18,6 +18,7 @@ COMMANDS = {
     "fit": "train a net and write its run folder",
     "validate": "score a checkpoint on the validation pictures",
     "test": "score a checkpoint a class, on training and test pictures, into its run folder",
+    "compare": "say which strategy is better, and how surely, from run folders",
     "predict": "say what a checkpoint sees in pictures of your own",
     "data": "fetch and check the data, count pictures a class, draw some",
     "configs": "list the configs that ship with the package",
@@ -70,6 +71,10 @@ def _run(arguments: list[str]) -> int:
         raise ValueError(_describe_unknown(command))
     if command == "configs":
         return _configs(rest)
+    if command == "compare":
+        from cifar_lightning.cli.compare_command import run_compare
+
+        return run_compare(rest)
     rest = prepare_config_arguments(rest)
     return _load_command(command)(rest)
 

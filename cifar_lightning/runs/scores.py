@@ -76,23 +76,33 @@ class Predictions:
         except (ValueError, LookupError, csv.Error) as error:
             raise ValueError(f"expected a file of predictions, but {path} is damaged ({error}); test again") from error
 
+    def confusion_matrix(self) -> np.ndarray:
+        """Pictures by class (rows) and prediction; int (K, K), or (K, K + 1) where an unused output wins somewhere."""
+        num_classes = len(self.class_names)
+        num_columns = num_classes + bool((self.predicted == num_classes).any())
+        confusion = np.zeros((num_classes, num_columns), int)
+        np.add.at(confusion, (self.labels, self.predicted), 1)
+        return confusion
+
+    def losses(self) -> np.ndarray:
+        """Cross-entropy of each picture, float64 (N,), 0 and more.
+
+        Held below infinity, so that one confident mistake cannot make the mean infinite.
+        """
+        return -np.log(np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 5e-324))
+
     def scores(self) -> dict[str, Any]:
         """Loss, accuracy, macro F1, per-class scores and the confusion matrix, as they stand in `scores.json`.
 
         Precision of a class that is never predicted, and F1 of one never predicted rightly, are 0 as in scikit-learn.
         A class without pictures has no recall (None) and is left out of macro F1.
         """
-        num_classes = len(self.class_names)
-        num_columns = num_classes + bool((self.predicted == num_classes).any())
-        confusion = np.zeros((num_classes, num_columns), int)
-        np.add.at(confusion, (self.labels, self.predicted), 1)
+        confusion = self.confusion_matrix()
         support = confusion.sum(axis=1)
-        times_predicted = confusion.sum(axis=0)[:num_classes]
+        times_predicted = confusion.sum(axis=0)[: len(self.class_names)]
         right = confusion.diagonal()
         precision = right / np.maximum(times_predicted, 1)
         f1 = 2 * right / np.maximum(support + times_predicted, 1)
-        # Held below infinity, so that one confident mistake cannot make the mean infinite.
-        losses = -np.log(np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 5e-324))
         classes = [
             {
                 "name": name,
@@ -105,7 +115,7 @@ class Predictions:
             for k, name in enumerate(self.class_names)
         ]
         return {
-            "loss": float(losses.mean()),
+            "loss": float(self.losses().mean()),
             "accuracy": float(right.sum() / support.sum()),
             "accuracy_ci95": wilson_interval(int(right.sum()), int(support.sum())),
             "macro_f1": float(f1[support > 0].mean()),
