@@ -16,9 +16,13 @@ class _SentenceParser(argparse.ArgumentParser):
         if unknown := re.match(r"unrecognized arguments: (\S+)", message):
             name = unknown[1].partition("=")[0]
             nearest = difflib.get_close_matches(name, _OPTIONS, n=1)
-            raise ValueError(f"unknown option {name!r}; " + (f"did you mean {nearest[0]!r}?" if nearest else "see --help"))
+            raise ValueError(
+                f"unknown option {name!r}; " + (f"did you mean {nearest[0]!r}?" if nearest else "see --help")
+            )
         if "required: PATH" in message:
-            raise ValueError("expected a folder with runs, got none; name one, as in `cifar-lightning compare lightning_logs`")
+            raise ValueError(
+                "expected a folder with runs, got none; name one, as in `cifar-lightning compare lightning_logs`"
+            )
         raise ValueError(f"{message}; `cifar-lightning compare --help` explains the options")
 
 

@@ -7,6 +7,7 @@ import yaml
 
 from cifar_lightning.cli.configs import check_config
 from cifar_lightning.runs import folder
+from cifar_lightning.runs.settings import flatten
 
 # How the same data are reached on another machine.
 _FREE = tuple(f"data.source.init_args.{name}" for name in ("root", "download", "verify_md5", "mirrors"))
@@ -33,19 +34,10 @@ def refuse_changes(run: Path, saved: dict[str, Any], settings: dict[str, Any], w
     """
     groups = ("data", "seed_everything", *(("model", "num_threads") if with_training else ()))
     before, after = ({group: flat.get(group) for group in groups} for flat in (saved, settings))
-    old, new = _flatten(before), _flatten(after)
+    old, new = flatten(before), flatten(after)
     for key in sorted(old.keys() | new.keys()):
         if key not in (*_FREE, *_CHECKED_ELSEWHERE) and old.get(key) != new.get(key):
             raise ValueError(
                 f"expected {key} {old.get(key)!r}, as the run in {run} has it, got {new.get(key)!r}; leave it as it was"
                 f" (--config {run / folder.CONFIG} has all settings), or start a new run with fit"
             )
-
-
-def _flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(settings, dict):
-        return {prefix: settings}
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flatten(value, f"{prefix}.{key}" if prefix else str(key))
-    return flat

@@ -1,8 +1,8 @@
 """Seeds by pictures: how sure a difference of nets is for new seeds and new pictures.
 
 The field's name is multi-reader multi-case analysis: here seeds are the readers, pictures the cases, and the pictures
-are the same for all nets. Sources: Obuchowski & Rockette 1995, Communications in Statistics 24(2); Gallas 2006, Academic
-Radiology 13(3); degrees of freedom: Satterthwaite 1946, Biometrics Bulletin 2(6).
+are the same for all nets. Sources: Obuchowski & Rockette 1995, Communications in Statistics 24(2); Gallas 2006,
+Academic Radiology 13(3); degrees of freedom: Satterthwaite 1946, Biometrics Bulletin 2(6).
 """
 
 from collections.abc import Sequence
@@ -46,6 +46,13 @@ class Components:
         )
         return self.variance(num_seeds, num_pictures) ** 2 / spread if spread > 0 else float(num_pictures - 1)
 
+    def detectable(self, num_seeds: np.ndarray, num_pictures: int, power: float = 0.8) -> float:
+        """The true value that a share `power` of studies of this size tells from 0 (two-sided 5 %, noncentral t)."""
+        degrees_of_freedom = self.degrees_of_freedom(num_seeds, num_pictures)
+        critical = stdtrit(degrees_of_freedom, 0.975)
+        noncentrality = nctdtrinc(degrees_of_freedom, 1 - power, critical)
+        return float(noncentrality * self.variance(num_seeds, num_pictures) ** 0.5)
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -71,7 +78,7 @@ class Contrast:
     def p(self) -> float:
         """Two-sided, of a true value of 0."""
         if self.standard_error == 0:
-            return float(self.value == 0)
+            return float(abs(self.value) < 1e-12)
         return float(2 * stdtr(self.degrees_of_freedom, -abs(self.value) / self.standard_error))
 
 
@@ -121,14 +128,7 @@ def analyse_crossed(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -
 
 
 def analyse_pictures(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1)) -> Contrast:
-    """Of sum_g w_g mean(x_g), for new pictures and these very runs: the one-sample t of the d_i. No seed noise in it."""
+    """Of sum_g w_g mean(x_g), for new pictures and these very runs, with no seed noise in it: the t-test of the d_i."""
     differences = combine(nets, weights)
     num_pictures = len(differences)
     return Contrast(float(differences.mean()), float((differences.var(ddof=1) / num_pictures) ** 0.5), num_pictures - 1)
-
-
-def find_detectable(components: Components, num_seeds: np.ndarray, num_pictures: int) -> float:
-    """The true value that is told from 0 in 80 % of studies of this size (two-sided 5 %, noncentral t)."""
-    degrees_of_freedom = components.degrees_of_freedom(num_seeds, num_pictures)
-    critical = stdtrit(degrees_of_freedom, 0.975)
-    return float(nctdtrinc(degrees_of_freedom, 0.2, critical) * components.variance(num_seeds, num_pictures) ** 0.5)

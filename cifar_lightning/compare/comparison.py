@@ -51,17 +51,20 @@ class TrainingNoiseOnly:
 
 @dataclass(frozen=True)
 class Power:
-    """What a comparison of this size can see.
+    """What a comparison of this size can see (two-sided 5 %, before Holm's correction).
 
     Attributes:
-        detectable: difference found in 80 % of such studies (two-sided 5 %, before Holm's correction).
-        seeds_for_half: seeds a strategy that would bring `detectable` to half with these pictures; None if no number does.
+        detectable: difference found in 80 % of such studies.
+        seeds_for_half: seeds a strategy that would bring `detectable` to half with these pictures; None if no number
+            does.
         pictures_for_half: pictures that would with these seeds; None if no number does.
+        missed_below: difference found in half of such studies: a smaller one would probably be missed.
     """
 
     detectable: float
     seeds_for_half: int | None
     pictures_for_half: int | None
+    missed_below: float
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,9 @@ class Pair:
         p: two-sided, of no difference.
         p_holm: `p` after Holm's correction for all pairs of the comparison.
         training_noise_only: the other question, same pictures.
-        method: "crossed" (seeds by pictures) or "mcnemar" (one seed each: no seed noise in it).
-        power: None with "mcnemar".
+        method: "crossed" (seeds by pictures), "mcnemar" (one seed each, right or wrong) or "pictures" (one seed on one
+            side, or one each and other values: t over pictures). Only "crossed" has seed noise in it.
+        power: with "crossed", unless the nets' values show no noise at all; None otherwise.
         verdict: "<a> is better", "<b> is better" (where lower is better), "no difference shown" or
             "too few runs to say".
     """
@@ -118,6 +122,7 @@ class Comparison:
         pairs: each once, ordered as `strategies`.
         claims: of the lab; empty where the strategies or probes they speak of are missing.
         does_not_say: sentences on what the verdict leaves out.
+        sensitivity: a sentence on the differences that so many runs and pictures can see; empty where power is unknown.
         notes: sentences on what was found odd while reading: missing seeds, mixed runs, scores that disagree.
         mixed: whether runs were compared that would be refused without `--allow_mixed`.
         paths: that were given.
@@ -140,3 +145,4 @@ class Comparison:
     notes: Sequence[str]
     mixed: bool
     paths: Sequence[Path]
+    sensitivity: str = ""

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.compare.comparing import mean_interval
 from cifar_lightning.compare.comparison import Comparison, Pair, Summary
 from cifar_lightning.compare.questions import correctness
+from cifar_lightning.compare.summaries import mean_interval, spread
 from cifar_lightning.runs.folder import write_csv, write_text
 
 COMPARISON_JSON = "comparison.json"
@@ -29,6 +29,7 @@ def write_json(path: Path, comparison: Comparison) -> None:
         "mixed": comparison.mixed,
         "strategies": [_strategy(summary) for summary in comparison.strategies],
         "pairs": [_pair(pair) for pair in comparison.pairs],
+        "sensitivity": comparison.sensitivity,
         "claims": [vars(claim) for claim in comparison.claims],
         "does_not_say": list(comparison.does_not_say),
         "notes": list(comparison.notes),
@@ -46,8 +47,8 @@ def _strategy(summary: Summary) -> dict[str, Any]:
         "sd": summary.sd,
         "ci95": list(summary.ci95),
         "accuracy_mean": float(right.mean()),
-        "accuracy_sd": float(right.mean(axis=1).std(ddof=1)) if len(right) > 1 else None,
-        "accuracy_ci95": [float(bound) for bound in np.clip(mean_interval(right), 0, 1)],
+        "accuracy_sd": spread(right),
+        "accuracy_ci95": list(mean_interval(right, (0, 1))),
         "recall_mean": summary.recall_mean,
         "fit_seconds_median": summary.fit_seconds_median,
         "flops_per_image": summary.flops_per_image,

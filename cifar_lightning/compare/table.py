@@ -1,25 +1,40 @@
 """A comparison on the terminal."""
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
-from cifar_lightning.compare.comparison import Comparison, Interval
+from cifar_lightning.compare.comparison import Comparison
+from cifar_lightning.compare.wording import scale_of, write_p
 
 
 def print_comparison(comparison: Comparison) -> None:
     """The answer, the strategies, the pairs, the lab's claims, and what the verdict leaves out."""
-    console = Console(highlight=False)
-    console.print(comparison.answer, soft_wrap=True)
+    # Names are the user's: a bracket in one is no markup.
+    console = Console(highlight=False, markup=False)
+    console.print(comparison.answer, style="bold")
     console.print(_strategies_table(comparison))
     console.print(_pairs_table(comparison))
+    if comparison.sensitivity:
+        console.print(comparison.sensitivity)
+    if comparison.claims:
+        console.print("\nwhat the lab says")
     for claim in comparison.claims:
-        console.print(f"{claim.verdict}: {claim.text}; {claim.evidence}", soft_wrap=True)
-    for sentence in (*comparison.does_not_say, *comparison.notes):
-        console.print(sentence, soft_wrap=True)
+        console.print(Padding(f"{claim.verdict}: {claim.text}", (0, 0, 0, 2), style="bold"))
+        console.print(Padding(claim.evidence, (0, 0, 0, 4)))
+    for title, sentences in (
+        ("what the verdict does not say", comparison.does_not_say),
+        ("about these runs", comparison.notes),
+    ):
+        if sentences:
+            console.print(f"\n{title}")
+        for sentence in sentences:
+            console.print(Padding(sentence, (0, 0, 0, 2)))
 
 
 def _strategies_table(comparison: Comparison) -> Table:
-    table = Table(title=comparison.label, title_justify="left")
+    scale = scale_of(comparison)
+    table = Table(title=f"{comparison.label}{',' if scale.unit else ''}{scale.unit}", title_justify="left")
     table.add_column("strategy")
     for column in ("runs", "mean", "sd", "95 % interval", "MFLOP", "fit, s"):
         table.add_column(column, justify="right")
@@ -28,9 +43,9 @@ def _strategies_table(comparison: Comparison) -> Table:
         table.add_row(
             summary.name,
             str(len(summary.runs)),
-            f"{summary.mean:.3f}",
-            "-" if summary.sd is None else f"{summary.sd:.3f}",
-            _interval(summary.ci95),
+            scale.number(summary.mean),
+            "-" if summary.sd is None else scale.number(summary.sd),
+            scale.interval(summary.ci95),
             f"{summary.flops_per_image / 1e6:.1f}",
             "-" if seconds is None else f"{seconds:.0f}",
         )
@@ -38,22 +53,19 @@ def _strategies_table(comparison: Comparison) -> Table:
 
 
 def _pairs_table(comparison: Comparison) -> Table:
-    table = Table(title="differences", title_justify="left")
-    table.add_column("a - b")
-    for column in ("difference", "95 % interval", "p", "p, Holm"):
+    scale = scale_of(comparison)
+    unit = f",{scale.difference_unit}" if scale.difference_unit else ""
+    table = Table(title=f"differences{unit}, for new seeds and new pictures", title_justify="left")
+    table.add_column("pair")
+    for column in ("a - b", "95 % interval", "p, Holm"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for pair in comparison.pairs:
         table.add_row(
             f"{pair.a} - {pair.b}",
-            f"{pair.difference:+.3f}",
-            _interval(pair.ci95),
-            f"{pair.p:.3g}",
-            f"{pair.p_holm:.3g}",
+            scale.number(pair.difference, "+"),
+            scale.difference_interval(pair.ci95),
+            write_p(pair.p_holm),
             pair.verdict,
         )
     return table
-
-
-def _interval(bounds: Interval) -> str:
-    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"

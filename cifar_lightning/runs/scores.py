@@ -66,12 +66,17 @@ class Predictions:
             header, rows = read_csv(path)
             class_names = header[3:]
             places = {name: place for place, name in enumerate([*class_names, OTHER])}
+            # Column by column: a comparison reads hundreds of these files.
+            columns = [*zip(*rows, strict=True)] or [()] * len(header)
+            if len(columns) != len(header):
+                raise ValueError(f"{len(header)} names of columns, {len(columns)} columns")
+            indices, labels, predicted, *shares = columns
             return cls(
                 class_names,
-                np.array([int(row[0]) for row in rows]),
-                np.array([places[row[1]] for row in rows]),
-                np.array([places[row[2]] for row in rows]),
-                np.array([[float(value) for value in row[3:]] for row in rows]).reshape(len(rows), len(class_names)),
+                np.array([*map(int, indices)]),
+                np.array([places[name] for name in labels]),
+                np.array([places[name] for name in predicted]),
+                np.array([[*map(float, column)] for column in shares]).T.copy(),
             )
         except (ValueError, LookupError, csv.Error) as error:
             raise ValueError(f"expected a file of predictions, but {path} is damaged ({error}); test again") from error
