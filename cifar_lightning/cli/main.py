@@ -23,6 +23,7 @@ COMMANDS = {
     "test": "score a checkpoint a class, on training and test pictures, into its run folder",
     "predict": "say what a checkpoint sees in pictures of your own",
     "study": "fit and test every strategy with every seed",
+    "compare": "say which strategy is better, and how surely, from run folders",
     "data": "fetch and check the data, count pictures a class, draw some",
     "configs": "list the configs that ship with the package",
 }
@@ -84,6 +85,10 @@ def _run(arguments: list[str]) -> int:
         raise ValueError(_describe_unknown(command))
     if command == "configs":
         return _configs(rest)
+    if command == "compare":
+        from cifar_lightning.cli.compare_command import run_compare
+
+        return run_compare(rest)
     rest = prepare_config_arguments(command, rest)
     with ended_at_once():
         run_command = _load_command(command)

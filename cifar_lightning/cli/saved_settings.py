@@ -8,6 +8,7 @@ import yaml
 
 from cifar_lightning.cli.configs import check_config
 from cifar_lightning.runs import folder
+from cifar_lightning.runs.settings import flatten
 
 # How the same data are reached on another machine.
 _FREE = tuple(f"data.source.init_args.{name}" for name in ("root", "download", "verify_md5", "mirrors"))
@@ -49,17 +50,8 @@ def find_change(
 
     Compared are the top-level `groups`, but for the keys `besides` and how the data are reached on a machine.
     """
-    old, new = (_flatten({group: flat.get(group) for group in groups}) for flat in (saved, settings))
+    old, new = (flatten({group: flat.get(group) for group in groups}) for flat in (saved, settings))
     for key in sorted(old.keys() | new.keys()):
         if key not in (*_FREE, *besides) and old.get(key) != new.get(key):
             return key, old.get(key), new.get(key)
     return None
-
-
-def _flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(settings, dict):
-        return {prefix: settings}
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        flat |= _flatten(value, f"{prefix}.{key}" if prefix else str(key))
-    return flat

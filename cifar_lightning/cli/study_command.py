@@ -1,8 +1,8 @@
 """`study`: every strategy with every seed, each fitted and tested."""
 
-import argparse
 import contextlib
 import io
+import re
 import shlex
 import shutil
 import statistics
@@ -15,11 +15,13 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from cifar_lightning.cli.arguments import SentenceArguments
 from cifar_lightning.cli.saved_settings import find_change, read_saved_config
 from cifar_lightning.cli.stopping import CTRL_C, TERMINATED
-from cifar_lightning.cli.study_config import SentenceArguments, StudyConfig, plan_runs, read_study, unknown_options
+from cifar_lightning.cli.study_config import StudyConfig, plan_runs, read_study
 from cifar_lightning.cli.study_progress import StudyProgress, describe_duration
 from cifar_lightning.runs import folder
+from cifar_lightning.runs.settings import flatten
 from cifar_lightning.study.engines import ProcessEngine
 from cifar_lightning.study.plan import PlannedRun
 
@@ -29,9 +31,11 @@ _TIMED_EPOCHS = 4
 
 def run_study(arguments: list[str]) -> int:
     """Runs the command and returns its exit code."""
-    options, rest = _parser().parse_known_args(arguments)
-    for option in unknown_options(rest):
-        raise ValueError(f"unknown option {option!r}; `cifar-lightning study --help` lists the options")
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    for argument in rest:
+        if argument.startswith("-") and not re.match(r"--(data|model|trainer)\b|-\d", argument):
+            raise ValueError(parser.describe_unknown(argument))
     if options.max_epochs is not None:
         rest = [*rest, f"--trainer.max_epochs={options.max_epochs}"]
     study = read_study(options, rest)
@@ -55,7 +59,7 @@ def run_study(arguments: list[str]) -> int:
         ) from error
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> SentenceArguments:
     parser = SentenceArguments(
         prog="cifar-lightning study",
         description="Fits and tests every strategy with every seed, each in a run folder of its own:"
@@ -85,8 +89,7 @@ def _refuse_change(run: PlannedRun) -> None:
         return
     saved = read_saved_config(run.folder)
     ours = ("trainer.logger", "trainer.enable_progress_bar")
-    free = [key for key in _keys(run.settings) if key.startswith(ours)]
-    free += [key for key in _keys(saved) if key.startswith(ours)]
+    free = [key for key in flatten(saved) | flatten(run.settings) if key.startswith(ours)]
     change = find_change(saved, run.settings, ("data", "model", "seed_everything", "trainer"), besides=free)
     if change is not None:
         key, old, new = change
@@ -94,12 +97,6 @@ def _refuse_change(run: PlannedRun) -> None:
             f"expected {key} {old!r}, as the run in {run.folder} has it, got {new!r}; leave it as it was, name another"
             " study, or discard its runs with --restart"
         )
-
-
-def _keys(settings: object, prefix: str = "") -> list[str]:
-    if not isinstance(settings, dict):
-        return [prefix]
-    return [name for key, value in settings.items() for name in _keys(value, f"{prefix}.{key}" if prefix else key)]
 
 
 def _execute_all(study: StudyConfig, runs: Sequence[PlannedRun], arguments: list[str]) -> int:

@@ -3,10 +3,9 @@
 import argparse
 import re
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
@@ -220,17 +219,3 @@ class _UniqueKeys(yaml.SafeLoader):
                     f"expected every key once, but {key!r} stands twice in the mapping of line {line}; rename one"
                 )
         return super().construct_mapping(node, deep)
-
-
-class SentenceArguments(argparse.ArgumentParser):
-    """Raises a ValueError where argparse prints its usage and exits."""
-
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message}; `cifar-lightning study --help` lists the options")
-
-
-def unknown_options(arguments: list[str]) -> Iterator[str]:
-    """Of the `arguments` that are left for every run, those that no run takes."""
-    for argument in arguments:
-        if argument.startswith("-") and not re.match(r"--(data|model|trainer)\b|-\d", argument):
-            yield argument

@@ -66,15 +66,35 @@ class Predictions:
             header, rows = read_csv(path)
             class_names = header[3:]
             places = {name: place for place, name in enumerate([*class_names, OTHER])}
+            # Column by column: a comparison reads hundreds of these files.
+            columns = [*zip(*rows, strict=True)] or [()] * len(header)
+            if len(columns) != len(header):
+                raise ValueError(f"{len(header)} names of columns, {len(columns)} columns")
+            indices, labels, predicted, *shares = columns
             return cls(
                 class_names,
-                np.array([int(row[0]) for row in rows]),
-                np.array([places[row[1]] for row in rows]),
-                np.array([places[row[2]] for row in rows]),
-                np.array([[float(value) for value in row[3:]] for row in rows]).reshape(len(rows), len(class_names)),
+                np.array([*map(int, indices)]),
+                np.array([places[name] for name in labels]),
+                np.array([places[name] for name in predicted]),
+                np.array([[*map(float, column)] for column in shares]).T.copy(),
             )
         except (ValueError, LookupError, csv.Error) as error:
             raise ValueError(f"expected a file of predictions, but {path} is damaged ({error}); test again") from error
+
+    def confusion_matrix(self) -> np.ndarray:
+        """Pictures by class (rows) and prediction; int (K, K), or (K, K + 1) where an unused output wins somewhere."""
+        num_classes = len(self.class_names)
+        num_columns = num_classes + bool((self.predicted == num_classes).any())
+        confusion = np.zeros((num_classes, num_columns), int)
+        np.add.at(confusion, (self.labels, self.predicted), 1)
+        return confusion
+
+    def losses(self) -> np.ndarray:
+        """Cross-entropy of each picture, float64 (N,), 0 and more.
+
+        Held below infinity, so that one confident mistake cannot make the mean infinite.
+        """
+        return -np.log(np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 5e-324))
 
     def scores(self) -> dict[str, Any]:
         """Loss, accuracy, macro F1, per-class scores and the confusion matrix, as they stand in `scores.json`.
@@ -82,17 +102,12 @@ class Predictions:
         Precision of a class that is never predicted, and F1 of one never predicted rightly, are 0 as in scikit-learn.
         A class without pictures has no recall (None) and is left out of macro F1.
         """
-        num_classes = len(self.class_names)
-        num_columns = num_classes + bool((self.predicted == num_classes).any())
-        confusion = np.zeros((num_classes, num_columns), int)
-        np.add.at(confusion, (self.labels, self.predicted), 1)
+        confusion = self.confusion_matrix()
         support = confusion.sum(axis=1)
-        times_predicted = confusion.sum(axis=0)[:num_classes]
+        times_predicted = confusion.sum(axis=0)[: len(self.class_names)]
         right = confusion.diagonal()
         precision = right / np.maximum(times_predicted, 1)
         f1 = 2 * right / np.maximum(support + times_predicted, 1)
-        # Held below infinity, so that one confident mistake cannot make the mean infinite.
-        losses = -np.log(np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 5e-324))
         classes = [
             {
                 "name": name,
@@ -105,7 +120,7 @@ class Predictions:
             for k, name in enumerate(self.class_names)
         ]
         return {
-            "loss": float(losses.mean()),
+            "loss": float(self.losses().mean()),
             "accuracy": float(right.sum() / support.sum()),
             "accuracy_ci95": wilson_interval(int(right.sum()), int(support.sum())),
             "macro_f1": float(f1[support > 0].mean()),

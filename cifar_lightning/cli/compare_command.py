@@ -1,0 +1,34 @@
+"""`compare`: which strategy is better, and how surely, from run folders alone."""
+
+from pathlib import Path
+
+from cifar_lightning.cli.arguments import SentenceArguments
+
+
+def run_compare(arguments: list[str]) -> int:
+    """Runs the command and returns its exit code."""
+    parser = SentenceArguments(prog="cifar-lightning compare", description=__doc__, allow_abbrev=False)
+    parser.add_argument("paths", metavar="PATH", type=Path, nargs="*", help="a folder; every run below it is read")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where the files go; the first PATH by default")
+    parser.add_argument(
+        "--question",
+        default="accuracy",
+        help="accuracy, recall:CLASS, noise:16, shift:2, consistency:2, loss or gap (accuracy by default)",
+    )
+    parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
+    known = parser.parse_args(arguments)
+    if not known.paths:
+        raise ValueError(
+            "expected a folder with runs, got none; name one, as in `cifar-lightning compare lightning_logs`"
+        )
+
+    from cifar_lightning.compare import files
+    from cifar_lightning.compare.comparing import compare_runs
+    from cifar_lightning.compare.table import print_comparison
+
+    comparison = compare_runs(known.paths, known.question, known.allow_mixed)
+    output = known.output or known.paths[0]
+    files.write_json(output / files.COMPARISON_JSON, comparison)
+    files.write_pairs(output / files.COMPARISON_CSV, comparison)
+    print_comparison(comparison)
+    return 0

@@ -1,0 +1,139 @@
+"""The answer of a comparison in one sentence, and what a study of its size can see."""
+
+from collections.abc import Sequence
+
+from cifar_lightning.compare.comparison import Comparison, Pair, Power
+from cifar_lightning.compare.pairs import MIN_SEEDS, NO_DIFFERENCE, TOO_FEW
+from cifar_lightning.compare.wording import Scale, count_runs, scale_of
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def describe_answer(comparison: Comparison) -> str:
+    """The headline: which strategies are ahead, by how much, how surely, and seen with how much."""
+    best, *others = [summary.name for summary in comparison.strategies]
+    verdicts = {name: _find(comparison.pairs, best, name).verdict for name in others}
+    beaten = [name for name in others if verdicts[name] == f"{best} is better"]
+    shown = [pair for pair in comparison.pairs if pair.verdict not in (NO_DIFFERENCE, TOO_FEW)]
+    if len(beaten) == len(others):
+        said = _describe_winner(comparison, best, beaten)
+    elif beaten:
+        said = (
+            f"{best} is better than {_list(beaten)} ({_describe_margin(comparison, best, beaten[0])}),"
+            f" but {_describe_rest(verdicts)}"
+        )
+    elif shown:
+        said = _list([_describe_verdict(pair) for pair in shown])
+        said += f"; of {best}, which comes first, {_describe_rest(verdicts)}"
+    elif TOO_FEW in verdicts.values():
+        return _describe_too_few(comparison)
+    else:
+        said = _describe_nothing(comparison)
+    return f"{said}, {_describe_size(comparison)}."
+
+
+def _describe_winner(comparison: Comparison, best: str, beaten: Sequence[str]) -> str:
+    if len(beaten) == 1:
+        return f"{best} is better than {beaten[0]}: {_describe_margin(comparison, best, beaten[0])}"
+    margin = _describe_margin(comparison, best, beaten[0], ", the next,")
+    return f"{best} is better than the other {_number(len(beaten))}: {margin}"
+
+
+def _describe_rest(verdicts: dict[str, str]) -> str:
+    """What is not shown of the first strategy, from its verdicts by the other's name."""
+    equal = [name for name, verdict in verdicts.items() if verdict == NO_DIFFERENCE]
+    few = [name for name, verdict in verdicts.items() if verdict == TOO_FEW]
+    parts = [f"no difference from {_list(equal)} is shown"] if equal else []
+    parts += [f"there are too few runs to say so of {_list(few)}"] if few else []
+    return " and ".join(parts)
+
+
+def _describe_verdict(pair: Pair) -> str:
+    better, worse = (pair.a, pair.b) if pair.verdict == f"{pair.a} is better" else (pair.b, pair.a)
+    return f"{better} is better than {worse}"
+
+
+def _describe_nothing(comparison: Comparison) -> str:
+    best, *others = [summary.name for summary in comparison.strategies]
+    margin = _describe_margin(comparison, best, others[-1])
+    if len(others) == 1:
+        return f"No difference between {best} and {others[0]} is shown: {margin}"
+    number = _number(len(others) + 1)
+    return f"No difference between the {number} strategies is shown: the first, {best}, is {margin}, the last"
+
+
+def _describe_too_few(comparison: Comparison) -> str:
+    best, next_best, *_ = comparison.strategies
+    margin = _describe_margin(comparison, best.name, next_best.name)
+    noise = ""
+    if min(len(best.runs), len(next_best.runs)) == 1:
+        noise = " for new pictures and these very runs; what another seed would change is not in it"
+    return (
+        f"Too few runs to say which is better, at least {MIN_SEEDS} seeds a strategy are needed: {best.name} is"
+        f" {margin}{noise}, {_describe_size(comparison)}."
+    )
+
+
+def _describe_margin(comparison: Comparison, first: str, second: str, aside: str = "") -> str:
+    """`ahead of avgpool by 3.4 points (95 % interval 1.0 to 5.8)`, counted so that ahead is above 0."""
+    pair, scale = _find(comparison.pairs, first, second), scale_of(comparison)
+    sign = (1 if comparison.higher_is_better else -1) * (1 if pair.a == first else -1)
+    low, high = sorted(sign * bound for bound in pair.ci95)
+    margin = f"{scale.number(sign * pair.difference)}{scale.difference_unit}"
+    return f"ahead of {second}{aside} by {margin} (95 % interval {scale.number(low)} to {scale.number(high)})"
+
+
+def _describe_size(comparison: Comparison) -> str:
+    return f"with {count_runs(comparison.strategies)} and {_num_pictures(comparison)} pictures"
+
+
+def describe_sensitivity(comparison: Comparison) -> str:
+    """What a study of this size would probably miss, what it would find, and what would find half of that.
+
+    Over all pairs, each with its own components of variance; empty where none is known.
+    """
+    powers = [pair.power for pair in comparison.pairs if pair.power is not None]
+    if not powers:
+        return ""
+    scale = scale_of(comparison)
+    return (
+        f"With {count_runs(comparison.strategies)} x {_num_pictures(comparison)} pictures a difference below"
+        f" {_range([power.missed_below for power in powers], scale)} would probably be missed, and one of"
+        f" {_range([power.detectable for power in powers], scale)} be found in 80 % of such studies;"
+        f" to find half of that {_describe_half(powers)}."
+    )
+
+
+def _range(values: Sequence[float], scale: Scale) -> str:
+    low, high = scale.number(min(values)), scale.number(max(values))
+    return low + scale.difference_unit if low == high else f"{low} to {high}{scale.difference_unit} (by pair)"
+
+
+def _describe_half(powers: Sequence[Power]) -> str:
+    """Seeds, or pictures, that are enough for every pair."""
+    seeds, pictures = [power.seeds_for_half for power in powers], [power.pictures_for_half for power in powers]
+    enough = [
+        f"{max(number for number in numbers if number is not None):,} {what}"
+        for numbers, what in ((seeds, "seeds a strategy"), (pictures, "pictures"))
+        if None not in numbers
+    ]
+    lacking = [what for numbers, what in ((seeds, "seeds"), (pictures, "pictures")) if None in numbers]
+    alone = f"no number of {' or of '.join(lacking)} alone is enough" if lacking else ""
+    return ", and ".join(filter(None, [f"{' or '.join(enough)} are needed" if enough else "", alone]))
+
+
+def _find(pairs: Sequence[Pair], first: str, second: str) -> Pair:
+    return next(pair for pair in pairs if {pair.a, pair.b} == {first, second})
+
+
+def _num_pictures(comparison: Comparison) -> int:
+    return int(comparison.strategies[0].values.shape[1])
+
+
+def _number(number: int) -> str:
+    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
+
+
+def _list(names: Sequence[str]) -> str:
+    """`a`, `a and b`, or `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

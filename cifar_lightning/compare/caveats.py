@@ -1,0 +1,130 @@
+"""What the verdict of a comparison leaves out, and what was odd about its runs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cifar_lightning.compare.grouping import differing_settings, name_seeds
+from cifar_lightning.compare.reading import Run
+from cifar_lightning.compare.recomputing import find_disagreements
+
+_BACKBONES = "cifar_lightning.models.backbones."
+# Pooling without padding drops incomplete windows.
+_SEES_PART = (_BACKBONES + "MaxPoolNet", _BACKBONES + "AvgPoolNet")
+_MOST_NAMED = 3
+
+
+def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
+    """Sentences on what a verdict about these runs does not say."""
+    runs = [run for its_runs in strategies.values() for run in its_runs]
+    sentences = (
+        _describe_variation(runs),
+        _describe_settings(runs),
+        _describe_compute(strategies),
+        _describe_view(strategies),
+        _describe_protocol(runs),
+        _describe_classes(runs[0]),
+    )
+    return [sentence for sentence in sentences if sentence]
+
+
+def _describe_variation(runs: Sequence[Run]) -> str:
+    varied = (
+        "What varies between the runs of a strategy is the seed (initialisation and order of the training pictures)"
+    )
+    known = [np.sort(run.train.indices).tobytes() for run in runs if run.train is not None]
+    if len(known) < len(runs):
+        return f"{varied}; whether they share their training pictures cannot be seen, train_predictions.csv is missing."
+    if len(set(known)) > 1:
+        return (
+            f"{varied} and the choice of training pictures; the test pictures are the same for all, and taken as drawn."
+        )
+    return (
+        f"{varied}, and the test pictures are taken as drawn; the training pictures are the same in all runs, so what"
+        " other ones would change is in no interval (study --vary_split puts some of it there)."
+    )
+
+
+def _describe_settings(runs: Sequence[Run]) -> str:
+    keys = sorted({key.replace(".init_args", "").removesuffix(".class_path") for key in differing_settings(runs)})
+    keys = [key for key in keys if key != "data.split_seed"]
+    if not keys or keys == ["model.backbone"]:
+        return ""
+    return f"The strategies differ in {_name_first(keys)}: a verdict is about all of that together."
+
+
+def _describe_compute(strategies: Mapping[str, Sequence[Run]]) -> str:
+    flops = {name: runs[0].facts["flops_per_image"] for name, runs in strategies.items()}
+    least, most = min(flops, key=lambda name: flops[name]), max(flops, key=lambda name: flops[name])
+    if flops[most] == flops[least]:
+        return ""
+    return (
+        f"The nets differ in compute: {most} gets {flops[most] / flops[least]:.1f} times that of {least}"
+        f" ({flops[most] / 1e6:.1f} against {flops[least] / 1e6:.1f} MFLOP a picture, forward and backward)."
+    )
+
+
+def _describe_view(strategies: Mapping[str, Sequence[Run]]) -> str:
+    backbones = {name: (runs[0].settings or {}).get("model.backbone.class_path") for name, runs in strategies.items()}
+    partial = [name for name, backbone in backbones.items() if backbone in _SEES_PART]
+    if not partial or len(partial) == len(strategies):
+        return ""
+    side = (strategies[partial[0]][0].settings or {}).get("data.source.init_args.image_size", 32)
+    seen = 6 * (((side - 4) // 3 - 2) // 2) + 10
+    return (
+        f"The nets differ in what they see: of {' and '.join(partial)} the top left {seen}x{seen} of {side}x{side}"
+        " pixels reach the answer, and nothing else."
+    )
+
+
+def _describe_protocol(runs: Sequence[Run]) -> str:
+    if not any(run.facts["protocol"] == "lab" for run in runs):
+        return ""
+    return "The test split was drawn every epoch (lab protocol), and the last epoch judged: nothing was chosen by it."
+
+
+def _describe_classes(run: Run) -> str:
+    count = len(run.test.class_names)
+    source = (run.settings or {}).get("data.source.class_path")
+    whole = "CIFAR-100" if source == "cifar_lightning.data.Cifar100" else "every class there is"
+    return f"These {count} classes are not {whole}: among others the strategies may rank otherwise."
+
+
+def describe_oddities(
+    strategies: Mapping[str, Sequence[Run]], read: Sequence[Run], unfinished: Sequence[Path]
+) -> list[str]:
+    """Sentences on missing seeds, untested runs, and scores of the runs as `read` that their CSV files contradict."""
+    return [*_describe_missing_seeds(strategies), *_describe_unfinished(unfinished), *_describe_disagreements(read)]
+
+
+def _describe_missing_seeds(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
+    seeds = {name: {run.seed for run in runs} for name, runs in strategies.items()}
+    every = set().union(*seeds.values())
+    return [
+        f"{name} lacks {name_seeds(sorted(every - its_seeds))}, which other strategies have."
+        for name, its_seeds in seeds.items()
+        if every - its_seeds
+    ]
+
+
+def _describe_unfinished(unfinished: Sequence[Path]) -> list[str]:
+    if not unfinished:
+        return []
+    return [f"Left out, since not yet tested: {_name_first(list(map(str, unfinished)))}."]
+
+
+def _describe_disagreements(runs: Sequence[Run]) -> list[str]:
+    sentences = []
+    for run in runs:
+        if wrong := find_disagreements(run):
+            sentences.append(
+                f"scores.json of {run.folder} disagrees with the CSV files beside it in {_name_first(wrong)};"
+                " the CSV files were used."
+            )
+    return sentences
+
+
+def _name_first(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + rest

@@ -1,0 +1,149 @@
+"""What the lab's text says of its nets, and whether these runs say so too.
+
+Each line is one claim with one quantity, higher or lower for the net that it is about than for the nets it stands
+against, judged by the crossed analysis of that quantity's values a seed and picture (`analysis.py`):
+
+- max pooling is robust to noise: `noise_drop` of maxpool is lower than the mean of the nets that do not pool (stride,
+  baseline);
+- max pooling is robust to small shifts: `small_shift_consistency` of maxpool is higher than the mean of those two;
+- average pooling smooths noise: `noise_drop` of avgpool is lower than the mean of those two;
+- a large stride loses detail: correctness of stride is lower than the mean of the nets that pool (maxpool, avgpool);
+- a large stride overfits most: the gap between training and test pictures of stride is above that of each other net.
+
+The p-values of all lines together are corrected by Holm's method. A claim is carried where all its p-values are below
+0.05 in its direction, contradicted where one is in the other direction, else not shown: also where a net has fewer than
+three seeds. Strategies are known by their names in the lab.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cifar_lightning.compare.analysis import Contrast, analyse_crossed
+from cifar_lightning.compare.comparison import Claim
+from cifar_lightning.compare.pairs import MIN_SEEDS, holm
+from cifar_lightning.compare.questions import correctness, gap, probe_shares
+from cifar_lightning.compare.reading import Run
+from cifar_lightning.compare.wording import SHARES, write_p
+
+CARRIED, CONTRADICTED, NOT_SHOWN = "carried", "contradicted", "not shown"
+_NOISE = ("noise_8", "noise_16", "noise_32")
+_SMALL_SHIFTS = ("consistency_1", "consistency_2")
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A claim: `quantity` of the net `about` is higher (`higher`), or lower, than of those `against`.
+
+    `each` tells whether it must be so against each of them, or against their mean; `phrase` what the quantity says.
+    """
+
+    text: str
+    about: str
+    against: tuple[str, ...]
+    quantity: Callable[[Run], np.ndarray]
+    phrase: str
+    unit: str
+    higher: bool
+    each: bool = False
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A line asked of the runs: `values`, float64 (S, N), by strategy, and `contrasts` by what they are against."""
+
+    line: _Line
+    values: dict[str, np.ndarray]
+    contrasts: dict[str, Contrast]
+
+
+def noise_drop(run: Run) -> np.ndarray:
+    """What noise takes: right without noise, less the mean share right under the three levels; float64 (N,), -1..1."""
+    return correctness(run) - probe_shares(run, *_NOISE)
+
+
+def small_shift_consistency(run: Run) -> np.ndarray:
+    """The share of answers that stay the same after shifts of 1 and 2 pixels; float64 (N,), 0..1."""
+    return probe_shares(run, *_SMALL_SHIFTS)
+
+
+_STRIDED, _POOLED = ("stride", "baseline"), ("maxpool", "avgpool")
+_UNDER_NOISE = (noise_drop, "loses {} of accuracy under noise", " points")
+_LINES = (
+    _Line("max pooling is robust to noise", "maxpool", _STRIDED, *_UNDER_NOISE, higher=False),
+    _Line(
+        "max pooling is robust to small shifts",
+        "maxpool",
+        _STRIDED,
+        small_shift_consistency,
+        "keeps {} of its answers under shifts of 1 and 2 pixels",
+        " %",
+        higher=True,
+    ),
+    _Line("average pooling smooths noise", "avgpool", _STRIDED, *_UNDER_NOISE, higher=False),
+    _Line("a large stride loses detail", "stride", _POOLED, correctness, "answers {} rightly", " %", higher=False),
+    _Line(
+        "a large stride overfits most",
+        "stride",
+        ("baseline", *_POOLED),
+        gap,
+        "is {} better on training than on test pictures",
+        " points",
+        higher=True,
+        each=True,
+    ),
+)
+
+
+def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
+    """The lab's claims about strategies of its names; those that the runs cannot be asked about are left out."""
+    findings = [finding for line in _LINES if (finding := _ask(line, strategies))]
+    corrected = iter(holm([contrast.p for finding in findings for contrast in finding.contrasts.values()]))
+    claims = []
+    for finding in findings:
+        p_values = [next(corrected) for _ in finding.contrasts]
+        claims.append(Claim(finding.line.text, _judge(finding, p_values), _describe(finding, p_values)))
+    return claims
+
+
+def _ask(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> _Finding | None:
+    against = [name for name in line.against if name in strategies]
+    if line.about not in strategies or not against:
+        return None
+    try:
+        values = {name: np.stack([line.quantity(run) for run in strategies[name]]) for name in (line.about, *against)}
+    except ValueError:
+        # Runs without probes, or without predictions of their training pictures.
+        return None
+    about, others = values[line.about], [values[name] for name in against]
+    if min(map(len, values.values())) < MIN_SEEDS:
+        return _Finding(line, values, {})
+    if line.each:
+        return _Finding(line, values, {name: analyse_crossed([about, values[name]]) for name in against})
+    weights = [1, *(-1 / len(others) for _ in others)]
+    return _Finding(line, values, {" and ".join(against): analyse_crossed([about, *others], weights)})
+
+
+def _judge(finding: _Finding, p_values: Sequence[float]) -> str:
+    as_said = [(contrast.value > 0) == finding.line.higher for contrast in finding.contrasts.values()]
+    shown = [p < 0.05 for p in p_values]
+    if shown and all(shown) and all(as_said):
+        return CARRIED
+    if any(p and not said for p, said in zip(shown, as_said, strict=True)):
+        return CONTRADICTED
+    return NOT_SHOWN
+
+
+def _describe(finding: _Finding, p_values: Sequence[float]) -> str:
+    line, means = finding.line, {name: float(values.mean()) for name, values in finding.values.items()}
+    own = SHARES.number(means.pop(line.about)) + line.unit
+    others = ", ".join(f"{name} {SHARES.number(mean)}" for name, mean in means.items())
+    if not finding.contrasts:
+        return f"{line.about} {line.phrase.format(own)} ({others}), but one of them has fewer than {MIN_SEEDS} seeds"
+    differences = "; ".join(
+        f"{SHARES.difference(contrast.value)} against {'the mean of ' if ' and ' in name else ''}{name}"
+        f" (95 % interval {SHARES.difference_interval(contrast.ci95)}, Holm's p {write_p(p)})"
+        for (name, contrast), p in zip(finding.contrasts.items(), p_values, strict=True)
+    )
+    return f"{line.about} {line.phrase.format(own)} ({others}): {differences}"

@@ -1,0 +1,87 @@
+"""A comparison as `comparison.json` and `comparison.csv`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cifar_lightning.compare.comparison import Comparison, Pair, Summary
+from cifar_lightning.compare.questions import correctness
+from cifar_lightning.compare.summaries import mean_interval, spread
+from cifar_lightning.runs.folder import write_csv, write_text
+
+COMPARISON_JSON = "comparison.json"
+COMPARISON_CSV = "comparison.csv"
+
+
+def write_json(path: Path, comparison: Comparison) -> None:
+    """Writes all figures of a comparison, in full."""
+    content = {
+        "format": 1,
+        "question": comparison.label,
+        "asked": comparison.question,
+        "answer": comparison.answer,
+        "classes": list(comparison.classes),
+        "protocol": comparison.protocol,
+        "epochs": comparison.epochs,
+        "pictures": len(comparison.strategies[0].values[0]),
+        "mixed": comparison.mixed,
+        "strategies": [_strategy(summary) for summary in comparison.strategies],
+        "pairs": [_pair(pair) for pair in comparison.pairs],
+        "sensitivity": comparison.sensitivity,
+        "claims": [vars(claim) for claim in comparison.claims],
+        "does_not_say": list(comparison.does_not_say),
+        "notes": list(comparison.notes),
+    }
+    write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def _strategy(summary: Summary) -> dict[str, Any]:
+    right = np.stack([correctness(run) for run in summary.runs])
+    return {
+        "name": summary.name,
+        "runs": len(summary.runs),
+        "seeds": [run.seed for run in summary.runs],
+        "mean": summary.mean,
+        "sd": summary.sd,
+        "ci95": list(summary.ci95),
+        "accuracy_mean": float(right.mean()),
+        "accuracy_sd": spread(right),
+        "accuracy_ci95": list(mean_interval(right, (0, 1))),
+        "recall_mean": summary.recall_mean,
+        "fit_seconds_median": summary.fit_seconds_median,
+        "flops_per_image": summary.flops_per_image,
+        "num_parameters": summary.num_parameters,
+    }
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    noise = pair.training_noise_only
+    return {
+        "a": pair.a,
+        "b": pair.b,
+        "difference": pair.difference,
+        "ci95": list(pair.ci95),
+        "p": pair.p,
+        "p_holm": pair.p_holm,
+        "training_noise_only": None if noise is None else {"ci95": list(noise.ci95), "p": noise.p},
+        "method": pair.method,
+        "power": None if pair.power is None else vars(pair.power),
+        "verdict": pair.verdict,
+    }
+
+
+def write_pairs(path: Path, comparison: Comparison) -> None:
+    """Writes the pairs as a table, numbers in full."""
+    header = ["a", "b", "difference", "ci95_low", "ci95_high", "p", "p_holm", "method", "verdict"]
+    header += ["training_noise_only_ci95_low", "training_noise_only_ci95_high", "training_noise_only_p", "detectable"]
+    rows = []
+    for pair in comparison.pairs:
+        noise = pair.training_noise_only
+        rows.append(
+            [pair.a, pair.b, pair.difference, *pair.ci95, pair.p, pair.p_holm, pair.method, pair.verdict]
+            + (["", "", ""] if noise is None else [*noise.ci95, noise.p])
+            + ["" if pair.power is None else pair.power.detectable]
+        )
+    write_csv(path, header, rows)

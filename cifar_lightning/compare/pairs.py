@@ -1,0 +1,126 @@
+"""Two strategies against each other: difference, interval, p-value, power and verdict."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+
+from cifar_lightning.compare import analysis
+from cifar_lightning.compare.comparison import Pair, Power, Summary, TrainingNoiseOnly
+from cifar_lightning.compare.one_seed import mcnemar
+
+# With fewer seeds on either side, strong seed noise makes false alarms of more than 6 % (docs/calibration.md).
+MIN_SEEDS = 3
+TOO_FEW = "too few runs to say"
+NO_DIFFERENCE = "no difference shown"
+# No study has more than these.
+_MOST_SEEDS, _MOST_PICTURES = 10_000, 10_000_000
+
+
+def compare_pairs(strategies: Sequence[Summary], higher_is_better: bool) -> list[Pair]:
+    """Every two strategies, with p-values corrected for the number of pairs (Holm) and verdicts at 5 %."""
+    pairs = [_compare(*sorted(two, key=lambda summary: -summary.mean)) for two in combinations(strategies, 2)]
+    seeds = {summary.name: len(summary.runs) for summary in strategies}
+    judged = []
+    for pair, p_holm in zip(pairs, holm([pair.p for pair in pairs]), strict=True):
+        if min(seeds[pair.a], seeds[pair.b]) < MIN_SEEDS:
+            verdict = TOO_FEW
+        elif p_holm < 0.05:
+            verdict = f"{pair.a if (pair.difference > 0) == higher_is_better else pair.b} is better"
+        else:
+            verdict = NO_DIFFERENCE
+        judged.append(replace(pair, p_holm=p_holm, verdict=verdict))
+    return judged
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for their number m: the k-th smallest times m - k + 1, never falling, at most 1.
+
+    Source: Holm 1979, Scandinavian Journal of Statistics 6(2).
+    """
+    order = np.argsort(p_values)
+    scaled = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
+    return [float(p) for p in corrected]
+
+
+def _compare(a: Summary, b: Summary) -> Pair:
+    nets, power = [a.values, b.values], None
+    if min(len(a.values), len(b.values)) > 1:
+        method, estimate = "crossed", analysis.analyse_crossed(nets)
+        p, ci95 = estimate.p, estimate.ci95
+        power = find_power(a.values, b.values)
+    elif len(a.values) == len(b.values) == 1 and np.isin(nets, (0, 1)).all():
+        method = "mcnemar"
+        p, ci95 = mcnemar(a.values[0], b.values[0])
+    else:
+        method, estimate = "pictures", analysis.analyse_pictures(nets)
+        p, ci95 = estimate.p, estimate.ci95
+    return Pair(
+        a=a.name,
+        b=b.name,
+        difference=a.mean - b.mean,
+        ci95=ci95,
+        p=p,
+        p_holm=p,
+        training_noise_only=find_training_noise(a, b),
+        method=method,
+        power=power,
+        verdict="",
+    )
+
+
+def find_training_noise(a: Summary, b: Summary) -> TrainingNoiseOnly | None:
+    """The paired t-test over the seeds that both have (`scipy.stats.ttest_rel`), on these very pictures.
+
+    None with fewer than two seeds in common, or where all of them differ by the same amount, which a test of few
+    pictures brings about by chance and no t-test can judge.
+    """
+    of_a, of_b = (
+        dict(zip((run.seed for run in summary.runs), summary.values.mean(axis=1), strict=True)) for summary in (a, b)
+    )
+    differences = np.array([of_a[seed] - of_b[seed] for seed in of_a if seed in of_b])
+    if len(differences) < 2:
+        return None
+    # Equal counts of right answers differ in their last bits once they are means.
+    error = float(differences.std(ddof=1) / len(differences) ** 0.5) if np.ptp(differences) > 1e-12 else 0.0
+    contrast = analysis.Contrast(float(differences.mean()), error, len(differences) - 1)
+    return TrainingNoiseOnly(contrast.ci95, contrast.p) if error or abs(contrast.value) < 1e-12 else None
+
+
+def find_power(a: np.ndarray, b: np.ndarray) -> Power | None:
+    """What a study of this size can see, and what would see half of it, by its own variance components.
+
+    Args:
+        a: float64 (S_a, N), S_a and N at least 2.
+        b: float64 (S_b, N).
+
+    Returns:
+        None where the nets' values show no noise at all.
+    """
+    components = analysis.find_components([a, b], (1, -1))
+    num_seeds, num_pictures = np.array([len(a), len(b)]), a.shape[1]
+    detectable = components.detectable(num_seeds, num_pictures)
+    if detectable == 0:
+        return None
+    return Power(
+        detectable,
+        _smallest(
+            lambda seeds: components.detectable(np.array([seeds, seeds]), num_pictures), detectable / 2, _MOST_SEEDS
+        ),
+        _smallest(lambda pictures: components.detectable(num_seeds, pictures), detectable / 2, _MOST_PICTURES),
+        components.detectable(num_seeds, num_pictures, power=0.5),
+    )
+
+
+def _smallest(detectable: Callable[[int], float], wanted: float, most: int) -> int | None:
+    """The smallest size, 2..most, at which `detectable` has fallen to `wanted`; None if it does not."""
+    if detectable(most) > wanted:
+        return None
+    low, high = 1, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if detectable(middle) <= wanted else (middle, high)
+    return high

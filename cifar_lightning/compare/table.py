@@ -1,0 +1,71 @@
+"""A comparison on the terminal."""
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+
+from cifar_lightning.compare.comparison import Comparison
+from cifar_lightning.compare.wording import scale_of, write_p
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """The answer, the strategies, the pairs, the lab's claims, and what the verdict leaves out."""
+    # Names are the user's: a bracket in one is no markup.
+    console = Console(highlight=False, markup=False)
+    console.print(comparison.answer, style="bold")
+    console.print(_strategies_table(comparison))
+    console.print(_pairs_table(comparison))
+    if comparison.sensitivity:
+        console.print(comparison.sensitivity)
+    if comparison.claims:
+        console.print("\nwhat the lab says")
+    for claim in comparison.claims:
+        console.print(Padding(f"{claim.verdict}: {claim.text}", (0, 0, 0, 2), style="bold"))
+        console.print(Padding(claim.evidence, (0, 0, 0, 4)))
+    for title, sentences in (
+        ("what the verdict does not say", comparison.does_not_say),
+        ("about these runs", comparison.notes),
+    ):
+        if sentences:
+            console.print(f"\n{title}")
+        for sentence in sentences:
+            console.print(Padding(sentence, (0, 0, 0, 2)))
+
+
+def _strategies_table(comparison: Comparison) -> Table:
+    scale = scale_of(comparison)
+    table = Table(title=f"{comparison.label}{',' if scale.unit else ''}{scale.unit}", title_justify="left")
+    table.add_column("strategy")
+    for column in ("runs", "mean", "sd", "95 % interval", "MFLOP", "fit, s"):
+        table.add_column(column, justify="right")
+    for summary in comparison.strategies:
+        seconds = summary.fit_seconds_median
+        table.add_row(
+            summary.name,
+            str(len(summary.runs)),
+            scale.number(summary.mean),
+            "-" if summary.sd is None else scale.number(summary.sd),
+            scale.interval(summary.ci95),
+            f"{summary.flops_per_image / 1e6:.1f}",
+            "-" if seconds is None else f"{seconds:.0f}",
+        )
+    return table
+
+
+def _pairs_table(comparison: Comparison) -> Table:
+    scale = scale_of(comparison)
+    unit = f",{scale.difference_unit}" if scale.difference_unit else ""
+    table = Table(title=f"differences{unit}, for new seeds and new pictures", title_justify="left")
+    table.add_column("pair")
+    for column in ("a - b", "95 % interval", "p, Holm"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    for pair in comparison.pairs:
+        table.add_row(
+            f"{pair.a} - {pair.b}",
+            scale.number(pair.difference, "+"),
+            scale.difference_interval(pair.ci95),
+            write_p(pair.p_holm),
+            pair.verdict,
+        )
+    return table
