@@ -126,34 +126,41 @@ def _execute_all(study: StudyConfig, runs: Sequence[PlannedRun], arguments: list
 
 def fit_and_test(run: PlannedRun) -> str | None:
     """Makes one run with the commands `fit` and `test`, from where it stands; returns why it failed, or None."""
-    # Here, since the command line imports this command.
-    from cifar_lightning.cli.main import main
-
     # How the data are reached, in case that this has changed since the run was begun.
     root = run.settings["data"]["source"].get("init_args", {}).get("root")
     reached = [f"--data.source.root={root}"] if root is not None else []
-    with tempfile.TemporaryDirectory() as temporary:
-        if run.can_go_on:
-            fit = ["--config", str(run.folder / folder.CONFIG), "--ckpt_path", str(run.folder), *reached]
-        else:
-            # What a run leaves that is killed before its first epoch is on the disk.
-            shutil.rmtree(run.folder, ignore_errors=True)
-            config = Path(temporary, "config.yaml")
-            config.write_text(yaml.safe_dump(run.settings, sort_keys=False))
-            fit = ["--config", str(config)]
-        commands = [["test", "--ckpt_path", str(run.folder), *reached]]
-        if not run.can_go_on or run.num_epochs_done < run.num_epochs:
-            commands.insert(0, ["fit", *fit])
-        for command in commands:
-            printed = io.StringIO()
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(printed):
-                code = main(command)
-            if code in (CTRL_C, TERMINATED):
-                raise SystemExit(code)
-            if code != 0:
-                lines = [line for line in printed.getvalue().splitlines() if line.startswith("cifar-lightning: ")]
-                return lines[-1].removeprefix("cifar-lightning: ") if lines else f"{command[0]} ended with code {code}"
-    return None
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            if run.can_go_on:
+                fit = ["--config", str(run.folder / folder.CONFIG), "--ckpt_path", str(run.folder)]
+            else:
+                # What a run leaves that is killed before its first epoch is on the disk.
+                shutil.rmtree(run.folder, ignore_errors=True)
+                config = Path(temporary, "config.yaml")
+                config.write_text(yaml.safe_dump(run.settings, sort_keys=False))
+                fit = ["--config", str(config)]
+            error = None
+            if not run.can_go_on or run.num_epochs_done < run.num_epochs:
+                error = _run_quietly("fit", *fit, *reached)
+            return error or _run_quietly("test", "--ckpt_path", str(run.folder), *reached)
+    except OSError as error:
+        return f"{error.strerror}: {error.filename}; mend that and run the study again"
+
+
+def _run_quietly(*command: str) -> str | None:
+    """Runs a command line without its output; returns its error, or None."""
+    # Here, since the command line imports this command.
+    from cifar_lightning.cli.main import main
+
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(printed):
+        code = main(command)
+    if code in (CTRL_C, TERMINATED):
+        raise SystemExit(code)
+    if code == 0:
+        return None
+    sentences = [line for line in printed.getvalue().splitlines() if line.startswith("cifar-lightning: ")]
+    return sentences[-1].removeprefix("cifar-lightning: ") if sentences else f"{command[0]} ended with code {code}"
 
 
 def _print_plan(study: StudyConfig, runs: Sequence[PlannedRun]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from cifar_lightning.study.plan import PlannedRun
 
@@ -31,15 +31,16 @@ class StudyProgress:
         self._progress: Progress | None = None
         if sys.stdout.isatty():
             self._progress = Progress(
-                TextColumn("run"),
-                MofNCompleteColumn(),
+                TextColumn("run {task.fields[runs]}"),
                 BarColumn(bar_width=None),
                 TextColumn("{task.fields[left]}{task.fields[best]}"),
                 console=Console(),
                 auto_refresh=False,
                 expand=True,
             )
-            self._task = self._progress.add_task("", total=len(runs), completed=self._num_ended, left="", best="")
+            # The bar counts epochs: a run takes minutes.
+            self._task = self._progress.add_task("", total=self._total, runs="", left="", best="")
+            self.refresh()
 
     def __enter__(self) -> "StudyProgress":
         if self._progress is not None:
@@ -57,7 +58,11 @@ class StudyProgress:
         if self._progress is not None:
             best = self._describe_best()
             self._progress.update(
-                self._task, completed=self._num_ended, left=self._describe_left(), best=best and f"  {best}"
+                self._task,
+                completed=self._epochs_done(),
+                runs=f"{self._num_ended}/{len(self._runs)}",
+                left=self._describe_left(),
+                best=best and f"  {best}",
             )
             self._progress.refresh()
 

@@ -1,0 +1,50 @@
+"""A whole study by worker processes against the same one run after run.
+
+    python benchmarks/study.py --data_root ../shared/data --seeds 2 --epochs 100 --rounds 3
+
+Four nets in the lab's protocol, everything included: start of the command and of its workers, data, fits, tests with
+pictures. `serial` gives all cores to each run, `processes` one core to each of as many runs. The two alternate.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def study_seconds(engine: str, options: argparse.Namespace) -> float:
+    """Seconds of the command."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["-m", "cifar_lightning", "study", "--config", "study", "--engine", engine, "--save_dir", folder]
+        words += ["--seeds", str(options.seeds), "--max_epochs", str(options.epochs)]
+        words += [f"--data.source.root={options.data_root.absolute()}", "--data.source.verify_md5=false"]
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data_root", type=Path, default=Path("data"), help="folder of cifar-100-python")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=100, help="of each run")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, help="JSON file to write")
+    options = parser.parse_args()
+    times: dict[str, list[float]] = {"serial": [], "processes": []}
+    for _ in range(options.rounds):
+        for engine, seconds in times.items():
+            seconds.append(study_seconds(engine, options))
+    medians = {engine: statistics.median(seconds) for engine, seconds in times.items()}
+    print("| engine | seconds, median | each round |")
+    print("|---|---|---|")
+    for engine, seconds in times.items():
+        print(f"| {engine} | {medians[engine]:.0f} | {', '.join(f'{value:.0f}' for value in seconds)} |")
+    print(f"\nserial / processes: {medians['serial'] / medians['processes']:.2f}")
+    if options.output:
+        about = {"seeds": options.seeds, "epochs": options.epochs}
+        options.output.write_text(json.dumps({"about": about, "seconds": times}, indent=1) + "\n")
