@@ -1,0 +1,188 @@
+"""`compare` on run folders that `study` would leave, made by hand."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cifar_lightning.runs.scores import Predictions, write_scores
+
+CLASSES = ["apple", "forest"]
+
+
+def make_run(folder, strategy, seed, accuracy, epochs=3, indices=None):
+    """A tested run of `strategy`, right in a share `accuracy` of 80 pictures."""
+    rng = np.random.default_rng(1000 * seed + sum(map(ord, strategy)))
+    indices = np.arange(80) if indices is None else indices
+    labels = np.arange(80) % 2
+    right = rng.random(80) < accuracy
+    predicted = np.where(right, labels, 1 - labels)
+    probabilities = np.where(predicted[:, None] == np.arange(2), 0.9, 0.1)
+    predictions = Predictions(CLASSES, indices, labels, predicted, probabilities)
+    run = folder / strategy / f"seed_{seed}"
+    run.mkdir(parents=True)
+    facts = {"strategy": strategy, "seed": seed, "classes": CLASSES, "protocol": "holdout", "epochs": epochs}
+    facts |= {"checkpoint": "last.ckpt", "epoch": epochs, "num_parameters": 10, "flops_per_image": 1000}
+    facts |= {"device": "cpu", "fit_seconds": 1.5, "batch_size": 128}
+    for split in ("test", "train"):
+        predictions.write(run / f"{split}_predictions.csv")
+    scores = predictions.scores()
+    write_scores(run / "scores.json", {"format": 1, "run": facts, "splits": {"train": scores, "test": scores}})
+    return run
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Five runs each of a good, a fair and an equally fair net."""
+    for strategy, accuracy in (("good", 0.97), ("fair", 0.7), ("equal", 0.7)):
+        for seed in range(5):
+            make_run(tmp_path / "runs", strategy, seed, accuracy)
+    return tmp_path / "runs"
+
+
+def read(folder):
+    return json.loads((folder / "comparison.json").read_text())
+
+
+def test_the_better_net_is_named_and_equal_ones_are_not_told_apart(runs, command):
+    outcome = command("compare", str(runs))
+    assert outcome.code == 0
+    verdicts = {frozenset((pair["a"], pair["b"])): pair["verdict"] for pair in read(runs)["pairs"]}
+    assert verdicts == {
+        frozenset({"good", "fair"}): "good is better",
+        frozenset({"good", "equal"}): "good is better",
+        frozenset({"fair", "equal"}): "no difference shown",
+    }
+    assert "good is better" in outcome.out
+
+
+def test_the_numbers_follow_from_the_predictions(runs, command):
+    command("compare", str(runs))
+    found = {row["name"]: row for row in read(runs)["strategies"]}
+    for name in ("good", "fair"):
+        each = []
+        for path in sorted((runs / name).glob("*/test_predictions.csv")):
+            rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
+            each.append(np.mean([row[1] == row[2] for row in rows]))
+        assert found[name]["accuracy_mean"] == pytest.approx(np.mean(each), abs=1e-12)
+        assert found[name]["accuracy_sd"] == pytest.approx(np.std(each, ddof=1), abs=1e-12)
+    pair = read(runs)["pairs"][0]
+    assert pair["difference"] == pytest.approx(
+        found[pair["a"]]["accuracy_mean"] - found[pair["b"]]["accuracy_mean"], abs=1e-12
+    )
+
+
+def test_one_seed_a_net_is_too_few_to_say_and_tested_by_mcnemar(tmp_path, command):
+    for strategy, accuracy in (("good", 0.97), ("fair", 0.7)):
+        make_run(tmp_path / "runs", strategy, 0, accuracy)
+    assert command("compare", "runs").code == 0
+    (pair,) = read(tmp_path / "runs")["pairs"]
+    assert (pair["method"], pair["verdict"]) == ("mcnemar", "too few runs to say")
+
+
+def test_scores_that_the_predictions_contradict_are_named(runs, command):
+    path = runs / "good" / "seed_3" / "scores.json"
+    scores = json.loads(path.read_text())
+    scores["splits"]["test"]["accuracy"] = 0.5
+    path.write_text(json.dumps(scores))
+    outcome = command("compare", str(runs))
+    assert outcome.code == 0
+    assert any("seed_3" in note and "accuracy" in note for note in read(runs)["notes"])
+
+
+def test_missing_seeds_are_named(runs, command):
+    shutil.rmtree(runs / "fair" / "seed_2")
+    assert command("compare", str(runs)).code == 0
+    assert any("fair" in note and "2" in note for note in read(runs)["notes"])
+
+
+def test_runs_of_other_lengths_are_mixed_only_when_allowed(runs, command):
+    make_run(runs, "short", 0, 0.7, epochs=2)
+    outcome = command("compare", str(runs))
+    assert outcome.code == 2
+    assert "short" in outcome.err
+    assert "--allow_mixed" in outcome.err
+    assert not (runs / "comparison.json").exists()
+    assert command("compare", str(runs), "--allow_mixed").code == 0
+    assert read(runs)["mixed"] is True
+
+
+def other_pictures(runs):
+    make_run(runs, "other", 0, 0.7, indices=np.arange(80) + 40)
+
+
+def torn_scores(runs):
+    path = runs / "good" / "seed_0" / "scores.json"
+    path.write_text(path.read_text()[:100])
+
+
+def no_scores(runs):
+    for path in runs.rglob("scores.json"):
+        path.unlink()
+    for path in runs.rglob("seed_*"):
+        (path / "config.yaml").write_text("{}")
+        (path / "curves.csv").write_text("epoch\n")
+
+
+def one_strategy(runs):
+    for name in ("fair", "equal"):
+        shutil.rmtree(runs / name)
+
+
+def nothing(runs):
+    shutil.rmtree(runs)
+    runs.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (other_pictures, "expected the same test pictures"),
+        (torn_scores, "is damaged"),
+        (no_scores, "expected tested runs"),
+        (one_strategy, "expected at least two strategies"),
+        (nothing, "expected run folders below"),
+        (shutil.rmtree, "there is no"),
+    ],
+)
+def test_runs_that_cannot_be_compared_are_one_sentence(runs, command, spoil, named):
+    spoil(runs)
+    outcome = command("compare", str(runs))
+    assert outcome.code == 2
+    assert named in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+def test_a_seed_of_a_strategy_twice_is_refused(runs, command, tmp_path):
+    make_run(tmp_path / "again", "good", 1, 0.9)
+    outcome = command("compare", str(runs), "again")
+    assert outcome.code == 2
+    assert "expected each seed of a strategy once" in outcome.err
+
+
+@pytest.mark.parametrize("question", ["acuracy", "recall:pear", "noise:16", "shift:9", ""])
+def test_a_question_without_an_answer_is_one_sentence(runs, command, question):
+    outcome = command("compare", str(runs), "--question", question)
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("question", ["recall:apple", "loss", "gap"])
+def test_other_questions_are_answered(runs, command, question):
+    assert command("compare", str(runs), "--question", question).code == 0
+    assert read(runs)["asked"] == question
+
+
+def test_an_output_that_cannot_be_written_is_one_sentence(runs, command, tmp_path):
+    (tmp_path / "file").write_text("")
+    outcome = command("compare", str(runs), "--output", "file/below")
+    assert outcome.code == 1
+    assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--outptu", "x"), ("runs", "--question")])
+def test_wrong_options_are_one_sentence(command, arguments):
+    outcome = command("compare", *arguments)
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 1
