@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -186,3 +187,55 @@ def test_wrong_options_are_one_sentence(command, arguments):
     outcome = command("compare", *arguments)
     assert outcome.code == 2
     assert len(outcome.err.splitlines()) == 1
+
+
+class Page(HTMLParser):
+    """What a page shows, and what it would load."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.loaded, self.text = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        named = dict(attributes)
+        self.loaded += [named[key] for key in ("src", "srcset") if key in named]
+        if tag == "link":
+            self.loaded.append(named.get("href"))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_page_says_the_answer_and_loads_nothing(runs, command):
+    assert command("compare", str(runs)).code == 0
+    page = Page((runs / "comparison.html").read_text())
+    shown = " ".join(page.text.split())
+    assert read(runs)["answer"] in shown
+    for name in ("good", "fair", "equal"):
+        assert f"{name}/seed_4" in shown
+    assert all(address.startswith("data:") for address in page.loaded)
+    assert "script" not in page.tags
+    assert "table" in page.tags
+
+
+def test_a_name_is_text_on_the_page_whatever_it_holds(tmp_path, command):
+    for seed in range(3):
+        make_run(tmp_path / "runs", "<script>alert(1)<!--", seed, 0.9)
+        make_run(tmp_path / "runs", "fair", seed, 0.7)
+    assert command("compare", "runs").code == 0
+    page = Page((tmp_path / "runs" / "comparison.html").read_text())
+    assert "script" not in page.tags
+    assert "<script>alert(1)<!--" in page.text
+
+
+def test_every_figure_is_a_png_and_an_svg_and_the_same_for_the_same_runs(runs, command, tmp_path):
+    for output in ("once", "again"):
+        assert command("compare", str(runs), "--output", output).code == 0
+    once, again = (sorted((tmp_path / name / "figures").iterdir()) for name in ("once", "again"))
+    names = [path.name for path in once]
+    assert {"result.png", "result.svg", "differences.png", "differences.svg", "recall.png", "recall.svg"} <= set(names)
+    assert [path.name for path in again] == names
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(once, again, strict=True))
+    assert (tmp_path / "once/comparison.html").stat().st_size < 1_500_000
