@@ -3,6 +3,7 @@
 import argparse
 import difflib
 import re
+import shlex
 from pathlib import Path
 from typing import NoReturn
 
@@ -39,13 +40,20 @@ def run_compare(arguments: list[str]) -> int:
     parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
     known = parser.parse_args(arguments)
 
-    from cifar_lightning.compare import files
+    # Behind the parser, so that help and mistakes answer at once.
     from cifar_lightning.compare.comparing import compare_runs
+    from cifar_lightning.compare.files import write_files
     from cifar_lightning.compare.table import print_comparison
 
     comparison = compare_runs(known.paths, known.question, known.allow_mixed)
     output = known.output or known.paths[0]
-    files.write_json(output / files.COMPARISON_JSON, comparison)
-    files.write_pairs(output / files.COMPARISON_CSV, comparison)
+    write_files(output, comparison)
     print_comparison(comparison)
+
+    # Half a second to import, so the table comes first.
+    from cifar_lightning.compare.figures import write_figures
+    from cifar_lightning.compare.page import PAGE, write_page
+
+    write_page(comparison, output, write_figures(comparison, output / "figures"))
+    print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / PAGE))}")
     return 0

@@ -19,7 +19,7 @@ def describe_answer(comparison: Comparison) -> str:
         said = _describe_winner(comparison, best, beaten)
     elif beaten:
         said = (
-            f"{best} is better than {_list(beaten)} ({_describe_margin(comparison, best, beaten[0])}),"
+            f"{best} is better than {_list(beaten)}, {_describe_margin(comparison, best, beaten[0])},"
             f" but {_describe_rest(verdicts)}"
         )
     elif shown:
@@ -34,7 +34,7 @@ def describe_answer(comparison: Comparison) -> str:
 
 def _describe_winner(comparison: Comparison, best: str, beaten: Sequence[str]) -> str:
     if len(beaten) == 1:
-        return f"{best} is better than {beaten[0]}: {_describe_margin(comparison, best, beaten[0])}"
+        return f"{best} is better than {beaten[0]}, {_describe_margin(comparison, best, beaten[0])}"
     margin = _describe_margin(comparison, best, beaten[0], ", the next,")
     return f"{best} is better than the other {_number(len(beaten))}: {margin}"
 

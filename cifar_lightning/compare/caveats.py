@@ -73,8 +73,8 @@ def _describe_view(strategies: Mapping[str, Sequence[Run]]) -> str:
     side = (strategies[partial[0]][0].settings or {}).get("data.source.init_args.image_size", 32)
     seen = 6 * (((side - 4) // 3 - 2) // 2) + 10
     return (
-        f"The nets differ in what they see: of {' and '.join(partial)} the top left {seen}x{seen} of {side}x{side} pixels"
-        " reach the answer, and nothing else."
+        f"The nets differ in what they see: of {' and '.join(partial)} only the top left {seen}x{seen} of"
+        f" {side}x{side} pixels reach the answer."
     )
 
 

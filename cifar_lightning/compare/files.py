@@ -15,7 +15,13 @@ COMPARISON_JSON = "comparison.json"
 COMPARISON_CSV = "comparison.csv"
 
 
-def write_json(path: Path, comparison: Comparison) -> None:
+def write_files(folder: Path, comparison: Comparison) -> None:
+    """Writes both into `folder`."""
+    _write_json(folder / COMPARISON_JSON, comparison)
+    _write_pairs(folder / COMPARISON_CSV, comparison)
+
+
+def _write_json(path: Path, comparison: Comparison) -> None:
     """Writes all figures of a comparison, in full."""
     content = {
         "format": 1,
@@ -72,7 +78,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
     }
 
 
-def write_pairs(path: Path, comparison: Comparison) -> None:
+def _write_pairs(path: Path, comparison: Comparison) -> None:
     """Writes the pairs as a table, numbers in full."""
     header = ["a", "b", "difference", "ci95_low", "ci95_high", "p", "p_holm", "method", "verdict"]
     header += ["training_noise_only_ci95_low", "training_noise_only_ci95_high", "training_noise_only_p", "detectable"]

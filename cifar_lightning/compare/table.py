@@ -55,9 +55,9 @@ def _strategies_table(comparison: Comparison) -> Table:
 def _pairs_table(comparison: Comparison) -> Table:
     scale = scale_of(comparison)
     unit = f",{scale.difference_unit}" if scale.difference_unit else ""
-    table = Table(title=f"differences{unit}, for new seeds and new pictures", title_justify="left")
+    table = Table(title=f"differences{unit}, for new seeds and pictures; verdicts by Holm's p", title_justify="left")
     table.add_column("pair")
-    for column in ("a - b", "95 % interval", "p, Holm"):
+    for column in ("a - b", "95 % interval", "Holm's p"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for pair in comparison.pairs:

@@ -1,0 +1,220 @@
+"""`compare` on the command line: what it writes and prints, and every mistake in one sentence."""
+
+import csv
+import json
+import os
+import shutil
+import time
+
+import numpy as np
+import pytest
+from simulated_runs import NAMES, write_run, write_study
+
+ACCURACIES = {"maxpool": 0.95, "avgpool": 0.90, "stride": 0.80}
+RIGHT = np.arange(30) % 10 != 0
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Three strategies, four seeds (stride: three), and one run that is not tested; not to be changed."""
+    root = write_study(tmp_path_factory.mktemp("study"), ACCURACIES, {"maxpool": 4, "avgpool": 4, "stride": 3})
+    unfinished = write_run(root / "stride" / "seed_3", "stride", 3, RIGHT)
+    (unfinished / "scores.json").unlink()
+    return root
+
+
+@pytest.fixture(scope="module")
+def written(study, tmp_path_factory):
+    """What `compare` leaves behind for that study: its folder, and what it printed."""
+    from contextlib import redirect_stdout
+    from io import StringIO
+
+    from cifar_lightning.cli.main import main
+
+    output = tmp_path_factory.mktemp("comparison")
+    with redirect_stdout(StringIO()) as printed:
+        assert main(["compare", str(study), "--output", str(output)]) == 0
+    return output, printed.getvalue()
+
+
+def test_the_files_and_the_next_step_are_named(written):
+    output, printed = written
+    for name in ("comparison.json", "comparison.csv", "comparison.html"):
+        assert (output / name).stat().st_size > 500
+    assert list((output / "figures").glob("*.png"))
+    assert f"written to {output}" in printed
+    assert printed.rstrip().endswith(f"next: open {output / 'comparison.html'}")
+
+
+def test_comparison_json_has_what_it_promises(written, study):
+    content = json.loads((written[0] / "comparison.json").read_text())
+    assert (content["format"], content["question"], content["classes"]) == (1, "test accuracy", NAMES)
+    first, *_, last = content["strategies"]
+    assert [strategy["name"] for strategy in content["strategies"]] == ["maxpool", "avgpool", "stride"]
+    assert (first["runs"], last["runs"]) == (4, 3)
+    scores = [json.loads((study / f"maxpool/seed_{seed}/scores.json").read_text()) for seed in range(4)]
+    accuracies = [run["splits"]["test"]["accuracy"] for run in scores]
+    assert first["accuracy_mean"] == pytest.approx(np.mean(accuracies))
+    assert first["accuracy_sd"] == pytest.approx(np.std(accuracies, ddof=1))
+    assert first["accuracy_ci95"][0] < first["accuracy_mean"] < first["accuracy_ci95"][1]
+    recalls = [{row["name"]: row["recall"] for row in run["splits"]["test"]["classes"]} for run in scores]
+    for name in NAMES:
+        assert first["recall_mean"][name] == pytest.approx(np.mean([run[name] for run in recalls]))
+    assert first["fit_seconds_median"] == 81.5
+    pair = content["pairs"][1]
+    assert (pair["a"], pair["b"], pair["verdict"]) == ("maxpool", "stride", "maxpool is better")
+    assert pair["difference"] == pytest.approx(first["accuracy_mean"] - last["accuracy_mean"])
+    assert 0 < pair["ci95"][0] < pair["difference"] < pair["ci95"][1]
+    assert 0 <= pair["p"] <= pair["p_holm"] < 0.05
+    assert set(pair["training_noise_only"]) == {"ci95", "p"}
+    assert content["answer"].startswith("maxpool is better than")
+
+
+def test_comparison_csv_has_the_pairs_of_comparison_json(written):
+    pairs = json.loads((written[0] / "comparison.json").read_text())["pairs"]
+    with (written[0] / "comparison.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["a"], row["b"], row["verdict"]) for row in rows] == [(p["a"], p["b"], p["verdict"]) for p in pairs]
+    assert [float(row["ci95_low"]) for row in rows] == [pair["ci95"][0] for pair in pairs]
+    assert [float(row["training_noise_only_p"]) for row in rows] == [p["training_noise_only"]["p"] for p in pairs]
+
+
+def test_what_is_printed_leads_with_the_answer_and_fits_80_columns(written):
+    content = json.loads((written[0] / "comparison.json").read_text())
+    lines = written[1].splitlines()
+    assert " ".join(written[1].split()).startswith(content["answer"])
+    assert max(len(line) for line in lines if str(written[0]) not in line) <= 80
+    assert "stride lacks seed 3, which other strategies have." in written[1]
+    assert "seed_3" in " ".join(content["notes"])
+
+
+def test_without_output_the_files_go_to_the_first_path_and_do_not_disturb_the_next_comparison(command, study, tmp_path):
+    root = shutil.copytree(study, tmp_path / "runs")
+    assert command("compare", "runs").code == 0
+    first = (root / "comparison.json").read_text()
+    assert command("compare", "runs", "--question=gap").code == 0
+    assert json.loads((root / "comparison.json").read_text())["question"] == "train minus test accuracy"
+    assert command("compare", "runs").code == 0
+    assert (root / "comparison.json").read_text() == first
+
+
+def change_json(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def set_fact(run, key, value):
+    change_json(run / "scores.json", lambda scores: scores["run"].update({key: value}))
+
+
+def remove_last_rows(run):
+    for name in ("test_predictions.csv", "probes.csv"):
+        lines = (run / name).read_text().splitlines()
+        (run / name).write_text("\n".join(lines[:-3]) + "\n")
+
+
+def relabel(run):
+    path = run / "test_predictions.csv"
+    path.write_text(path.read_text().replace("\n1,apple", "\n1,forest"))
+
+
+def rename_class(run):
+    for name in ("test_predictions.csv", "train_predictions.csv"):
+        path = run / name
+        path.write_text(path.read_text().replace("apple", "pear"))
+
+
+# What is done to the run stride/seed_1, and what the sentence has to say.
+MISTAKES = {
+    "torn scores.json": (lambda run: (run / "scores.json").write_text('{"format": 1, "ru'), "scores.json is damaged"),
+    "scores.json of another kind": (
+        lambda run: (run / "scores.json").write_text("[]"),
+        "the scores of a run in format 1",
+    ),
+    "a later format": (lambda run: change_json(run / "scores.json", lambda s: s.update(format=2)), "in format 1"),
+    "a seed in words": (lambda run: set_fact(run, "seed", "one"), "run.seed of type int"),
+    "no test predictions": (lambda run: (run / "test_predictions.csv").unlink(), "expected test_predictions.csv"),
+    "torn predictions": (lambda run: os.truncate(run / "test_predictions.csv", 500), "test_predictions.csv is damaged"),
+    "torn probes": (lambda run: os.truncate(run / "probes.csv", 500), "probes.csv is damaged"),
+    "torn curves": (lambda run: (run / "curves.csv").write_text("epoch\n0\n"), "curves.csv"),
+    "torn settings": (lambda run: (run / "config.yaml").write_text("model: ["), "config.yaml is damaged"),
+    "settings with aliases": (lambda run: (run / "config.yaml").write_text("a: &a {}\nb: *a"), "an alias"),
+    "fewer test pictures": (remove_last_rows, "expected the same test pictures in all runs"),
+    "other labels": (relabel, "picture 1 is apple in"),
+    "other classes": (rename_class, "nets that choose among other classes cannot be compared"),
+    "probes of other pictures": (
+        lambda run: (run / "probes.csv").write_text((run / "probes.csv").read_text().replace("\n1,", "\n2,")),
+        "expected probes of the pictures that are predicted",
+    ),
+    "another protocol": (lambda run: set_fact(run, "protocol", "holdout"), "one protocol in all runs"),
+    "other epochs": (lambda run: set_fact(run, "epochs", 7), "one number of epochs in all runs"),
+    "another checkpoint": (lambda run: set_fact(run, "checkpoint", "best.ckpt"), "one checkpoint in all runs"),
+    "a run that was cut short": (lambda run: set_fact(run, "epoch", 3), "one epoch tested in all runs"),
+    "a seed twice": (lambda run: set_fact(run, "seed", 2), "each seed of a strategy once"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_run_that_does_not_go_with_the_others_is_named(command, study, tmp_path, mistake):
+    damage, part = MISTAKES[mistake]
+    shutil.copytree(study, tmp_path / "runs")
+    damage(tmp_path / "runs/stride/seed_1")
+    assert_one_sentence(command("compare", "runs", "--output", "out"), 2, part)
+    assert not (tmp_path / "out").exists()
+
+
+def assert_one_sentence(outcome, code, part):
+    lines = outcome.err.strip().splitlines()
+    assert outcome.code == code, outcome
+    assert len(lines) == 1, outcome.err
+    assert lines[0].startswith("cifar-lightning: ")
+    assert part in lines[0]
+    assert len(lines[0]) < 600
+
+
+ARGUMENTS = {
+    "no path": ([], "expected a folder with runs, got none"),
+    "a path that is not there": (["nowhere"], "there is no nowhere"),
+    "a file": (["file.txt"], "got the file file.txt"),
+    "a folder without runs": (["empty"], "expected run folders below empty"),
+    "runs without scores": (["untested"], "expected tested runs below untested"),
+    "one strategy": (["runs/maxpool"], "at least two strategies"),
+    "an unknown question": (["runs", "--question", "acuracy"], "did you mean 'accuracy'"),
+    "a class that is not there": (["runs", "--question=recall:aple"], "did you mean 'recall:apple'"),
+    "an unknown option": (["runs", "--alow_mixed"], "did you mean '--allow_mixed'"),
+    "an option cut short": (["runs", "--out", "x"], "did you mean '--output'"),
+    "an option without its value": (["runs", "--output"], "expected one argument"),
+}
+
+
+@pytest.mark.parametrize("mistake", ARGUMENTS)
+def test_a_mistaken_argument_ends_in_one_sentence(command, study, tmp_path, mistake):
+    arguments, part = ARGUMENTS[mistake]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.txt").touch()
+    shutil.copytree(study / "stride/seed_3", tmp_path / "untested/stride/seed_3")
+    (tmp_path / "runs").symlink_to(study)
+    assert_one_sentence(command("compare", *arguments), 2, part)
+
+
+def test_an_output_that_cannot_be_written_is_the_machines_failure(command, study, tmp_path):
+    (tmp_path / "taken").touch()
+    assert_one_sentence(command("compare", str(study), "--output", "taken"), 1, "taken")
+
+
+def test_two_studies_with_the_same_strategies_are_told_apart_by_their_settings(command, study, tmp_path):
+    shutil.copytree(study, tmp_path / "runs/first")
+    for seed in (0, 1):
+        changed = {"model.optimizer.init_args.lr": 0.01}
+        write_run(tmp_path / f"runs/second/seed_{seed}", "maxpool", seed, np.ones(300, bool), settings=changed)
+    outcome = command("compare", "runs")
+    assert_one_sentence(outcome, 2, "maxpool, seed 0, is in runs/first/maxpool/seed_0 and in runs/second/seed_0")
+    assert "one model.optimizer.init_args.lr in all runs of maxpool" in outcome.err
+
+
+def test_help_and_mistakes_answer_before_anything_is_loaded(command):
+    start = time.perf_counter()
+    outcome = command("compare", "--help")
+    assert time.perf_counter() - start < 0.2
+    assert (outcome.code, "--allow_mixed" in outcome.out) == (0, True)
