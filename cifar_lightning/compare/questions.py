@@ -3,12 +3,19 @@
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from cifar_lightning.compare.reading import Run
 
 Interval = tuple[float, float]
+
+_PROBES = {
+    "noise": "accuracy under noise of {} grey levels",
+    "shift": "accuracy under shifts of {} px",
+    "consistency": "same answer under shifts of {} px",
+}
 
 
 @dataclass(frozen=True)
@@ -91,51 +98,39 @@ def parse_question(text: str, runs: Sequence[Run]) -> Question:
     """The question meant by `text`: accuracy, recall:CLASS, noise:LEVEL, shift:PIXELS, consistency:PIXELS, loss, gap.
 
     Raises:
-        ValueError: if there is none, or `runs` do not have that class or probe.
+        ValueError: if there is none, or not all of `runs` can answer it.
     """
-    available = _available(runs)
-    if text not in available:
-        nearest = difflib.get_close_matches(text, available, n=1)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"expected a question that these runs can answer, {', '.join(available)}, got {text!r}{hint}")
-    return available[text]
+    answerable = [{question.text: question for question in _list_questions(run)} for run in runs]
+    able = [run for run, questions in zip(runs, answerable, strict=True) if text in questions]
+    if len(able) == len(runs):
+        return answerable[0][text]
+    everywhere = [asked for asked in answerable[0] if all(asked in questions for questions in answerable)]
+    if able:
+        unable = next(run for run, questions in zip(runs, answerable, strict=True) if text not in questions)
+        hint = f", which {able[0].folder} can answer, but {unable.folder} cannot; test that run again"
+    else:
+        nearest = difflib.get_close_matches(text, everywhere, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else "; ask one of those"
+    raise ValueError(f"expected a question that these runs can answer, {', '.join(everywhere)}, got {text!r}{hint}")
 
 
-def _available(runs: Sequence[Run]) -> dict[str, Question]:
-    """All questions that the runs can answer, by text; probes are those that every run has."""
-    share = {"unit": "points", "higher_is_better": True, "bounds": (0.0, 1.0)}
-    questions = [Question("accuracy", "test accuracy", ask=correctness, **share)]  # type: ignore[arg-type]
-    for place, name in enumerate(runs[0].test.class_names):
+def _list_questions(run: Run) -> list[Question]:
+    """All that a run can answer."""
+    share = partial(Question, unit="points", higher_is_better=True, bounds=(0.0, 1.0))
+    questions = [share("accuracy", "test accuracy", ask=correctness)]
+    for place, name in enumerate(run.test.class_names):
         questions.append(
-            Question(
-                f"recall:{name}",
-                f"recall of {name}",
-                ask=correctness,
-                pictures=lambda labels, place=place: labels == place,  # type: ignore[misc]
-                **share,  # type: ignore[arg-type]
-            )
+            share(f"recall:{name}", f"recall of {name}", ask=correctness, pictures=partial(np.equal, place))
         )
-    shared_probes = [
-        name
-        for name in (runs[0].probes.shares if runs[0].probes else ())
-        if all(run.probes is not None and name in run.probes.shares for run in runs)
-    ]
-    for name in shared_probes:
-        questions.append(_ask_probe(name))
+    for name in run.probes.shares if run.probes is not None else ():
+        kind, _, amount = name.partition("_")
+        label = _PROBES.get(kind, kind + " {}").format(amount)
+        questions.append(share(f"{kind}:{amount}", label, ask=_ask_probe(name)))
     questions.append(Question("loss", "test loss", "", False, (0.0, np.inf), lambda run: run.test.losses()))
-    if all(run.train is not None for run in runs):
+    if run.train is not None:
         questions.append(Question("gap", "train minus test accuracy", "points", False, (-1.0, 1.0), gap))
-    return {question.text: question for question in questions}
+    return questions
 
 
-_PROBES = {
-    "noise": "accuracy under noise of {} grey levels",
-    "shift": "accuracy under shifts of {} pixels",
-    "consistency": "same answer under shifts of {} pixels",
-}
-
-
-def _ask_probe(name: str) -> Question:
-    kind, _, amount = name.partition("_")
-    label = _PROBES.get(kind, kind + " {}").format(amount)
-    return Question(f"{kind}:{amount}", label, "points", True, (0.0, 1.0), lambda run: probe_shares(run, name))
+def _ask_probe(name: str) -> Callable[[Run], np.ndarray]:
+    return lambda run: probe_shares(run, name)

@@ -1,241 +1,220 @@
-"""`compare` on run folders that `study` would leave, made by hand."""
+"""`compare` on the command line: what it writes and prints, and every mistake in one sentence."""
 
+import csv
 import json
+import os
 import shutil
-from html.parser import HTMLParser
+import time
 
 import numpy as np
 import pytest
+from simulated_runs import NAMES, write_run, write_study
 
-from cifar_lightning.runs.scores import Predictions, write_scores
-
-CLASSES = ["apple", "forest"]
-
-
-def make_run(folder, strategy, seed, accuracy, epochs=3, indices=None):
-    """A tested run of `strategy`, right in a share `accuracy` of 80 pictures."""
-    rng = np.random.default_rng(1000 * seed + sum(map(ord, strategy)))
-    indices = np.arange(80) if indices is None else indices
-    labels = np.arange(80) % 2
-    right = rng.random(80) < accuracy
-    predicted = np.where(right, labels, 1 - labels)
-    probabilities = np.where(predicted[:, None] == np.arange(2), 0.9, 0.1)
-    predictions = Predictions(CLASSES, indices, labels, predicted, probabilities)
-    run = folder / strategy / f"seed_{seed}"
-    run.mkdir(parents=True)
-    facts = {"strategy": strategy, "seed": seed, "classes": CLASSES, "protocol": "holdout", "epochs": epochs}
-    facts |= {"checkpoint": "last.ckpt", "epoch": epochs, "num_parameters": 10, "flops_per_image": 1000}
-    facts |= {"device": "cpu", "fit_seconds": 1.5, "batch_size": 128}
-    for split in ("test", "train"):
-        predictions.write(run / f"{split}_predictions.csv")
-    scores = predictions.scores()
-    write_scores(run / "scores.json", {"format": 1, "run": facts, "splits": {"train": scores, "test": scores}})
-    return run
+ACCURACIES = {"maxpool": 0.95, "avgpool": 0.90, "stride": 0.80}
+RIGHT = np.arange(30) % 10 != 0
 
 
-@pytest.fixture
-def runs(tmp_path):
-    """Five runs each of a good, a fair and an equally fair net."""
-    for strategy, accuracy in (("good", 0.97), ("fair", 0.7), ("equal", 0.7)):
-        for seed in range(5):
-            make_run(tmp_path / "runs", strategy, seed, accuracy)
-    return tmp_path / "runs"
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Three strategies, four seeds (stride: three), and one run that is not tested; not to be changed."""
+    root = write_study(tmp_path_factory.mktemp("study"), ACCURACIES, {"maxpool": 4, "avgpool": 4, "stride": 3})
+    unfinished = write_run(root / "stride" / "seed_3", "stride", 3, RIGHT)
+    (unfinished / "scores.json").unlink()
+    return root
 
 
-def read(folder):
-    return json.loads((folder / "comparison.json").read_text())
+@pytest.fixture(scope="module")
+def written(study, tmp_path_factory):
+    """What `compare` leaves behind for that study: its folder, and what it printed."""
+    from contextlib import redirect_stdout
+    from io import StringIO
+
+    from cifar_lightning.cli.main import main
+
+    output = tmp_path_factory.mktemp("comparison")
+    with redirect_stdout(StringIO()) as printed:
+        assert main(["compare", str(study), "--output", str(output)]) == 0
+    return output, printed.getvalue()
 
 
-def test_the_better_net_is_named_and_equal_ones_are_not_told_apart(runs, command):
-    outcome = command("compare", str(runs))
-    assert outcome.code == 0
-    verdicts = {frozenset((pair["a"], pair["b"])): pair["verdict"] for pair in read(runs)["pairs"]}
-    assert verdicts == {
-        frozenset({"good", "fair"}): "good is better",
-        frozenset({"good", "equal"}): "good is better",
-        frozenset({"fair", "equal"}): "no difference shown",
-    }
-    assert "good is better" in outcome.out
+def test_the_files_and_the_next_step_are_named(written):
+    output, printed = written
+    for name in ("comparison.json", "comparison.csv", "comparison.html"):
+        assert (output / name).stat().st_size > 500
+    assert list((output / "figures").glob("*.png"))
+    assert f"written to {output}" in printed
+    assert printed.rstrip().endswith(f"next: open {output / 'comparison.html'}")
 
 
-def test_the_numbers_follow_from_the_predictions(runs, command):
-    command("compare", str(runs))
-    found = {row["name"]: row for row in read(runs)["strategies"]}
-    for name in ("good", "fair"):
-        each = []
-        for path in sorted((runs / name).glob("*/test_predictions.csv")):
-            rows = [line.split(",") for line in path.read_text().splitlines()[1:]]
-            each.append(np.mean([row[1] == row[2] for row in rows]))
-        assert found[name]["accuracy_mean"] == pytest.approx(np.mean(each), abs=1e-12)
-        assert found[name]["accuracy_sd"] == pytest.approx(np.std(each, ddof=1), abs=1e-12)
-    pair = read(runs)["pairs"][0]
-    assert pair["difference"] == pytest.approx(
-        found[pair["a"]]["accuracy_mean"] - found[pair["b"]]["accuracy_mean"], abs=1e-12
-    )
+def test_comparison_json_has_what_it_promises(written, study):
+    content = json.loads((written[0] / "comparison.json").read_text())
+    assert (content["format"], content["question"], content["classes"]) == (1, "test accuracy", NAMES)
+    first, *_, last = content["strategies"]
+    assert [strategy["name"] for strategy in content["strategies"]] == ["maxpool", "avgpool", "stride"]
+    assert (first["runs"], last["runs"]) == (4, 3)
+    scores = [json.loads((study / f"maxpool/seed_{seed}/scores.json").read_text()) for seed in range(4)]
+    accuracies = [run["splits"]["test"]["accuracy"] for run in scores]
+    assert first["accuracy_mean"] == pytest.approx(np.mean(accuracies))
+    assert first["accuracy_sd"] == pytest.approx(np.std(accuracies, ddof=1))
+    assert first["accuracy_ci95"][0] < first["accuracy_mean"] < first["accuracy_ci95"][1]
+    recalls = [{row["name"]: row["recall"] for row in run["splits"]["test"]["classes"]} for run in scores]
+    for name in NAMES:
+        assert first["recall_mean"][name] == pytest.approx(np.mean([run[name] for run in recalls]))
+    assert first["fit_seconds_median"] == 81.5
+    pair = content["pairs"][1]
+    assert (pair["a"], pair["b"], pair["verdict"]) == ("maxpool", "stride", "maxpool is better")
+    assert pair["difference"] == pytest.approx(first["accuracy_mean"] - last["accuracy_mean"])
+    assert 0 < pair["ci95"][0] < pair["difference"] < pair["ci95"][1]
+    assert 0 <= pair["p"] <= pair["p_holm"] < 0.05
+    assert set(pair["training_noise_only"]) == {"ci95", "p"}
+    assert content["answer"].startswith("maxpool is better than")
 
 
-def test_one_seed_a_net_is_too_few_to_say_and_tested_by_mcnemar(tmp_path, command):
-    for strategy, accuracy in (("good", 0.97), ("fair", 0.7)):
-        make_run(tmp_path / "runs", strategy, 0, accuracy)
+def test_comparison_csv_has_the_pairs_of_comparison_json(written):
+    pairs = json.loads((written[0] / "comparison.json").read_text())["pairs"]
+    with (written[0] / "comparison.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["a"], row["b"], row["verdict"]) for row in rows] == [(p["a"], p["b"], p["verdict"]) for p in pairs]
+    assert [float(row["ci95_low"]) for row in rows] == [pair["ci95"][0] for pair in pairs]
+    assert [float(row["training_noise_only_p"]) for row in rows] == [p["training_noise_only"]["p"] for p in pairs]
+
+
+def test_what_is_printed_leads_with_the_answer_and_fits_80_columns(written):
+    content = json.loads((written[0] / "comparison.json").read_text())
+    lines = written[1].splitlines()
+    assert " ".join(written[1].split()).startswith(content["answer"])
+    assert max(len(line) for line in lines if str(written[0]) not in line) <= 80
+    assert "stride lacks seed 3, which other strategies have." in written[1]
+    assert "seed_3" in " ".join(content["notes"])
+
+
+def test_without_output_the_files_go_to_the_first_path_and_do_not_disturb_the_next_comparison(command, study, tmp_path):
+    root = shutil.copytree(study, tmp_path / "runs")
     assert command("compare", "runs").code == 0
-    (pair,) = read(tmp_path / "runs")["pairs"]
-    assert (pair["method"], pair["verdict"]) == ("mcnemar", "too few runs to say")
-
-
-def test_scores_that_the_predictions_contradict_are_named(runs, command):
-    path = runs / "good" / "seed_3" / "scores.json"
-    scores = json.loads(path.read_text())
-    scores["splits"]["test"]["accuracy"] = 0.5
-    path.write_text(json.dumps(scores))
-    outcome = command("compare", str(runs))
-    assert outcome.code == 0
-    assert any("seed_3" in note and "accuracy" in note for note in read(runs)["notes"])
-
-
-def test_missing_seeds_are_named(runs, command):
-    shutil.rmtree(runs / "fair" / "seed_2")
-    assert command("compare", str(runs)).code == 0
-    assert any("fair" in note and "2" in note for note in read(runs)["notes"])
-
-
-def test_runs_of_other_lengths_are_mixed_only_when_allowed(runs, command):
-    make_run(runs, "short", 0, 0.7, epochs=2)
-    outcome = command("compare", str(runs))
-    assert outcome.code == 2
-    assert "short" in outcome.err
-    assert "--allow_mixed" in outcome.err
-    assert not (runs / "comparison.json").exists()
-    assert command("compare", str(runs), "--allow_mixed").code == 0
-    assert read(runs)["mixed"] is True
-
-
-def other_pictures(runs):
-    make_run(runs, "other", 0, 0.7, indices=np.arange(80) + 40)
-
-
-def torn_scores(runs):
-    path = runs / "good" / "seed_0" / "scores.json"
-    path.write_text(path.read_text()[:100])
-
-
-def no_scores(runs):
-    for path in runs.rglob("scores.json"):
-        path.unlink()
-    for path in runs.rglob("seed_*"):
-        (path / "config.yaml").write_text("{}")
-        (path / "curves.csv").write_text("epoch\n")
-
-
-def one_strategy(runs):
-    for name in ("fair", "equal"):
-        shutil.rmtree(runs / name)
-
-
-def nothing(runs):
-    shutil.rmtree(runs)
-    runs.mkdir()
-
-
-@pytest.mark.parametrize(
-    ("spoil", "named"),
-    [
-        (other_pictures, "expected the same test pictures"),
-        (torn_scores, "is damaged"),
-        (no_scores, "expected tested runs"),
-        (one_strategy, "expected at least two strategies"),
-        (nothing, "expected run folders below"),
-        (shutil.rmtree, "there is no"),
-    ],
-)
-def test_runs_that_cannot_be_compared_are_one_sentence(runs, command, spoil, named):
-    spoil(runs)
-    outcome = command("compare", str(runs))
-    assert outcome.code == 2
-    assert named in outcome.err
-    assert len(outcome.err.splitlines()) == 1
-
-
-def test_a_seed_of_a_strategy_twice_is_refused(runs, command, tmp_path):
-    make_run(tmp_path / "again", "good", 1, 0.9)
-    outcome = command("compare", str(runs), "again")
-    assert outcome.code == 2
-    assert "expected each seed of a strategy once" in outcome.err
-
-
-@pytest.mark.parametrize("question", ["acuracy", "recall:pear", "noise:16", "shift:9", ""])
-def test_a_question_without_an_answer_is_one_sentence(runs, command, question):
-    outcome = command("compare", str(runs), "--question", question)
-    assert outcome.code == 2
-    assert len(outcome.err.splitlines()) == 1
-
-
-@pytest.mark.parametrize("question", ["recall:apple", "loss", "gap"])
-def test_other_questions_are_answered(runs, command, question):
-    assert command("compare", str(runs), "--question", question).code == 0
-    assert read(runs)["asked"] == question
-
-
-def test_an_output_that_cannot_be_written_is_one_sentence(runs, command, tmp_path):
-    (tmp_path / "file").write_text("")
-    outcome = command("compare", str(runs), "--output", "file/below")
-    assert outcome.code == 1
-    assert len(outcome.err.splitlines()) == 1
-
-
-@pytest.mark.parametrize("arguments", [(), ("--outptu", "x"), ("runs", "--question")])
-def test_wrong_options_are_one_sentence(command, arguments):
-    outcome = command("compare", *arguments)
-    assert outcome.code == 2
-    assert len(outcome.err.splitlines()) == 1
-
-
-class Page(HTMLParser):
-    """What a page shows, and what it would load."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.loaded, self.text = [], [], ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        named = dict(attributes)
-        self.loaded += [named[key] for key in ("src", "srcset") if key in named]
-        if tag == "link":
-            self.loaded.append(named.get("href"))
-
-    def handle_data(self, data):
-        self.text += data
-
-
-def test_the_page_says_the_answer_and_loads_nothing(runs, command):
-    assert command("compare", str(runs)).code == 0
-    page = Page((runs / "comparison.html").read_text())
-    shown = " ".join(page.text.split())
-    assert read(runs)["answer"] in shown
-    for name in ("good", "fair", "equal"):
-        assert f"{name}/seed_4" in shown
-    assert all(address.startswith("data:") for address in page.loaded)
-    assert "script" not in page.tags
-    assert "table" in page.tags
-
-
-def test_a_name_is_text_on_the_page_whatever_it_holds(tmp_path, command):
-    for seed in range(3):
-        make_run(tmp_path / "runs", "<script>alert(1)<!--", seed, 0.9)
-        make_run(tmp_path / "runs", "fair", seed, 0.7)
+    first = (root / "comparison.json").read_text()
+    assert command("compare", "runs", "--question=gap").code == 0
+    assert json.loads((root / "comparison.json").read_text())["question"] == "train minus test accuracy"
     assert command("compare", "runs").code == 0
-    page = Page((tmp_path / "runs" / "comparison.html").read_text())
-    assert "script" not in page.tags
-    assert "<script>alert(1)<!--" in page.text
+    assert (root / "comparison.json").read_text() == first
 
 
-def test_every_figure_is_a_png_and_an_svg_and_the_same_for_the_same_runs(runs, command, tmp_path):
-    for output in ("once", "again"):
-        assert command("compare", str(runs), "--output", output).code == 0
-    once, again = (sorted((tmp_path / name / "figures").iterdir()) for name in ("once", "again"))
-    names = [path.name for path in once]
-    assert {"result.png", "result.svg", "differences.png", "differences.svg", "recall.png", "recall.svg"} <= set(names)
-    assert [path.name for path in again] == names
-    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(once, again, strict=True))
-    assert (tmp_path / "once/comparison.html").stat().st_size < 1_500_000
+def change_json(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def set_fact(run, key, value):
+    change_json(run / "scores.json", lambda scores: scores["run"].update({key: value}))
+
+
+def remove_last_rows(run):
+    for name in ("test_predictions.csv", "probes.csv"):
+        lines = (run / name).read_text().splitlines()
+        (run / name).write_text("\n".join(lines[:-3]) + "\n")
+
+
+def relabel(run):
+    path = run / "test_predictions.csv"
+    path.write_text(path.read_text().replace("\n1,apple", "\n1,forest"))
+
+
+def rename_class(run):
+    for name in ("test_predictions.csv", "train_predictions.csv"):
+        path = run / name
+        path.write_text(path.read_text().replace("apple", "pear"))
+
+
+# What is done to the run stride/seed_1, and what the sentence has to say.
+MISTAKES = {
+    "torn scores.json": (lambda run: (run / "scores.json").write_text('{"format": 1, "ru'), "scores.json is damaged"),
+    "scores.json of another kind": (
+        lambda run: (run / "scores.json").write_text("[]"),
+        "the scores of a run in format 1",
+    ),
+    "a later format": (lambda run: change_json(run / "scores.json", lambda s: s.update(format=2)), "in format 1"),
+    "a seed in words": (lambda run: set_fact(run, "seed", "one"), "run.seed of type int"),
+    "no test predictions": (lambda run: (run / "test_predictions.csv").unlink(), "expected test_predictions.csv"),
+    "torn predictions": (lambda run: os.truncate(run / "test_predictions.csv", 500), "test_predictions.csv is damaged"),
+    "torn probes": (lambda run: os.truncate(run / "probes.csv", 500), "probes.csv is damaged"),
+    "torn curves": (lambda run: (run / "curves.csv").write_text("epoch\n0\n"), "curves.csv"),
+    "torn settings": (lambda run: (run / "config.yaml").write_text("model: ["), "config.yaml is damaged"),
+    "settings with aliases": (lambda run: (run / "config.yaml").write_text("a: &a {}\nb: *a"), "an alias"),
+    "fewer test pictures": (remove_last_rows, "expected the same test pictures in all runs"),
+    "other labels": (relabel, "picture 1 is apple in"),
+    "other classes": (rename_class, "nets that choose among other classes cannot be compared"),
+    "probes of other pictures": (
+        lambda run: (run / "probes.csv").write_text((run / "probes.csv").read_text().replace("\n1,", "\n2,")),
+        "expected probes of the pictures that are predicted",
+    ),
+    "another protocol": (lambda run: set_fact(run, "protocol", "holdout"), "one protocol in all runs"),
+    "other epochs": (lambda run: set_fact(run, "epochs", 7), "one number of epochs in all runs"),
+    "another checkpoint": (lambda run: set_fact(run, "checkpoint", "best.ckpt"), "one checkpoint in all runs"),
+    "a run that was cut short": (lambda run: set_fact(run, "epoch", 3), "one epoch tested in all runs"),
+    "a seed twice": (lambda run: set_fact(run, "seed", 2), "each seed of a strategy once"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_run_that_does_not_go_with_the_others_is_named(command, study, tmp_path, mistake):
+    damage, part = MISTAKES[mistake]
+    shutil.copytree(study, tmp_path / "runs")
+    damage(tmp_path / "runs/stride/seed_1")
+    assert_one_sentence(command("compare", "runs", "--output", "out"), 2, part)
+    assert not (tmp_path / "out").exists()
+
+
+def assert_one_sentence(outcome, code, part):
+    lines = outcome.err.strip().splitlines()
+    assert outcome.code == code, outcome
+    assert len(lines) == 1, outcome.err
+    assert lines[0].startswith("cifar-lightning: ")
+    assert part in lines[0]
+    assert len(lines[0]) < 600
+
+
+ARGUMENTS = {
+    "no path": ([], "expected a folder with runs, got none"),
+    "a path that is not there": (["nowhere"], "there is no nowhere"),
+    "a file": (["file.txt"], "got the file file.txt"),
+    "a folder without runs": (["empty"], "expected run folders below empty"),
+    "runs without scores": (["untested"], "expected tested runs below untested"),
+    "one strategy": (["runs/maxpool"], "at least two strategies"),
+    "an unknown question": (["runs", "--question", "acuracy"], "did you mean 'accuracy'"),
+    "a class that is not there": (["runs", "--question=recall:aple"], "did you mean 'recall:apple'"),
+    "an unknown option": (["runs", "--alow_mixed"], "did you mean '--allow_mixed'"),
+    "an option cut short": (["runs", "--out", "x"], "did you mean '--output'"),
+    "an option without its value": (["runs", "--output"], "expected one argument"),
+}
+
+
+@pytest.mark.parametrize("mistake", ARGUMENTS)
+def test_a_mistaken_argument_ends_in_one_sentence(command, study, tmp_path, mistake):
+    arguments, part = ARGUMENTS[mistake]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file.txt").touch()
+    shutil.copytree(study / "stride/seed_3", tmp_path / "untested/stride/seed_3")
+    (tmp_path / "runs").symlink_to(study)
+    assert_one_sentence(command("compare", *arguments), 2, part)
+
+
+def test_an_output_that_cannot_be_written_is_the_machines_failure(command, study, tmp_path):
+    (tmp_path / "taken").touch()
+    assert_one_sentence(command("compare", str(study), "--output", "taken"), 1, "taken")
+
+
+def test_two_studies_with_the_same_strategies_are_told_apart_by_their_settings(command, study, tmp_path):
+    shutil.copytree(study, tmp_path / "runs/first")
+    for seed in (0, 1):
+        changed = {"model.optimizer.init_args.lr": 0.01}
+        write_run(tmp_path / f"runs/second/seed_{seed}", "maxpool", seed, np.ones(300, bool), settings=changed)
+    outcome = command("compare", "runs")
+    assert_one_sentence(outcome, 2, "maxpool, seed 0, is in runs/first/maxpool/seed_0 and in runs/second/seed_0")
+    assert "one model.optimizer.init_args.lr in all runs of maxpool" in outcome.err
+
+
+def test_help_and_mistakes_answer_before_anything_is_loaded(command):
+    start = time.perf_counter()
+    outcome = command("compare", "--help")
+    assert time.perf_counter() - start < 0.2
+    assert (outcome.code, "--allow_mixed" in outcome.out) == (0, True)

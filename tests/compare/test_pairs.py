@@ -1,0 +1,156 @@
+"""Pairs of strategies: corrected p-values, verdicts, one seed, power."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+from simulated_runs import predict
+from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from cifar_lightning.compare.analysis import find_components
+from cifar_lightning.compare.comparison import Summary
+from cifar_lightning.compare.one_seed import mcnemar
+from cifar_lightning.compare.pairs import compare_pairs, find_power, find_training_noise, holm
+from cifar_lightning.compare.reading import Run
+
+
+def summary(name, values, seeds=None):
+    """A strategy with these values, float64 (S, N), of seeds 0..S-1 unless others are given."""
+    values = np.asarray(values, float)
+    seeds = range(len(values)) if seeds is None else seeds
+    test = predict(np.ones(values.shape[1], bool))
+    runs = [Run(Path(f"{name}/seed_{k}"), {"strategy": name, "seed": k}, test, None, None, None) for k in seeds]
+    return Summary(name, runs, values, float(values.mean()), None, (0, 1), {}, None, 1_000_000, 100)
+
+
+def draw(accuracy, seeds, pictures=300, seed=0):
+    """0/1 values with the same hard pictures for every net that is drawn with the same `seed`."""
+    ease = np.random.default_rng(seed).normal(0, 2.5, pictures)
+    generator = np.random.default_rng([seed, seeds, int(1000 * accuracy)])
+    return (stats.norm.ppf(accuracy) * 2.7 + ease + generator.normal(0, 1, (seeds, pictures)) > 0).astype(float)
+
+
+@pytest.mark.parametrize(
+    "p_values",
+    [[0.01], [0.04, 0.01, 0.03], [0.5, 0.001, 0.02, 0.02, 0.9, 0.3], [1.0, 1.0], [0.0, 0.0, 0.6], [0.02, 0.013, 0.012]],
+)
+def test_holms_correction_is_that_of_statsmodels(p_values):
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+def test_the_exact_mcnemar_test_is_that_of_statsmodels_and_its_interval_goes_with_it():
+    generator = np.random.default_rng(0)
+    sides = set()
+    for _ in range(200):
+        a, b = ((generator.random(120) < share).astype(float) for share in generator.uniform(0.75, 0.98, 2))
+        p, (low, high) = mcnemar(a, b)
+        table = [[((a == x) & (b == y)).sum() for y in (1, 0)] for x in (1, 0)]
+        assert p == pytest.approx(statsmodels_mcnemar(table, exact=True).pvalue)
+        assert low <= a.mean() - b.mean() <= high
+        assert (low > 0 or high < 0) == (p < 0.05)
+        sides.add(p < 0.05)
+    assert sides == {True, False}
+
+
+def test_two_nets_that_answer_alike_are_not_told_apart_by_mcnemar():
+    assert mcnemar(np.array([1.0, 0, 1]), np.array([1.0, 0, 1])) == (1.0, (0.0, 0.0))
+
+
+def test_the_better_strategy_is_named_once_holms_p_is_small():
+    good, bad, same = (summary(name, draw(share, 5)) for name, share in (("good", 0.95), ("bad", 0.8), ("same", 0.801)))
+    pairs = compare_pairs([good, bad, same], higher_is_better=True)
+    assert [(pair.a, pair.b) for pair in pairs if {pair.a, pair.b} != {"bad", "same"}] == [
+        ("good", "bad"),
+        ("good", "same"),
+    ]
+    assert [pair.verdict for pair in pairs] == ["good is better", "good is better", "no difference shown"]
+    assert [pair.p_holm for pair in pairs] == pytest.approx(multipletests([pair.p for pair in pairs], method="holm")[1])
+    assert all(pair.method == "crossed" and pair.power for pair in pairs)
+
+
+def test_the_verdict_goes_by_the_corrected_p_value():
+    nets = [summary(str(k), draw(share, 3, seed=4)) for k, share in enumerate((0.93, 0.90, 0.899, 0.898, 0.897, 0.896))]
+    verdicts = {pair.verdict for pair in compare_pairs(nets, True) if pair.p < 0.05 <= pair.p_holm}
+    assert verdicts == {"no difference shown"}
+
+
+def test_where_lower_is_better_the_lower_one_is_named():
+    low, high = summary("low", draw(0.8, 4)), summary("high", draw(0.95, 4))
+    (pair,) = compare_pairs([low, high], higher_is_better=False)
+    assert (pair.a, pair.b, pair.verdict) == ("high", "low", "low is better")
+    assert pair.difference > 0
+
+
+@pytest.mark.parametrize(("seeds", "verdict"), [((2, 2), "too few"), ((2, 9), "too few"), ((3, 3), "good is better")])
+def test_fewer_than_three_seeds_are_too_few_however_large_the_difference(seeds, verdict):
+    good, bad = summary("good", draw(0.99, seeds[0])), summary("bad", draw(0.6, seeds[1]))
+    (pair,) = compare_pairs([good, bad], True)
+    assert pair.p < 1e-6
+    assert pair.verdict.startswith(verdict)
+
+
+def test_one_seed_each_is_mcnemars_test_of_two_nets_and_too_few():
+    good, bad = summary("good", draw(0.95, 1)), summary("bad", draw(0.8, 1))
+    (pair,) = compare_pairs([good, bad], True)
+    assert (pair.method, pair.verdict, pair.power, pair.training_noise_only) == (
+        "mcnemar",
+        "too few runs to say",
+        None,
+        None,
+    )
+    assert (pair.p, pair.ci95) == mcnemar(good.values[0], bad.values[0])
+
+
+def test_one_seed_against_many_and_values_that_are_no_answers_are_a_t_test_of_the_pictures():
+    one, many = summary("one", draw(0.95, 1)), summary("many", draw(0.8, 6))
+    (pair,) = compare_pairs([one, many], True)
+    assert (pair.method, pair.verdict) == ("pictures", "too few runs to say")
+    assert pair.p == pytest.approx(stats.ttest_rel(one.values[0], many.values.mean(axis=0)).pvalue)
+    losses = [replace(net, values=net.values[:1] * 0.7 + 0.1, runs=net.runs[:1]) for net in (one, many)]
+    assert compare_pairs(losses, False)[0].method == "pictures"
+
+
+def test_training_noise_alone_is_scipys_paired_t_test_of_the_common_seeds():
+    a, b = summary("a", draw(0.93, 6), [0, 1, 2, 3, 4, 7]), summary("b", draw(0.9, 5), [7, 3, 2, 1, 8])
+    noise = find_training_noise(a, b)
+    paired = stats.ttest_rel(a.values.mean(axis=1)[[5, 3, 2, 1]], b.values.mean(axis=1)[[0, 1, 2, 3]])
+    assert noise.p == pytest.approx(paired.pvalue)
+    assert noise.ci95 == pytest.approx(tuple(paired.confidence_interval()))
+
+
+def test_training_noise_is_not_judged_without_two_common_seeds_or_any_noise():
+    a, b = summary("a", draw(0.93, 3), [0, 1, 2]), summary("b", draw(0.9, 3), [2, 3, 4])
+    assert find_training_noise(a, b) is None
+    constant = summary("b", a.values - 0.01)
+    assert find_training_noise(a, constant) is None
+    same = find_training_noise(a, a)
+    assert (same.p, same.ci95) == (1, (0, 0))
+
+
+def test_the_seeds_and_pictures_for_half_are_the_fewest_that_are_enough():
+    generator = np.random.default_rng(1)
+    nets = [draw(share, 4, seed=8) + generator.normal(0, 0.05, (4, 1)) for share in (0.93, 0.9)]
+    power, components = find_power(*nets), find_components(nets, (1, -1))
+    half = power.detectable / 2
+
+    def detectable(seeds, pictures):
+        return components.detectable(np.array([seeds, seeds]), pictures)
+
+    assert power.detectable == pytest.approx(detectable(4, 300))
+    assert power.missed_below < power.detectable
+    assert detectable(power.seeds_for_half, 300) <= half < detectable(power.seeds_for_half - 1, 300)
+    # The noise of four seeds alone is more than half: no number of pictures takes it away.
+    assert power.pictures_for_half is None
+    # And without noise of seeds it is the other way round.
+    nets = [np.repeat(draw(share, 1), 4, axis=0) for share in (0.93, 0.9)]
+    power, components = find_power(*nets), find_components(nets, (1, -1))
+    half = power.detectable / 2
+    assert power.seeds_for_half is None
+    assert detectable(4, power.pictures_for_half) <= half < detectable(4, power.pictures_for_half - 1)
+
+
+def test_there_is_no_power_to_speak_of_where_nothing_varies():
+    assert find_power(np.ones((3, 20)), np.ones((3, 20))) is None

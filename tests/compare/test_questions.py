@@ -1,0 +1,93 @@
+"""Every question, picture by picture, against plain loops over the CSV files."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+from simulated_runs import NAMES, PROBE_NAMES, write_run
+
+from cifar_lightning.compare.questions import parse_question
+from cifar_lightning.compare.reading import Run
+
+RIGHT = np.array([1, 1, 0, 1, 0, 1, 1, 1, 1, 0, 1, 1], bool)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    generator = np.random.default_rng(0)
+    probes = {name: generator.integers(0, 9, 12) / 8 for name in PROBE_NAMES}
+    folder = tmp_path_factory.mktemp("runs") / "maxpool"
+    return Run.read(write_run(folder, "maxpool", 0, RIGHT, probes=probes, train=[True] * 19 + [False]))
+
+
+def read(run, name):
+    with (run.folder / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_accuracy_is_whether_the_prediction_is_the_label(run):
+    values = parse_question("accuracy", [run]).values([run])
+    assert values.tolist() == [[float(row["label"] == row["predicted"]) for row in read(run, "test_predictions.csv")]]
+
+
+def test_recall_looks_at_the_pictures_of_its_class_alone(run):
+    for name in NAMES:
+        values = parse_question(f"recall:{name}", [run]).values([run])
+        rows = [row for row in read(run, "test_predictions.csv") if row["label"] == name]
+        assert values.tolist() == [[float(row["predicted"] == name) for row in rows]]
+        assert values.shape == (1, 4)
+
+
+def test_probes_are_the_shares_of_probes_csv(run):
+    for kind, amount in (("noise", 16), ("shift", 2), ("consistency", 4)):
+        values = parse_question(f"{kind}:{amount}", [run]).values([run])
+        assert values.tolist() == [[float(row[f"{kind}_{amount}"]) for row in read(run, "probes.csv")]]
+
+
+def test_loss_is_the_cross_entropy_of_each_picture(run):
+    question = parse_question("loss", [run])
+    expected = [-math.log(float(row[row["label"]])) for row in read(run, "test_predictions.csv")]
+    assert question.values([run])[0] == pytest.approx(expected)
+    assert (question.unit, question.higher_is_better) == ("", False)
+
+
+def test_the_mean_gap_is_train_minus_test_accuracy(run):
+    question = parse_question("gap", [run])
+    assert question.values([run]).mean() == pytest.approx(19 / 20 - RIGHT.mean())
+    assert not question.higher_is_better
+
+
+@pytest.mark.parametrize(
+    ("asked", "hint"),
+    [
+        ("acuracy", "did you mean 'accuracy'"),
+        ("recall:aple", "did you mean 'recall:apple'"),
+        ("noise:15", "did you mean 'noise:16'"),
+        ("recall", "did you mean 'recall:"),
+        ("beauty", "accuracy, recall:apple, recall:forest, recall:lawn_mower, shift:1"),
+    ],
+)
+def test_an_unknown_question_is_told_with_the_nearest_or_all_that_there_are(run, asked, hint):
+    with pytest.raises(ValueError, match="expected a question that these runs can answer") as error:
+        parse_question(asked, [run])
+    assert hint in str(error.value)
+
+
+def test_a_question_that_one_run_cannot_answer_is_not_there(run, tmp_path):
+    bare = write_run(tmp_path / "run", "stride", 0, RIGHT)
+    (bare / "probes.csv").unlink()
+    (bare / "train_predictions.csv").unlink()
+    for asked in ("noise:16", "gap"):
+        parse_question(asked, [run])
+        with pytest.raises(ValueError, match=f"got '{asked}', which .*maxpool can answer, but .*run cannot"):
+            parse_question(asked, [run, Run.read(bare)])
+
+
+def test_a_probability_that_is_no_number_is_named(run, tmp_path):
+    broken = write_run(tmp_path / "broken", "stride", 0, RIGHT)
+    path = broken / "test_predictions.csv"
+    path.write_text(path.read_text().replace("0.9", "nan", 1))
+    read_run = Run.read(broken)
+    with pytest.raises(ValueError, match=r"expected a number for each picture \(test loss\), but .*broken"):
+        parse_question("loss", [run, read_run]).values([run, read_run])
