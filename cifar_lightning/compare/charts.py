@@ -1,0 +1,162 @@
+"""What the figures of a comparison share: size, colours and markers of the strategies, legend, PNG and SVG files.
+
+Every figure has one panel and large letters, so that it can be read from the back row and on a phone.
+"""
+
+import io
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cifar_lightning.compare.comparison import Comparison
+from cifar_lightning.runs.folder import write_text, write_whole
+from cifar_lightning.runs.slides import CHARACTER_WIDTH, MEDIUM, SMALL, new_figure, shorten, style_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# In light and in dark surroundings; at least 3:1 against white and against the page's black, and told apart by the
+# colour-blind. After Okabe and Ito 2008, "Color Universal Design", their yellow and light blue left out.
+STRATEGY_COLOURS = {
+    "#0072b2": "#56b4e9",
+    "#d55e00": "#ff8a4c",
+    "#00805e": "#2db98a",
+    "#c462a0": "#eba0ce",
+    "#3a3a3a": "#e9e9e9",
+    "#6b2e00": "#c9675f",
+}
+INK, MUTED, GRID, PAPER = "#1b1f23", "#57606a", "#d8dee4", "#ffffff"
+# One less than there are colours: colour and marker together tell 30 strategies apart.
+_MARKERS = ("o", "s", "^", "D", "v")
+# Id of the text of how to read a figure.
+READING = "reading"
+_WIDTH = 6.2  # inches
+_DOTS_PER_INCH = 150
+_POINTS_PER_INCH = 72
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure that was drawn.
+
+    Attributes:
+        name: of its files, without `.png` and `.svg`.
+        title: what it shows.
+        finding: what is to be seen in it, with numbers, for those who cannot see it.
+        reading: how to read it.
+        svg: the text of the SVG file.
+        reading_height: of that, how much at the lower end holds `reading`; points.
+    """
+
+    name: str
+    title: str
+    finding: str
+    reading: str
+    svg: str
+    reading_height: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one strategy looks in every figure."""
+
+    label: str
+    colour: str
+    marker: str
+
+    def style(self, **others: Any) -> dict[str, Any]:
+        """Keywords for a line of matplotlib with markers."""
+        return {"color": self.colour, "marker": self.marker, "markeredgecolor": PAPER, "markersize": 9, **others}
+
+
+def looks_of(comparison: Comparison) -> dict[str, Look]:
+    """By strategy, in the order of their names: so that another question about the same runs changes no colour."""
+    names = sorted(summary.name for summary in comparison.strategies)
+    colours = list(STRATEGY_COLOURS)
+    return {
+        name: Look(shorten(name), colours[place % len(colours)], _MARKERS[place % len(_MARKERS)])
+        for place, name in enumerate(names)
+    }
+
+
+def new_chart(height: float, title: str, reading: str, x_label: str, y_label: str = "") -> tuple["Figure", "Axes"]:
+    """An empty figure, `height` inches high, with its title above and how to read it below."""
+    figure = new_figure(_WIDTH, height)
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # type: ignore[union-attr, call-arg]
+    figure.suptitle(_wrap(title, MEDIUM + 1), x=0.012, ha="left", fontsize=MEDIUM + 1, weight="bold", color=INK)
+    label = figure.supxlabel(_wrap(reading, SMALL - 1), x=0.012, ha="left", fontsize=SMALL - 1, color=MUTED)
+    label.set_gid(READING)
+    axes = figure.subplots()
+    style_axes(axes, _wrap(x_label, MEDIUM, 0.9), _wrap(y_label, MEDIUM, 0.6))
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.tick_params(colors=INK)
+    axes.xaxis.label.set_color(INK)
+    axes.yaxis.label.set_color(INK)
+    axes.spines[:].set_color(MUTED)
+    return figure, axes
+
+
+def style_rows(axes: "Axes", labels: Sequence[str]) -> None:
+    """One row a label, the first at the top, and no vertical axis beside them."""
+    axes.set_yticks(range(len(labels)), labels, fontsize=SMALL, color=INK)
+    axes.set_ylim(len(labels) - 0.45, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.spines["left"].set_visible(False)
+
+
+def add_legend(figure: "Figure", axes: "Axes", handles: Sequence[Any]) -> None:
+    """Above the axes, in as many columns as fit; the figure grows by what it takes."""
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    of_column = CHARACTER_WIDTH * SMALL * longest + 36
+    num_columns = max(1, min(len(handles), int(0.85 * _WIDTH * _POINTS_PER_INCH / of_column)))
+    figure.set_figheight(figure.get_figheight() + 0.25 * -(-len(handles) // num_columns))
+    axes.legend(
+        handles=list(handles),
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1),
+        ncols=num_columns,
+        fontsize=SMALL,
+        labelcolor=INK,
+        frameon=False,
+        columnspacing=1.4,
+        handletextpad=0.6,
+    )
+
+
+def strategy_handles(looks: Sequence[Look]) -> list[Any]:
+    """Entries of a legend."""
+    from matplotlib.lines import Line2D
+
+    return [Line2D([], [], linewidth=2, label=look.label, **look.style()) for look in looks]
+
+
+def save_chart(figure: "Figure", folder: Path, name: str, title: str, finding: str, reading: str) -> Chart:
+    """Writes `figure` as PNG and as SVG; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+
+    # Laid out once, and not again for each file.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    write_whole(
+        folder / f"{name}.png",
+        lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}),
+    )
+    # The salt keeps apart the ids of figures that come into one page. Text stays text: it can be searched, and takes
+    # the letters and the colour of its surroundings.
+    text = io.StringIO()
+    with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Title": finding})
+    write_text(folder / f"{name}.svg", text.getvalue())
+    (label,) = figure.findobj(lambda artist: artist.get_gid() == READING)
+    reading_height = label.get_window_extent().y1 / figure.dpi * _POINTS_PER_INCH
+    return Chart(name, title, finding, reading, text.getvalue(), reading_height)
+
+
+def _wrap(text: str, size: float, share: float = 0.97) -> str:
+    """`text` in lines that take at most that share of the width, dollar signs not taken for formulas."""
+    longest = int(share * _WIDTH * _POINTS_PER_INCH / (CHARACTER_WIDTH * size))
+    return textwrap.fill(text, longest).replace("$", r"\$")

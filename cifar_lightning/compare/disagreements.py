@@ -1,0 +1,98 @@
+"""The test pictures on which the strategies disagree most."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from cifar_lightning.compare.comparison import Comparison
+from cifar_lightning.compare.questions import correctness
+from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.figures import SHEET_COLUMNS
+
+TEST_PICTURES = "test_pictures.png"
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """One test picture.
+
+    Attributes:
+        index: place in the source's test split as published.
+        truth: name of its class.
+        num_right: by strategy, how many of its runs answer rightly.
+        picture: PNG as a `data:` URI; None where it is not at hand.
+    """
+
+    index: int
+    truth: str
+    num_right: dict[str, int]
+    picture: str | None
+
+
+def find_disagreements(comparison: Comparison, most: int = 12, with_pictures: bool = True) -> list[Disagreement]:
+    """The pictures whose shares of right runs differ most from strategy to strategy, at most `most` of them.
+
+    The largest minus the smallest share counts, then the variance over strategies, then the order of the file.
+    """
+    right = {
+        summary.name: np.stack([correctness(run) for run in summary.runs]).astype(int)
+        for summary in comparison.strategies
+    }
+    shares = np.stack([of_strategy.mean(axis=0) for of_strategy in right.values()])
+    spread = np.ptp(shares, axis=0)
+    order = np.lexsort((-shares.var(axis=0), -spread))
+    places = [int(place) for place in order[:most] if spread[place] > 0]
+    test = comparison.strategies[0].runs[0].test
+    pictures = _cut_pictures(comparison, places) if with_pictures else None
+    return [
+        Disagreement(
+            int(test.indices[place]),
+            test.class_names[test.labels[place]],
+            {name: int(of_strategy[:, place].sum()) for name, of_strategy in right.items()},
+            pictures[rank] if pictures is not None else None,
+        )
+        for rank, place in enumerate(places)
+    ]
+
+
+def count_agreements(comparison: Comparison) -> tuple[int, int]:
+    """On how many test pictures every run is right, and on how many every run is wrong."""
+    right = np.stack([correctness(run) for summary in comparison.strategies for run in summary.runs])
+    return int((right == 1).all(axis=0).sum()), int((right == 0).all(axis=0).sum())
+
+
+def _cut_pictures(comparison: Comparison, places: Sequence[int]) -> list[str] | None:
+    """The pictures at `places` as `data:` URIs, from the first sheet that fits; None where no run has one."""
+    for summary in comparison.strategies:
+        for run in summary.runs:
+            sheet = _read_sheet(run)
+            if sheet is not None:
+                side = sheet.width // SHEET_COLUMNS
+                return [
+                    _cut(sheet, side * (place % SHEET_COLUMNS), side * (place // SHEET_COLUMNS), side)
+                    for place in places
+                ]
+    return None
+
+
+def _read_sheet(run: Run) -> Image.Image | None:
+    """`test_pictures.png` of a run; None where there is none, or none of as many square pictures as the run has."""
+    num_rows = -(-len(run.test.labels) // SHEET_COLUMNS)
+    try:
+        with Image.open(run.folder / TEST_PICTURES) as sheet:
+            if sheet.width % SHEET_COLUMNS or sheet.height != num_rows * (sheet.width // SHEET_COLUMNS):
+                return None
+            return sheet.convert("RGB")
+    except (OSError, Image.DecompressionBombError, SyntaxError):
+        # Whatever it is, it is not a sheet of these pictures; the page does without.
+        return None
+
+
+def _cut(sheet: Image.Image, left: int, top: int, side: int) -> str:
+    file = io.BytesIO()
+    sheet.crop((left, top, left + side, top + side)).save(file, format="PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

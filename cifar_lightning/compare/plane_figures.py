@@ -1,0 +1,249 @@
+"""Figures of a comparison that show one quantity against another: curves, probes, costs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cifar_lightning.compare.charts import Chart, Look, add_legend, new_chart, save_chart, strategy_handles
+from cifar_lightning.compare.comparison import Comparison, Summary
+from cifar_lightning.compare.questions import correctness, probe_shares
+from cifar_lightning.compare.summaries import mean_interval
+from cifar_lightning.compare.wording import (
+    capitalise,
+    count_runs,
+    has_several_runs,
+    in_unit,
+    interval_of,
+    name_some,
+    scale_of,
+)
+from cifar_lightning.runs.overfitting import validation_name
+
+# Of all strategies together: a line of more points than a screen has looks the same and makes the page heavy.
+_MOST_POINTS = 1200
+_HEIGHT = 4.6  # inches, without the legend
+_POINTS_PER_INCH = 72
+_SHARES = (0.0, 1.0)
+_DASHED = (0, (4, 2))
+
+
+def draw_loss_curves(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+    """Loss of train and validation over the epochs."""
+    return _draw_curves(comparison, looks, folder, "loss", 1, "loss (cross-entropy)", "{:.2f}")
+
+
+def draw_accuracy_curves(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+    """Accuracy of train and validation over the epochs."""
+    return _draw_curves(comparison, looks, folder, "accuracy", 100, "accuracy, %", "{:.1f} %")
+
+
+def _draw_curves(
+    comparison: Comparison,
+    looks: dict[str, Look],
+    folder: Path,
+    quantity: str,
+    factor: float,
+    y_label: str,
+    written: str,
+) -> Chart | None:
+    """Means over seeds: training pictures dashed, validation solid with a band from the lowest to the highest seed.
+
+    None where there is no strategy of which every run has curves.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    most = _MOST_POINTS // len(comparison.strategies)
+    train, val = (
+        {
+            summary.name: band
+            for summary in comparison.strategies
+            if (band := _find_band(summary, f"{split}_{quantity}", factor, most)) is not None
+        }
+        for split in ("train", "val")
+    )
+    # What a strategy is judged by, and marked on.
+    ending = {**train, **val}
+    strategies = [summary for summary in comparison.strategies if summary.name in ending]
+    if not strategies:
+        return None
+    val_name = validation_name(comparison.protocol == "lab")
+    title = f"{capitalise(quantity)} over the epochs, {count_runs(strategies)}"
+    spread = ", mean over seeds, with a band from the lowest to the highest" if has_several_runs(strategies) else ""
+    reading = f"Solid: {val_name}{spread}. Dashed: training pictures." if val else "Dashed: training pictures."
+    figure, axes = new_chart(_HEIGHT, title, reading, "epoch", y_label)
+    for name, band in train.items():
+        axes.plot(band.epochs, band.mean, color=looks[name].colour, linewidth=1.4, linestyle=_DASHED)
+    for name, band in val.items():
+        axes.fill_between(band.epochs, band.low, band.high, color=looks[name].colour, alpha=0.16, linewidth=0)
+        axes.plot(band.epochs, band.mean, color=looks[name].colour, linewidth=1.8)
+    for name, band in ending.items():
+        # From the end backwards, a few.
+        marked = slice(None, None, -max(1, len(band.epochs) // 6))
+        axes.plot(band.epochs[marked], band.mean[marked], linestyle="none", **looks[name].style(markersize=7))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    # The first epochs, still near guessing, would press all others together: their lines leave the axes.
+    bands = [*train.values(), *val.values()]
+    if quantity == "accuracy":
+        axes.set_ylim(max(min(_quantile(band.low, 0.05) for band in bands) - 2, 0), 101)
+    else:
+        axes.set_ylim(0, 1.08 * max(_quantile(band.high, 0.98) for band in bands))
+    add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
+    ends = [f"{summary.name} {written.format(ending[summary.name].mean[-1])}" for summary in strategies]
+    finding = f"Mean {quantity} at the last epoch, {val_name if val else 'train'}: {name_some(ends)}."
+    return save_chart(figure, folder, f"{quantity}_curves", title, finding, reading)
+
+
+@dataclass(frozen=True)
+class _Band:
+    """Mean, lowest and highest over seeds, each float64 (E,), of the epochs (E,)."""
+
+    epochs: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def _find_band(summary: Summary, column: str, factor: float, most: int) -> _Band | None:
+    """Of a column of `curves.csv`, at most `most` of the epochs that all runs have; None where there are none."""
+    curves = [run.curves for run in summary.runs if run.curves is not None]
+    if len(curves) < len(summary.runs):
+        return None
+    length = min(len(of_run.epochs) for of_run in curves)
+    of_runs = factor * np.stack([getattr(of_run, column)[:length] for of_run in curves])
+    seen = np.flatnonzero(np.isfinite(of_runs).all(axis=0))
+    if not len(seen):
+        return None
+    kept = seen[np.linspace(0, len(seen) - 1, min(len(seen), most)).round().astype(int)]
+    of_runs = of_runs[:, kept]
+    return _Band(curves[0].epochs[kept], of_runs.mean(axis=0), of_runs.min(axis=0), of_runs.max(axis=0))
+
+
+def _quantile(values: np.ndarray, share: float) -> float:
+    """Of few values the outermost, so that none is left out."""
+    return float(np.quantile(values, share, method="higher" if share > 0.5 else "lower"))
+
+
+def draw_shift(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+    """Accuracy against how far the pictures were moved."""
+    return _draw_probe(comparison, looks, folder, "shift", "shifted pictures", "shift, pixels", "pixels")
+
+
+def draw_noise(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+    """Accuracy against Gaussian noise."""
+    label = "standard deviation of the noise, grey levels"
+    return _draw_probe(comparison, looks, folder, "noise", "noisy pictures", label, "grey levels")
+
+
+def _draw_probe(
+    comparison: Comparison, looks: dict[str, Look], folder: Path, probe: str, what: str, x_label: str, unit: str
+) -> Chart | None:
+    """Mean accuracy and its interval at each level that all runs of a strategy were probed at, and without any.
+
+    None where there is no strategy of which every run was probed.
+    """
+    levels = {summary.name: _find_levels(summary, probe) for summary in comparison.strategies}
+    strategies = [summary for summary in comparison.strategies if levels[summary.name]]
+    if not strategies:
+        return None
+    title = f"Accuracy on {what}"
+    reading = f"Mark: mean over seeds. Line: {interval_of(strategies)}. Strategies are drawn side by side."
+    figure, axes = new_chart(_HEIGHT, title, reading, x_label, "accuracy, %")
+    everywhere = sorted({0, *(level for of_strategy in levels.values() for level in of_strategy)})
+    step = 0.34 * min(np.diff(everywhere)) / len(strategies)
+    falls = []
+    for place, summary in enumerate(strategies):
+        look, at = looks[summary.name], np.array([0, *levels[summary.name]])
+        values = [_probe_values(summary, probe, level) for level in at]
+        means = 100 * np.array([of_level.mean() for of_level in values])
+        ends = 100 * np.array([mean_interval(of_level, _SHARES) for of_level in values])
+        x = at + (place - (len(strategies) - 1) / 2) * step
+        axes.vlines(x, ends[:, 0], ends[:, 1], color=look.colour, linewidth=2, alpha=0.5)
+        axes.plot(x, means, linewidth=2, **look.style())
+        falls.append(f"{summary.name} {means[0]:.1f} % to {means[-1]:.1f} %")
+    axes.set_xticks(everywhere)
+    add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
+    finding = f"Mean accuracy from 0 to {everywhere[-1]} {unit}: {name_some(falls)}."
+    return save_chart(figure, folder, probe, title, finding, reading)
+
+
+def _find_levels(summary: Summary, probe: str) -> list[int]:
+    """Levels at which every run of a strategy was probed, ascending."""
+    names = [set(run.probes.shares) if run.probes is not None else set() for run in summary.runs]
+    return sorted(
+        int(level)
+        for kind, _, level in (name.partition("_") for name in set.intersection(*names))
+        if kind == probe and level.isdigit()
+    )
+
+
+def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
+    """Share of draws answered rightly, float64 (S, N); at level 0 of the pictures as they are."""
+    if level == 0:
+        return np.stack([correctness(run) for run in summary.runs])
+    return np.stack([probe_shares(run, f"{probe}_{level}") for run in summary.runs])
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """One cost: `name` of its figure, end of its `title`, axis `label`, how it is `written`, and a `note`."""
+
+    name: str
+    title: str
+    label: str
+    written: str
+    note: str = ""
+
+
+def draw_compute(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+    """What the question asks against the floating point operations of a picture."""
+    costs = {summary.name: summary.flops_per_image / 1e6 for summary in comparison.strategies}
+    cost = _Cost("compute", "against compute", "MFLOP a picture (forward and backward)", "{:.2f} MFLOP")
+    return _draw_cost(comparison, looks, folder, costs, cost)
+
+
+def draw_fit_time(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+    """What the question asks against the seconds of a fit; None where no run knows them."""
+    costs = {
+        summary.name: summary.fit_seconds_median
+        for summary in comparison.strategies
+        if summary.fit_seconds_median is not None
+    }
+    label = "seconds of a fit, median of the runs"
+    note = " Times depend on the machine and its load."
+    return _draw_cost(
+        comparison, looks, folder, costs, _Cost("fit_time", "against the time of a fit", label, "{:.0f} s", note)
+    )
+
+
+def _draw_cost(
+    comparison: Comparison, looks: dict[str, Look], folder: Path, costs: dict[str, float], cost: _Cost
+) -> Chart | None:
+    """Mean and interval of each strategy against its cost; those of equal cost side by side."""
+    from matplotlib.transforms import ScaledTranslation
+
+    if not costs:
+        return None
+    scale = scale_of(comparison)
+    strategies = [summary for summary in comparison.strategies if summary.name in costs]
+    title = f"{capitalise(comparison.label)} {cost.title}"
+    reading = f"Mark: mean. Line: {interval_of(strategies)}.{cost.note}"
+    figure, axes = new_chart(_HEIGHT, title, reading, cost.label, comparison.label + in_unit(scale.unit))
+    if min(costs.values()) > 0 and max(costs.values()) > 10 * min(costs.values()):
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(0, 1.1 * max(costs.values()) or 1)
+    for summary in strategies:
+        look, x = looks[summary.name], costs[summary.name]
+        equals = [other.name for other in strategies if costs[other.name] == x]
+        aside = 7 * (equals.index(summary.name) - (len(equals) - 1) / 2) / _POINTS_PER_INCH
+        moved = axes.transData + ScaledTranslation(aside, 0, figure.dpi_scale_trans)
+        ends = [scale.factor * end for end in summary.ci95]
+        # matplotlib does not count moved lines when it chooses the limits.
+        axes.update_datalim([(x, end) for end in ends])
+        axes.plot([x] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved)
+        axes.plot(x, scale.factor * summary.mean, transform=moved, **look.style(markersize=11))
+    axes.autoscale_view()
+    add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
+    named = [f"{s.name} {scale.value(s.mean)} at {cost.written.format(costs[s.name])}" for s in strategies]
+    return save_chart(figure, folder, cost.name, title, f"{title}: {name_some(named)}.", reading)
