@@ -18,24 +18,24 @@ def describe_answer(comparison: Comparison) -> str:
     if len(beaten) == len(others):
         said = _describe_winner(comparison, best, beaten)
     elif beaten:
-        said = (
-            f"{best} is better than {_list(beaten)}, {_describe_margin(comparison, best, beaten[0])},"
-            f" but {_describe_rest(verdicts)}"
-        )
+        margin = _describe_margin(comparison, best, beaten[0], " of it" if len(beaten) == 1 else f" of {beaten[0]}")
+        said = f"{best} is better than {_list(beaten)}, {margin}, but {_describe_rest(verdicts)}"
     elif shown:
         said = _list([_describe_verdict(pair) for pair in shown])
         said += f"; of {best}, which comes first, {_describe_rest(verdicts)}"
     elif TOO_FEW in verdicts.values():
-        return _describe_too_few(comparison)
+        said = _describe_too_few(comparison)
     else:
         said = _describe_nothing(comparison)
-    return f"{said}, {_describe_size(comparison)}."
+    asked = "" if comparison.question == "accuracy" else f"Asked for {comparison.label}: "
+    size = f"with {count_runs(comparison.strategies)} and {_num_pictures(comparison)} pictures"
+    return f"{asked}{said}, {size}."
 
 
 def _describe_winner(comparison: Comparison, best: str, beaten: Sequence[str]) -> str:
     if len(beaten) == 1:
-        return f"{best} is better than {beaten[0]}, {_describe_margin(comparison, best, beaten[0])}"
-    margin = _describe_margin(comparison, best, beaten[0], ", the next,")
+        return f"{best} is better than {beaten[0]}: {_describe_margin(comparison, best, beaten[0])}"
+    margin = _describe_margin(comparison, best, beaten[0], f" of {beaten[0]}, the next,")
     return f"{best} is better than the other {_number(len(beaten))}: {margin}"
 
 
@@ -55,36 +55,31 @@ def _describe_verdict(pair: Pair) -> str:
 
 def _describe_nothing(comparison: Comparison) -> str:
     best, *others = [summary.name for summary in comparison.strategies]
-    margin = _describe_margin(comparison, best, others[-1])
+    last = others[-1]
     if len(others) == 1:
-        return f"No difference between {best} and {others[0]} is shown: {margin}"
-    number = _number(len(others) + 1)
-    return f"No difference between the {number} strategies is shown: the first, {best}, is {margin}, the last"
+        margin = _describe_margin(comparison, best, last)
+        return f"No difference between {best} and {last} is shown: {best} is {margin}"
+    margin = _describe_margin(comparison, best, last, f" of the last, {last},")
+    return f"No difference between the {_number(len(others) + 1)} strategies is shown: the first, {best}, is {margin}"
 
 
 def _describe_too_few(comparison: Comparison) -> str:
-    best, next_best, *_ = comparison.strategies
-    margin = _describe_margin(comparison, best.name, next_best.name)
-    noise = ""
-    if min(len(best.runs), len(next_best.runs)) == 1:
-        noise = " for new pictures and these very runs; what another seed would change is not in it"
-    return (
-        f"Too few runs to say which is better, at least {MIN_SEEDS} seeds a strategy are needed: {best.name} is"
-        f" {margin}{noise}, {_describe_size(comparison)}."
-    )
+    best, second, *others = comparison.strategies
+    margin = _describe_margin(comparison, best.name, second.name, f" of {second.name}" if others else "")
+    least = f"at least {MIN_SEEDS} seeds a strategy are needed"
+    said = f"Too few runs to say which is better, {least}: {best.name} is {margin}"
+    if min(len(best.runs), len(second.runs)) == 1:
+        said += " for new pictures and these very runs; what another seed would change is not in it"
+    return said
 
 
-def _describe_margin(comparison: Comparison, first: str, second: str, aside: str = "") -> str:
+def _describe_margin(comparison: Comparison, first: str, second: str, whom: str = "") -> str:
     """`ahead of avgpool by 3.4 points (95 % interval 1.0 to 5.8)`, counted so that ahead is above 0."""
     pair, scale = _find(comparison.pairs, first, second), scale_of(comparison)
     sign = (1 if comparison.higher_is_better else -1) * (1 if pair.a == first else -1)
     low, high = sorted(sign * bound for bound in pair.ci95)
     margin = f"{scale.number(sign * pair.difference)}{scale.difference_unit}"
-    return f"ahead of {second}{aside} by {margin} (95 % interval {scale.number(low)} to {scale.number(high)})"
-
-
-def _describe_size(comparison: Comparison) -> str:
-    return f"with {count_runs(comparison.strategies)} and {_num_pictures(comparison)} pictures"
+    return f"ahead{whom} by {margin} (95 % interval {scale.number(low)} to {scale.number(high)})"
 
 
 def describe_sensitivity(comparison: Comparison) -> str:

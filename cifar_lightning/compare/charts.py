@@ -90,7 +90,7 @@ def new_chart(height: float, title: str, reading: str, x_label: str, y_label: st
     label = figure.supxlabel(_wrap(reading, SMALL - 1), x=0.012, ha="left", fontsize=SMALL - 1, color=MUTED)
     label.set_gid(READING)
     axes = figure.subplots()
-    style_axes(axes, _wrap(x_label, MEDIUM, 0.75), _wrap(y_label, MEDIUM, 0.6))
+    style_axes(axes, _wrap(x_label, MEDIUM, 0.9), _wrap(y_label, MEDIUM, 0.6))
     axes.grid(color=GRID, linewidth=0.8)
     axes.tick_params(colors=INK)
     axes.xaxis.label.set_color(INK)

@@ -12,6 +12,7 @@ from cifar_lightning.compare.summaries import mean_interval
 from cifar_lightning.compare.wording import (
     capitalise,
     count_runs,
+    has_several_runs,
     in_unit,
     interval_of,
     name_some,
@@ -67,10 +68,9 @@ def _draw_curves(
     if not strategies:
         return None
     val_name = validation_name(comparison.protocol == "lab")
-    title = f"{capitalise(quantity)} over the epochs, mean of {count_runs(strategies)}"
-    reading = "Dashed: training pictures."
-    if val:
-        reading = f"Solid: {val_name}; its band goes from the lowest to the highest seed. {reading}"
+    title = f"{capitalise(quantity)} over the epochs, {count_runs(strategies)}"
+    spread = ", mean over seeds, with a band from the lowest to the highest" if has_several_runs(strategies) else ""
+    reading = f"Solid: {val_name}{spread}. Dashed: training pictures." if val else "Dashed: training pictures."
     figure, axes = new_chart(_HEIGHT, title, reading, "epoch", y_label)
     for name, band in train.items():
         axes.plot(band.epochs, band.mean, color=looks[name].colour, linewidth=1.4, linestyle=_DASHED)
@@ -90,7 +90,7 @@ def _draw_curves(
         axes.set_ylim(0, 1.08 * max(_quantile(band.high, 0.98) for band in bands))
     add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
     ends = [f"{summary.name} {written.format(ending[summary.name].mean[-1])}" for summary in strategies]
-    finding = f"Mean {quantity} at the last epoch ({val_name if val else 'train'}): {name_some(ends)}."
+    finding = f"Mean {quantity} at the last epoch, {val_name if val else 'train'}: {name_some(ends)}."
     return save_chart(figure, folder, f"{quantity}_curves", title, finding, reading)
 
 
@@ -171,7 +171,9 @@ def _find_levels(summary: Summary, probe: str) -> list[int]:
     """Levels at which every run of a strategy was probed, ascending."""
     names = [set(run.probes.shares) if run.probes is not None else set() for run in summary.runs]
     return sorted(
-        int(level) for kind, _, level in (name.partition("_") for name in set.intersection(*names)) if kind == probe
+        int(level)
+        for kind, _, level in (name.partition("_") for name in set.intersection(*names))
+        if kind == probe and level.isdigit()
     )
 
 
@@ -182,11 +184,22 @@ def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
     return np.stack([probe_shares(run, f"{probe}_{level}") for run in summary.runs])
 
 
+@dataclass(frozen=True)
+class _Cost:
+    """One cost: `name` of its figure, end of its `title`, axis `label`, how it is `written`, and a `note`."""
+
+    name: str
+    title: str
+    label: str
+    written: str
+    note: str = ""
+
+
 def draw_compute(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
     """What the question asks against the floating point operations of a picture."""
     costs = {summary.name: summary.flops_per_image / 1e6 for summary in comparison.strategies}
-    label = "million floating point operations a picture (forward and backward)"
-    return _draw_cost(comparison, looks, folder, "compute", "against compute", costs, label, "{:.3g} MFLOP")
+    cost = _Cost("compute", "against compute", "MFLOP a picture (forward and backward)", "{:.2f} MFLOP")
+    return _draw_cost(comparison, looks, folder, costs, cost)
 
 
 def draw_fit_time(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
@@ -196,19 +209,15 @@ def draw_fit_time(comparison: Comparison, looks: dict[str, Look], folder: Path) 
         for summary in comparison.strategies
         if summary.fit_seconds_median is not None
     }
-    label = "seconds of a fit (median of the runs; they depend on the machine and its load)"
-    return _draw_cost(comparison, looks, folder, "fit_time", "against the time of a fit", costs, label, "{:.3g} s")
+    label = "seconds of a fit, median of the runs"
+    note = " Times depend on the machine and its load."
+    return _draw_cost(
+        comparison, looks, folder, costs, _Cost("fit_time", "against the time of a fit", label, "{:.0f} s", note)
+    )
 
 
 def _draw_cost(
-    comparison: Comparison,
-    looks: dict[str, Look],
-    folder: Path,
-    name: str,
-    against: str,
-    costs: dict[str, float],
-    label: str,
-    unit: str,
+    comparison: Comparison, looks: dict[str, Look], folder: Path, costs: dict[str, float], cost: _Cost
 ) -> Chart | None:
     """Mean and interval of each strategy against its cost; those of equal cost side by side."""
     from matplotlib.transforms import ScaledTranslation
@@ -217,25 +226,24 @@ def _draw_cost(
         return None
     scale = scale_of(comparison)
     strategies = [summary for summary in comparison.strategies if summary.name in costs]
-    title = f"{capitalise(comparison.label)} {against}"
-    reading = f"Mark: mean. Line: {interval_of(strategies)}."
-    y_label = comparison.label + in_unit(scale.unit)
-    figure, axes = new_chart(4.5, title, reading, label, y_label)
+    title = f"{capitalise(comparison.label)} {cost.title}"
+    reading = f"Mark: mean. Line: {interval_of(strategies)}.{cost.note}"
+    figure, axes = new_chart(_HEIGHT, title, reading, cost.label, comparison.label + in_unit(scale.unit))
     if min(costs.values()) > 0 and max(costs.values()) > 10 * min(costs.values()):
         axes.set_xscale("log")
     else:
         axes.set_xlim(0, 1.1 * max(costs.values()) or 1)
     for summary in strategies:
-        look, cost = looks[summary.name], costs[summary.name]
-        equals = [other.name for other in strategies if costs[other.name] == cost]
+        look, x = looks[summary.name], costs[summary.name]
+        equals = [other.name for other in strategies if costs[other.name] == x]
         aside = 7 * (equals.index(summary.name) - (len(equals) - 1) / 2) / _POINTS_PER_INCH
         moved = axes.transData + ScaledTranslation(aside, 0, figure.dpi_scale_trans)
         ends = [scale.factor * end for end in summary.ci95]
         # matplotlib does not count moved lines when it chooses the limits.
-        axes.update_datalim([(cost, end) for end in ends])
-        axes.plot([cost] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved)
-        axes.plot(cost, scale.factor * summary.mean, transform=moved, **look.style(markersize=11))
+        axes.update_datalim([(x, end) for end in ends])
+        axes.plot([x] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved)
+        axes.plot(x, scale.factor * summary.mean, transform=moved, **look.style(markersize=11))
     axes.autoscale_view()
     add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
-    named = [f"{s.name} {scale.value(s.mean)} at {unit.format(costs[s.name])}" for s in strategies]
-    return save_chart(figure, folder, name, title, f"{title}: {name_some(named)}.", reading)
+    named = [f"{s.name} {scale.value(s.mean)} at {cost.written.format(costs[s.name])}" for s in strategies]
+    return save_chart(figure, folder, cost.name, title, f"{title}: {name_some(named)}.", reading)

@@ -29,6 +29,7 @@ from cifar_lightning.compare.wording import (
     capitalise,
     count,
     count_runs,
+    has_several_runs,
     in_unit,
     interval_of,
     name_some,
@@ -47,7 +48,8 @@ def draw_result(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
     """What the question asks, a row a strategy: mean, interval, and a dot a seed."""
     scale, strategies = scale_of(comparison), comparison.strategies
     title = capitalise(comparison.label)
-    reading = f"Large mark: mean. Bar: {interval_of(strategies)}. Small dots: one for each seed."
+    dots = " Small dots: one for each seed." if has_several_runs(strategies) else ""
+    reading = f"Large mark: mean. Bar: {interval_of(strategies)}.{dots}"
     figure, axes = new_chart(
         1.75 + 0.66 * len(strategies),
         f"{title}: {count_runs(strategies)}, {count(strategies[0].values.shape[1], 'picture')}",

@@ -85,11 +85,16 @@ def count_runs(strategies: Sequence[Summary]) -> str:
     return count(numbers[0], "seed") if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]} seeds"
 
 
+def has_several_runs(strategies: Sequence[Summary]) -> bool:
+    """Whether a strategy has more than one run."""
+    return any(len(summary.runs) > 1 for summary in strategies)
+
+
 def interval_of(strategies: Sequence[Summary]) -> str:
     """What the interval of a mean covers."""
-    if all(len(summary.runs) == 1 for summary in strategies):
-        return "95 % interval for new pictures (one seed: its noise is not in it)"
-    return "95 % interval for new seeds and new pictures"
+    if has_several_runs(strategies):
+        return "95 % interval for new seeds and new pictures"
+    return "95 % interval for new pictures (one seed: its noise is not in it)"
 
 
 def in_unit(unit: str) -> str:

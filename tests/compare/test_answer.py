@@ -1,0 +1,123 @@
+"""The headline, for every way that a comparison can end."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from simulated_runs import write_run
+
+from cifar_lightning.compare.answer import describe_answer, describe_sensitivity
+from cifar_lightning.compare.comparing import compare_runs
+
+
+def write_nets(root, seeds=4, **num_wrong):
+    """Nets by name that answer so many of 100 pictures wrongly, the same ones and one more or less a seed."""
+    for name, count in num_wrong.items():
+        for seed in range(seeds if isinstance(seeds, int) else seeds[name]):
+            right = np.arange(100) >= count
+            right[(37 * seed + len(name)) % 100] ^= True
+            write_run(root / name / str(seed), name, seed, right)
+    return root
+
+
+def answer(root, question="accuracy"):
+    return compare_runs([root], question).answer
+
+
+def test_a_winner_of_two_is_named_with_margin_interval_and_size(tmp_path):
+    sentence = answer(write_nets(tmp_path, good=3, bad=30))
+    assert sentence.startswith("good is better than bad: ahead by ")
+    assert sentence.endswith("), with 4 seeds and 100 pictures.")
+    numbers = re.search(r"by ([\d.]+) points \(95 % interval ([\d.]+) to ([\d.]+)\)", sentence)
+    margin, low, high = map(float, numbers.groups())
+    assert 0 < low < margin < high
+    assert margin == pytest.approx(27, abs=1)
+
+
+def test_a_winner_of_many_is_ahead_of_the_next(tmp_path):
+    sentence = answer(write_nets(tmp_path, good=2, bad=30, worse=60))
+    assert sentence.startswith("good is better than the other two: ahead of bad, the next, by ")
+
+
+def test_where_less_is_better_ahead_is_still_above_zero(tmp_path):
+    sentence = answer(write_nets(tmp_path, good=3, bad=30), "loss")
+    assert re.match(
+        r"Asked for test loss: good is better than bad: ahead by 0\.\d+ \(95 % interval 0\.\d+ to 1\.\d+\), with",
+        sentence,
+    ), sentence
+
+
+def test_who_is_not_told_apart_from_the_first_is_named(tmp_path):
+    sentence = answer(write_nets(tmp_path, first=5, second=6, bad=60))
+    assert sentence.startswith("first is better than bad, ahead of it by 5")
+    assert "but no difference from second is shown, with 4 seeds" in sentence
+
+
+def test_no_difference_between_two(tmp_path):
+    sentence = answer(write_nets(tmp_path, first=5, second=6))
+    assert sentence.startswith("No difference between first and second is shown: first is ahead by ")
+
+
+def test_no_difference_between_many(tmp_path):
+    sentence = answer(write_nets(tmp_path, first=5, second=6, last=7))
+    assert sentence.startswith(
+        "No difference between the three strategies is shown: the first, first, is ahead of the last, last, by "
+    )
+
+
+def test_one_seed_each_is_too_few_and_says_what_is_not_in_it(tmp_path):
+    sentence = answer(write_nets(tmp_path, seeds=1, good=3, bad=40))
+    assert sentence.startswith(
+        "Too few runs to say which is better, at least 3 seeds a strategy are needed: good is ahead by 3"
+    )
+    assert "what another seed would change is not in it" in sentence
+    assert sentence.endswith("with 1 seed and 100 pictures.")
+
+
+def test_strategies_with_enough_seeds_are_judged_beside_one_with_too_few(tmp_path):
+    sentence = answer(write_nets(tmp_path, seeds={"one": 1, "good": 4, "bad": 4}, one=1, good=4, bad=50))
+    assert sentence.startswith(
+        "good is better than bad; of one, which comes first, there are too few runs to say so of "
+    )
+
+
+def test_what_would_be_missed_is_said_by_pair_and_what_would_find_half(tmp_path):
+    comparison = compare_runs([write_nets(tmp_path, first=5, second=9, third=12)])
+    sentence = describe_sensitivity(comparison)
+    pattern = (
+        r"With 4 seeds x 100 pictures a difference below [\d.]+ to [\d.]+ points \(by pair\) would probably be missed"
+    )
+    assert re.match(pattern, sentence), sentence
+    assert sentence == comparison.sensitivity
+    low, high = (100 * edge(pair.power.missed_below for pair in comparison.pairs) for edge in (min, max))
+    assert f"below {low:.1f} to {high:.1f} points" in sentence
+
+
+@pytest.mark.parametrize(
+    ("halves", "said"),
+    [
+        ([(40, 1200), (50, 900)], "to find half of that 50 seeds a strategy or 1,200 pictures are needed."),
+        (
+            [(None, 1200), (50, 900)],
+            "to find half of that 1,200 pictures are needed, and no number of seeds alone is enough.",
+        ),
+        ([(None, 1200), (50, None)], "to find half of that no number of seeds or of pictures alone is enough."),
+    ],
+)
+def test_seeds_and_pictures_for_half_are_enough_for_every_pair(tmp_path, halves, said):
+    comparison = compare_runs([write_nets(tmp_path, first=5, second=9)])
+    (pair,) = comparison.pairs
+    powers = [replace(pair.power, seeds_for_half=seeds, pictures_for_half=pictures) for seeds, pictures in halves]
+    sentence = describe_sensitivity(replace(comparison, pairs=[replace(pair, power=power) for power in powers]))
+    assert sentence.endswith(said)
+
+
+def test_without_power_nothing_is_said(tmp_path):
+    assert compare_runs([write_nets(tmp_path, seeds=1, first=5, second=9)]).sensitivity == ""
+
+
+def test_the_answer_is_made_from_verdicts_alone(tmp_path):
+    comparison = compare_runs([write_nets(tmp_path, first=5, second=6)])
+    judged = [replace(pair, verdict="second is better") for pair in comparison.pairs]
+    assert describe_answer(replace(comparison, pairs=judged)).startswith("second is better than first; of first, ")

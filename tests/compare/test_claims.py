@@ -1,0 +1,108 @@
+"""The lab's claims about nets that were made to carry or contradict them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from simulated_runs import PROBE_NAMES, predict
+
+from cifar_lightning.compare.analysis import analyse_crossed
+from cifar_lightning.compare.claims import judge_claims, noise_drop
+from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.probes import ProbeShares
+
+PICTURES = 200
+NOISE = "max pooling is robust to noise"
+SHIFTS = "max pooling is robust to small shifts"
+SMOOTHS = "average pooling smooths noise"
+DETAIL = "a large stride loses detail"
+OVERFITS = "a large stride overfits most"
+
+
+def make_runs(name, accuracy=0.9, noise=0.85, consistency=0.9, train=1.0, seeds=4, probes=True):
+    """Runs whose answers, noisy answers and consistencies are right, or the same, with these chances."""
+    generator = np.random.default_rng([ord(letter) for letter in name])
+
+    def share(chance):
+        return generator.binomial(8, chance, PICTURES) / 8
+
+    runs = []
+    for seed in range(seeds):
+        test = predict(generator.random(PICTURES) < accuracy)
+        chances = {"noise": noise, "consistency": consistency, "shift": accuracy}
+        shares = {probe: share(chances[probe.partition("_")[0]]) for probe in PROBE_NAMES}
+        trained = predict(np.arange(100) < 100 * train)
+        found = ProbeShares(test.indices, shares) if probes else None
+        runs.append(Run(Path(name), {"strategy": name, "seed": seed}, test, trained, found, None))
+    return runs
+
+
+def judge(**nets):
+    strategies = {name: make_runs(name, **changes) for name, changes in nets.items()}
+    return {claim.text: claim for claim in judge_claims(strategies)}
+
+
+ALIKE = {"maxpool": {}, "avgpool": {}, "stride": {}, "baseline": {}}
+
+
+def test_nets_that_are_alike_carry_no_claim():
+    claims = judge(**ALIKE)
+    assert {text: claim.verdict for text, claim in claims.items()} == dict.fromkeys(
+        (NOISE, SHIFTS, SMOOTHS, DETAIL, OVERFITS), "not shown"
+    )
+
+
+@pytest.mark.parametrize(
+    ("net", "changes", "claim", "verdict"),
+    [
+        ("maxpool", {"noise": 0.99}, NOISE, "carried"),
+        ("maxpool", {"noise": 0.5}, NOISE, "contradicted"),
+        ("maxpool", {"consistency": 0.99}, SHIFTS, "carried"),
+        ("maxpool", {"consistency": 0.7}, SHIFTS, "contradicted"),
+        ("avgpool", {"noise": 0.99}, SMOOTHS, "carried"),
+        ("avgpool", {"noise": 0.5}, SMOOTHS, "contradicted"),
+        ("stride", {"accuracy": 0.6}, DETAIL, "carried"),
+        ("stride", {"accuracy": 1.0}, DETAIL, "contradicted"),
+        ("stride", {"accuracy": 0.6}, OVERFITS, "carried"),
+        ("stride", {"accuracy": 0.6, "train": 0.6}, OVERFITS, "contradicted"),
+    ],
+)
+def test_a_claim_is_carried_or_contradicted_by_its_own_quantity_alone(net, changes, claim, verdict):
+    claims = judge(**{**ALIKE, net: changes})
+    assert claims[claim].verdict == verdict
+    others = {SHIFTS, SMOOTHS, NOISE} - {claim}
+    if "accuracy" not in changes:
+        assert {claims[other].verdict for other in others} == {"not shown"}
+
+
+def test_overfitting_most_is_more_than_each_other_net():
+    claims = judge(**{**ALIKE, "stride": {"accuracy": 0.6}, "avgpool": {"accuracy": 0.61}})
+    assert claims[OVERFITS].verdict == "not shown"
+    claims = judge(**{**ALIKE, "stride": {"accuracy": 0.75}, "avgpool": {"accuracy": 0.5}})
+    assert claims[OVERFITS].verdict == "contradicted"
+
+
+def test_the_numbers_are_those_of_the_crossed_analysis_against_the_mean_of_the_others():
+    strategies = {name: make_runs(name, **changes) for name, changes in {**ALIKE, "maxpool": {"noise": 0.7}}.items()}
+    (claim,) = (claim for claim in judge_claims(strategies) if claim.text == NOISE)
+    drops = [np.stack([noise_drop(run) for run in strategies[name]]) for name in ("maxpool", "stride", "baseline")]
+    crossed = analyse_crossed(drops, (1, -0.5, -0.5))
+    assert f"maxpool loses {100 * drops[0].mean():.1f} points of accuracy under noise" in claim.evidence
+    assert f"{100 * crossed.value:+.1f} points against the mean of stride and baseline" in claim.evidence
+    assert f"95 % interval {100 * crossed.ci95[0]:+.1f} to {100 * crossed.ci95[1]:+.1f}" in claim.evidence
+    run = strategies["maxpool"][0]
+    noisy = np.mean([run.probes.shares[name] for name in ("noise_8", "noise_16", "noise_32")], axis=0)
+    assert noise_drop(run) == pytest.approx((run.test.predicted == run.test.labels) - noisy)
+
+
+def test_with_two_seeds_nothing_is_shown():
+    strategies = {**ALIKE, "maxpool": {"noise": 0.3, "seeds": 2}}
+    claim = judge(**strategies)[NOISE]
+    assert (claim.verdict, "fewer than 3 seeds" in claim.evidence) == ("not shown", True)
+
+
+def test_claims_about_nets_or_probes_that_are_not_there_are_left_out():
+    assert judge(mine={}, yours={}) == {}
+    assert set(judge(maxpool={}, avgpool={})) == set()
+    assert set(judge(maxpool={}, stride={})) == {NOISE, SHIFTS, DETAIL, OVERFITS}
+    assert set(judge(maxpool={"probes": False}, stride={"probes": False})) == {DETAIL, OVERFITS}

@@ -1,0 +1,195 @@
+"""Which runs go together, what is mixed when it is allowed, and what is odd about them."""
+
+import json
+
+import numpy as np
+import pytest
+from simulated_runs import NAMES, write_run, write_study
+
+from cifar_lightning.compare.comparing import compare_runs
+from cifar_lightning.compare.grouping import name_seeds
+from cifar_lightning.compare.reading import Run, find_run_folders
+
+RIGHT = np.arange(30) % 7 != 0
+
+
+def write_pair(root, seeds=3, **of_stride):
+    """Two strategies; what is given is done to the run stride/seed_1."""
+    generator = np.random.default_rng(0)
+    for strategy in ("maxpool", "stride"):
+        for seed in range(seeds):
+            changed = of_stride if (strategy, seed) == ("stride", 1) else {}
+            write_run(root / strategy / f"seed_{seed}", strategy, seed, generator.random(30) < 0.8, **changed)
+    return root
+
+
+def test_every_run_folder_is_found_once_however_often_and_deep_it_is_named(tmp_path):
+    write_pair(tmp_path / "a/b/c")
+    (tmp_path / "a/link").symlink_to(tmp_path / "a/b")
+    paths = [tmp_path / "a", tmp_path / "a/b", tmp_path / "a/b/c/stride/seed_0"]
+    finished, unfinished = find_run_folders(paths)
+    assert sorted(path.relative_to(tmp_path / "a/b/c").as_posix() for path in finished) == [
+        f"{strategy}/seed_{seed}" for strategy in ("maxpool", "stride") for seed in range(3)
+    ]
+    assert unfinished == []
+
+
+def test_pictures_in_another_order_are_the_same_pictures(tmp_path):
+    write_pair(tmp_path / "runs")
+    before = compare_runs([tmp_path / "runs"], "noise:16")
+    for name in ("test_predictions.csv", "probes.csv"):
+        path = tmp_path / "runs/stride/seed_1" / name
+        header, *rows = path.read_text().splitlines()
+        path.write_text("\n".join([header, *rows[::-1]]) + "\n")
+    after = compare_runs([tmp_path / "runs"], "noise:16")
+    assert after.notes == before.notes == []
+    for one, other in zip(before.strategies, after.strategies, strict=True):
+        assert np.array_equal(one.values, other.values)
+
+
+MIXTURES = {
+    "protocol": {"facts": {"protocol": "holdout"}},
+    "epochs": {"facts": {"epochs": 9}},
+    "checkpoint": {"facts": {"checkpoint": "best.ckpt"}},
+    "optimizer.init_args.lr": {"settings": {"model.optimizer.init_args.lr": 0.5}},
+    "data.batch_size": {"settings": {"data.batch_size": 64}},
+    "data.split_seed": {"settings": {"data.split_seed": 1}},
+    "trainer.precision": {"settings": {"trainer.precision": "16-mixed"}},
+    "data.source.class_path": {"settings": {"data.source.class_path": "cifar_lightning.data.DrawnShapes"}},
+    "test pictures": {"indices": [*np.arange(29) * 7 + 1, 999]},
+}
+
+
+@pytest.mark.parametrize("mixture", MIXTURES)
+def test_what_differs_is_refused_and_with_allow_mixed_compared_and_marked(tmp_path, mixture):
+    root = write_pair(tmp_path / "runs", **MIXTURES[mixture])
+    with pytest.raises(ValueError, match=rf"expected .*{mixture}.*stride \(.*seed 1\).*--allow_mixed"):
+        compare_runs([root])
+    comparison = compare_runs([root], allow_mixed=True)
+    assert comparison.mixed
+    assert comparison.notes[0].startswith("Mixed: expected ")
+    assert mixture in comparison.notes[0]
+
+
+def test_mixed_pictures_are_compared_where_all_runs_have_them(tmp_path):
+    root = write_pair(tmp_path / "runs", indices=np.arange(30) * 7 + 1 + 70 * (np.arange(30) >= 25))
+    comparison = compare_runs([root], "shift:1", allow_mixed=True)
+    assert comparison.indices.tolist() == [7 * k + 1 for k in range(25)]
+    run = Run.read(root / "stride/seed_1")
+    stride = next(summary for summary in comparison.strategies if summary.name == "stride")
+    assert stride.values.shape == (3, 25)
+    assert np.array_equal(stride.values[1], run.probes.shares["shift_1"][:25])
+
+
+def test_classes_in_another_order_are_mixed_by_their_names(tmp_path):
+    root = write_pair(tmp_path / "runs")
+    before = compare_runs([root], "loss")
+    for name in ("test_predictions.csv", "train_predictions.csv"):
+        path = root / "stride/seed_1" / name
+        rows = [line.split(",") for line in path.read_text().splitlines()]
+        path.write_text("".join(",".join([*row[:3], row[5], row[3], row[4]]) + "\n" for row in rows))
+    with pytest.raises(ValueError, match="one order of the classes"):
+        compare_runs([root], "loss")
+    after = compare_runs([root], "loss", allow_mixed=True)
+    for one, other in zip(before.strategies, after.strategies, strict=True):
+        assert np.array_equal(one.values, other.values)
+        assert one.recall_mean == other.recall_mean
+
+
+def test_runs_of_other_machines_and_versions_go_together(tmp_path):
+    elsewhere = {
+        "data.source.init_args.root": "/elsewhere",
+        "num_threads": 8,
+        "trainer.accelerator": "gpu",
+        "model.optimizer.init_args.fused": False,
+        "model.scheduler": None,
+    }
+    comparison = compare_runs([write_pair(tmp_path / "runs", settings=elsewhere)])
+    assert (comparison.mixed, comparison.notes) == (False, [])
+
+
+def test_a_scheduler_that_one_run_has_is_another_setting(tmp_path):
+    scheduler = {"model.scheduler.class_path": "torch.optim.lr_scheduler.StepLR"}
+    with pytest.raises(ValueError, match=r"model\.scheduler"):
+        compare_runs([write_pair(tmp_path / "runs", settings=scheduler)])
+
+
+def test_splits_that_follow_the_seed_are_no_other_setting_and_said(tmp_path):
+    for strategy in ("maxpool", "stride"):
+        for seed in range(3):
+            run = write_run(tmp_path / strategy / str(seed), strategy, seed, RIGHT, settings={"data.split_seed": seed})
+            path = run / "train_predictions.csv"
+            path.write_text(path.read_text().replace("\n1,", f"\n{1000 + seed},"))
+    comparison = compare_runs([tmp_path])
+    assert not comparison.mixed
+    assert "and the choice of training pictures" in comparison.does_not_say[0]
+
+
+def test_the_same_training_pictures_in_all_runs_are_said_to_be_in_no_interval(tmp_path):
+    assert "the training pictures are the same in all runs" in compare_runs([write_pair(tmp_path)]).does_not_say[0]
+
+
+def test_strategies_may_differ_in_any_setting_and_it_is_said_which(tmp_path):
+    for strategy, rate in (("slow", 0.001), ("fast", 0.1)):
+        for seed in range(3):
+            changes = {"model.optimizer.init_args.lr": rate}
+            write_run(tmp_path / strategy / str(seed), strategy, seed, RIGHT, settings=changes)
+    comparison = compare_runs([tmp_path])
+    assert (
+        "The strategies differ in model.optimizer.lr: a verdict is about all of that together."
+        in comparison.does_not_say
+    )
+
+
+def test_compute_and_view_of_the_nets_are_said_to_differ(tmp_path):
+    said = " ".join(compare_runs([write_pair(tmp_path)]).does_not_say)
+    assert "maxpool gets 3.2 times that of stride (9.5 against 3.0 MFLOP a picture, forward and backward)" in said
+    assert "of maxpool only the top left 28x28 of 32x32 pixels reach the answer" in said
+    assert "3 classes are not CIFAR-100" in said
+
+
+def test_missing_seeds_are_named(tmp_path):
+    write_study(
+        tmp_path, {"maxpool": 0.9, "stride": 0.8, "avgpool": 0.9}, {"maxpool": 6, "stride": 3, "avgpool": 5}, 30
+    )
+    assert compare_runs([tmp_path]).notes == [
+        "avgpool lacks seed 5, which other strategies have.",
+        "stride lacks seeds 3 to 5, which other strategies have.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "named"),
+    [([3], "seed 3"), ([2, 1], "seeds 1, 2"), ([4, 2, 3], "seeds 2 to 4"), ([1, 2, 4], "seeds 1, 2, 4")],
+)
+def test_seeds_are_named_shortly(seeds, named):
+    assert name_seeds(seeds) == named
+
+
+EDITS = {
+    "splits.test.accuracy": lambda scores: scores["splits"]["test"].update(accuracy=0.99),
+    "splits.test.loss": lambda scores: scores["splits"]["test"].update(loss=0.0),
+    "splits.train.accuracy": lambda scores: scores["splits"]["train"].update(accuracy=0.5),
+    "splits.test.classes.1.recall": lambda scores: scores["splits"]["test"]["classes"][1].update(recall=None),
+    "splits.test.confusion_matrix.0.0": lambda scores: scores["splits"]["test"].update(confusion_matrix=[[0]]),
+    "robustness.noise.16": lambda scores: scores["robustness"]["noise"].pop("16"),
+    "run.classes.0": lambda scores: scores["run"].update(classes=["a", *NAMES[1:]]),
+    "splits.test.accuracy ": lambda scores: scores["splits"]["test"].update(
+        accuracy=scores["splits"]["test"]["accuracy"] + 2e-6
+    ),
+}
+
+
+@pytest.mark.parametrize("edited", EDITS)
+def test_scores_that_do_not_follow_from_the_csv_files_are_named_and_not_used(tmp_path, edited):
+    root = write_pair(tmp_path / "runs")
+    before = compare_runs([root])
+    path = root / "stride/seed_1/scores.json"
+    scores = json.loads(path.read_text())
+    EDITS[edited](scores)
+    path.write_text(json.dumps(scores))
+    after = compare_runs([root])
+    assert len(after.notes) == 1
+    assert f"{path.parent} disagrees with the CSV files beside it in " in after.notes[0]
+    assert edited.strip() in after.notes[0]
+    assert [pair.p for pair in after.pairs] == [pair.p for pair in before.pairs]
