@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from cifar_lightning.cli.configs import check_config
+from cifar_lightning.cli.configs import read_config
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
 
@@ -31,7 +31,7 @@ def find_checkpoint_argument(command: str, arguments: list[str]) -> list[str]:
     arguments[place] = str(checkpoint) if arguments[place] == value else f"--ckpt_path={checkpoint}"
     run = folder.find_run_folder(checkpoint)
     if run is not None:
-        check_config(run / folder.CONFIG)
+        read_config(run / folder.CONFIG)
         return ["--config", str(run / folder.CONFIG), *arguments]
     if not has_config:
         load_checkpoint(checkpoint)

@@ -1,12 +1,13 @@
 """The configs that ship with the package, and `--config` arguments made safe before they are read."""
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from cifar_lightning.runs.settings import MAX_CONFIG_BYTES, has_aliases
+
 PACKAGE = Path(__file__).resolve().parent.parent
-# A config of ours has 2 KB. The limit keeps a file that is none from being parsed for minutes.
-MAX_CONFIG_BYTES = 200_000
 
 
 def configs_folder() -> Path:
@@ -32,22 +33,22 @@ def prepare_config_arguments(command: str, arguments: list[str]) -> list[str]:
     prepared = list(arguments)
     for place, argument in enumerate(arguments):
         if argument in ("--config", "-c") and place + 1 < len(arguments):
-            path = find_config(arguments[place + 1])
+            path, content = find_config(arguments[place + 1])
             prepared[place + 1] = str(path)
         elif argument.startswith("--config="):
-            path = find_config(argument.removeprefix("--config="))
+            path, content = find_config(argument.removeprefix("--config="))
             prepared[place] = f"--config={path}"
         else:
             continue
-        if command != "study" and "strategies" in yaml.safe_load(path.read_text(encoding="utf-8")):
+        if command != "study" and "strategies" in content:
             raise ValueError(
                 f"expected a config of one net, but {path} is a study; use `cifar-lightning study --config {path}`"
             )
     return prepared
 
 
-def find_config(name: str) -> Path:
-    """The YAML file meant by `name`: a path, or the name of a shipped config.
+def find_config(name: str) -> tuple[Path, dict[Any, Any]]:
+    """The YAML file meant by `name`, a path or the name of a shipped config, and what is in it.
 
     Raises:
         ValueError: if there is none, or it is too large, no YAML mapping, or uses aliases.
@@ -61,20 +62,20 @@ def find_config(name: str) -> Path:
                 " `cifar-lightning configs` lists those that do"
             )
         path = shipped[name.removesuffix(".yaml")][0]
-    check_config(path)
-    return path
+    return path, read_config(path)
 
 
-def check_config(path: Path) -> None:
-    """Refuses a file that is no plain YAML mapping.
+def read_config(path: Path) -> dict[Any, Any]:
+    """What is in a plain YAML mapping; aliases are refused, since no config needs them.
 
-    Aliases let a few lines stand for gigabytes ("billion laughs"), and no config needs them.
+    Raises:
+        ValueError: if the file is anything else.
     """
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ValueError(f"expected a config of at most {MAX_CONFIG_BYTES:,} bytes, got {path}; is it one?")
     try:
         text = path.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+        if has_aliases(text):
             raise ValueError(f"expected a config without YAML aliases, but {path} has one; write the value out")
         content = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
@@ -85,3 +86,4 @@ def check_config(path: Path) -> None:
     for group in ("trainer", "model", "data"):
         if group in content and not isinstance(content[group], dict):
             raise ValueError(f"expected keys and values below {group}, but {path} has {content[group]!r}; mend it")
+    return content

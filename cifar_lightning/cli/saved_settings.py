@@ -4,14 +4,10 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from cifar_lightning.cli.configs import check_config
+from cifar_lightning.cli.configs import read_config
 from cifar_lightning.runs import folder
-from cifar_lightning.runs.settings import flatten
+from cifar_lightning.runs.settings import SOURCE_ACCESS, flatten
 
-# How the same data are reached on another machine.
-_FREE = tuple(f"data.source.init_args.{name}" for name in ("root", "download", "verify_md5", "mirrors"))
 # Compared by name with the checkpoint itself, where numbers and names of a class are the same.
 _CHECKED_ELSEWHERE = ("data.classes",)
 
@@ -22,10 +18,7 @@ def read_saved_config(run: Path) -> dict[str, Any]:
     Raises:
         ValueError: if the file is damaged.
     """
-    check_config(run / folder.CONFIG)
-    loaded = yaml.safe_load((run / folder.CONFIG).read_text(encoding="utf-8"))
-    assert isinstance(loaded, dict)
-    return loaded
+    return read_config(run / folder.CONFIG)
 
 
 def refuse_changes(run: Path, saved: dict[str, Any], settings: dict[str, Any], with_training: bool) -> None:
@@ -52,6 +45,6 @@ def find_change(
     """
     old, new = (flatten({group: flat.get(group) for group in groups}) for flat in (saved, settings))
     for key in sorted(old.keys() | new.keys()):
-        if key not in (*_FREE, *besides) and old.get(key) != new.get(key):
+        if key not in (*SOURCE_ACCESS, *besides) and old.get(key) != new.get(key):
             return key, old.get(key), new.get(key)
     return None

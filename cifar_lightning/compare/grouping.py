@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.settings import SOURCE_ACCESS
 
-# How the same data are reached on another machine.
-_SOURCE_ACCESS = tuple(f"data.source.init_args.{name}" for name in ("root", "download", "verify_md5", "mirrors"))
 # Settings of the trainer that change what is learnt; the others say where and how it is shown.
 _TRAINER = (
     "precision",
@@ -72,7 +71,7 @@ def _find_mixtures(runs: Sequence[Run]) -> Iterable[str]:
 
 
 def _is_source(key: str) -> bool:
-    return key.startswith("data.source") and key not in _SOURCE_ACCESS
+    return key.startswith("data.source") and key not in SOURCE_ACCESS
 
 
 def _is_of_training(key: str) -> bool:

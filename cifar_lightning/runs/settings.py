@@ -7,7 +7,10 @@ import yaml
 
 # libyaml's, where PyYAML was built with it: seven times as fast.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MAX_BYTES = 200_000
+# A config of ours has 2 KB. The limit keeps a file that is none from being parsed for minutes.
+MAX_CONFIG_BYTES = 200_000
+# How the same data are reached on another machine: no such setting makes another experiment.
+SOURCE_ACCESS = tuple(f"data.source.init_args.{name}" for name in ("root", "download", "verify_md5", "mirrors"))
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -18,10 +21,10 @@ def read_settings(path: Path) -> dict[str, Any]:
             for gigabytes.
     """
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ValueError(f"more than {_MAX_BYTES:,} bytes")
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ValueError(f"more than {MAX_CONFIG_BYTES:,} bytes")
         text = path.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+        if has_aliases(text):
             raise ValueError("an alias")
         settings = yaml.load(text, Loader=_Loader)
         if not isinstance(settings, dict):
@@ -32,6 +35,15 @@ def read_settings(path: Path) -> dict[str, Any]:
             f"expected the settings of a run, but {path} is damaged ({reason}); fit that run anew"
         ) from error
     return flatten(settings)
+
+
+def has_aliases(text: str) -> bool:
+    """Whether a YAML text has aliases, by which a few lines can stand for gigabytes ("billion laughs").
+
+    Raises:
+        yaml.YAMLError: if it is no YAML.
+    """
+    return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader))
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
