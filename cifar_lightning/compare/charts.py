@@ -35,7 +35,7 @@ _MARKERS = ("o", "s", "^", "D", "v")
 READING = "reading"
 _WIDTH = 6.2  # inches
 _DOTS_PER_INCH = 150
-_POINTS_PER_INCH = 72
+POINTS_PER_INCH = 72
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def add_legend(figure: "Figure", axes: "Axes", handles: Sequence[Any]) -> None:
     """Above the axes, in as many columns as fit; the figure grows by what it takes."""
     longest = max(len(str(handle.get_label())) for handle in handles)
     of_column = CHARACTER_WIDTH * SMALL * longest + 36
-    num_columns = max(1, min(len(handles), int(0.85 * _WIDTH * _POINTS_PER_INCH / of_column)))
+    num_columns = max(1, min(len(handles), int(0.85 * _WIDTH * POINTS_PER_INCH / of_column)))
     figure.set_figheight(figure.get_figheight() + 0.25 * -(-len(handles) // num_columns))
     axes.legend(
         handles=list(handles),
@@ -152,11 +152,11 @@ def save_chart(figure: "Figure", folder: Path, name: str, title: str, finding: s
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Title": finding})
     write_text(folder / f"{name}.svg", text.getvalue())
     (label,) = figure.findobj(lambda artist: artist.get_gid() == READING)
-    reading_height = label.get_window_extent().y1 / figure.dpi * _POINTS_PER_INCH
+    reading_height = label.get_window_extent().y1 / figure.dpi * POINTS_PER_INCH
     return Chart(name, title, finding, reading, text.getvalue(), reading_height)
 
 
 def _wrap(text: str, size: float, share: float = 0.97) -> str:
     """`text` in lines that take at most that share of the width, dollar signs not taken for formulas."""
-    longest = int(share * _WIDTH * _POINTS_PER_INCH / (CHARACTER_WIDTH * size))
+    longest = int(share * _WIDTH * POINTS_PER_INCH / (CHARACTER_WIDTH * size))
     return textwrap.fill(text, longest).replace("$", r"\$")

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.questions import correctness
+from cifar_lightning.compare.questions import stack_correctness
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.runs.figures import SHEET_COLUMNS
 
@@ -38,10 +38,7 @@ def find_disagreements(comparison: Comparison, most: int = 12, with_pictures: bo
 
     The largest minus the smallest share counts, then the variance over strategies, then the order of the file.
     """
-    right = {
-        summary.name: np.stack([correctness(run) for run in summary.runs]).astype(int)
-        for summary in comparison.strategies
-    }
+    right = {summary.name: stack_correctness(summary.runs).astype(int) for summary in comparison.strategies}
     shares = np.stack([of_strategy.mean(axis=0) for of_strategy in right.values()])
     spread = np.ptp(shares, axis=0)
     order = np.lexsort((-shares.var(axis=0), -spread))
@@ -61,7 +58,7 @@ def find_disagreements(comparison: Comparison, most: int = 12, with_pictures: bo
 
 def count_agreements(comparison: Comparison) -> tuple[int, int]:
     """On how many test pictures every run is right, and on how many every run is wrong."""
-    right = np.stack([correctness(run) for summary in comparison.strategies for run in summary.runs])
+    right = stack_correctness([run for summary in comparison.strategies for run in summary.runs])
     return int((right == 1).all(axis=0).sum()), int((right == 0).all(axis=0).sum())
 
 

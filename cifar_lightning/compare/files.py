@@ -4,10 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cifar_lightning.compare.comparison import Comparison, Pair, Summary
-from cifar_lightning.compare.questions import correctness
+from cifar_lightning.compare.questions import SHARE_BOUNDS, stack_correctness
 from cifar_lightning.compare.summaries import mean_interval, spread
 from cifar_lightning.runs.folder import write_csv, write_text
 
@@ -44,7 +42,7 @@ def _write_json(path: Path, comparison: Comparison) -> None:
 
 
 def _strategy(summary: Summary) -> dict[str, Any]:
-    right = np.stack([correctness(run) for run in summary.runs])
+    right = stack_correctness(summary.runs)
     return {
         "name": summary.name,
         "runs": len(summary.runs),
@@ -54,7 +52,7 @@ def _strategy(summary: Summary) -> dict[str, Any]:
         "ci95": list(summary.ci95),
         "accuracy_mean": float(right.mean()),
         "accuracy_sd": spread(right),
-        "accuracy_ci95": list(mean_interval(right, (0, 1))),
+        "accuracy_ci95": list(mean_interval(right, SHARE_BOUNDS)),
         "recall_mean": summary.recall_mean,
         "fit_seconds_median": summary.fit_seconds_median,
         "flops_per_image": summary.flops_per_image,

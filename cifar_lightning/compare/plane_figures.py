@@ -5,9 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from cifar_lightning.compare.charts import Chart, Look, add_legend, new_chart, save_chart, strategy_handles
+from cifar_lightning.compare.charts import (
+    POINTS_PER_INCH,
+    Chart,
+    Look,
+    add_legend,
+    new_chart,
+    save_chart,
+    strategy_handles,
+)
 from cifar_lightning.compare.comparison import Comparison, Summary
-from cifar_lightning.compare.questions import correctness, probe_shares
+from cifar_lightning.compare.questions import SHARE_BOUNDS, probe_shares, stack_correctness
 from cifar_lightning.compare.summaries import mean_interval
 from cifar_lightning.compare.wording import (
     capitalise,
@@ -23,8 +31,6 @@ from cifar_lightning.runs.overfitting import validation_name
 # Of all strategies together: a line of more points than a screen has looks the same and makes the page heavy.
 _MOST_POINTS = 1200
 _HEIGHT = 4.6  # inches, without the legend
-_POINTS_PER_INCH = 72
-_SHARES = (0.0, 1.0)
 _DASHED = (0, (4, 2))
 
 
@@ -156,7 +162,7 @@ def _draw_probe(
         look, at = looks[summary.name], np.array([0, *levels[summary.name]])
         values = [_probe_values(summary, probe, level) for level in at]
         means = 100 * np.array([of_level.mean() for of_level in values])
-        ends = 100 * np.array([mean_interval(of_level, _SHARES) for of_level in values])
+        ends = 100 * np.array([mean_interval(of_level, SHARE_BOUNDS) for of_level in values])
         x = at + (place - (len(strategies) - 1) / 2) * step
         axes.vlines(x, ends[:, 0], ends[:, 1], color=look.colour, linewidth=2, alpha=0.5)
         axes.plot(x, means, linewidth=2, **look.style())
@@ -180,7 +186,7 @@ def _find_levels(summary: Summary, probe: str) -> list[int]:
 def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
     """Share of draws answered rightly, float64 (S, N); at level 0 of the pictures as they are."""
     if level == 0:
-        return np.stack([correctness(run) for run in summary.runs])
+        return stack_correctness(summary.runs)
     return np.stack([probe_shares(run, f"{probe}_{level}") for run in summary.runs])
 
 
@@ -236,7 +242,7 @@ def _draw_cost(
     for summary in strategies:
         look, x = looks[summary.name], costs[summary.name]
         equals = [other.name for other in strategies if costs[other.name] == x]
-        aside = 7 * (equals.index(summary.name) - (len(equals) - 1) / 2) / _POINTS_PER_INCH
+        aside = 7 * (equals.index(summary.name) - (len(equals) - 1) / 2) / POINTS_PER_INCH
         moved = axes.transData + ScaledTranslation(aside, 0, figure.dpi_scale_trans)
         ends = [scale.factor * end for end in summary.ci95]
         # matplotlib does not count moved lines when it chooses the limits.

@@ -11,6 +11,8 @@ from cifar_lightning.compare.reading import Run
 
 Interval = tuple[float, float]
 
+SHARE_BOUNDS = (0.0, 1.0)
+
 _PROBES = {
     "noise": "accuracy under noise of {} grey levels",
     "shift": "accuracy under shifts of {} px",
@@ -59,6 +61,11 @@ class Question:
 def correctness(run: Run) -> np.ndarray:
     """1 where a run answers a test picture rightly, else 0."""
     return (run.test.predicted == run.test.labels).astype(np.float64)
+
+
+def stack_correctness(runs: Sequence[Run]) -> np.ndarray:
+    """The same of S runs, float64 (S, N)."""
+    return np.stack([correctness(run) for run in runs])
 
 
 def gap(run: Run) -> np.ndarray:
@@ -116,7 +123,7 @@ def parse_question(text: str, runs: Sequence[Run]) -> Question:
 
 def _list_questions(run: Run) -> list[Question]:
     """All that a run can answer."""
-    share = partial(Question, unit="points", higher_is_better=True, bounds=(0.0, 1.0))
+    share = partial(Question, unit="points", higher_is_better=True, bounds=SHARE_BOUNDS)
     questions = [share("accuracy", "test accuracy", ask=correctness)]
     for place, name in enumerate(run.test.class_names):
         questions.append(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from cifar_lightning.compare.charts import (
 )
 from cifar_lightning.compare.comparison import Comparison, Interval, Pair, Summary
 from cifar_lightning.compare.pairs import NO_DIFFERENCE, TOO_FEW
-from cifar_lightning.compare.questions import correctness
+from cifar_lightning.compare.questions import SHARE_BOUNDS, stack_correctness
 from cifar_lightning.compare.summaries import mean_interval
 from cifar_lightning.compare.wording import (
     MINUS,
@@ -37,11 +38,13 @@ from cifar_lightning.compare.wording import (
 )
 from cifar_lightning.runs.slides import SMALL, shorten
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 # More rows than these cannot be read from the back row.
 _MOST_PAIRS = 21
 _MOST_RECALLS = 60
 _MOST_CLASSES = 12
-_SHARES = (0.0, 1.0)
 
 
 def draw_result(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart:
@@ -59,20 +62,12 @@ def draw_result(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
     for row, summary in enumerate(strategies):
         look = looks[summary.name]
         low, high = (scale.factor * end for end in summary.ci95)
-        axes.plot([low, high], [row - 0.13] * 2, color=look.colour, linewidth=5, alpha=0.45, solid_capstyle="butt")
+        _draw_bar(axes, row - 0.13, low, high, look)
         axes.plot(scale.factor * summary.mean, row - 0.13, **look.style(markersize=12))
         of_run = scale.factor * summary.values.mean(axis=1)
         if len(of_run) > 1:
             axes.plot(of_run, row + 0.14 + _stack(of_run, low, high), "o", color=look.colour, markersize=3.6)
-        axes.annotate(
-            f"{scale.value(summary.mean)}\n{scale.interval(summary.ci95)}",
-            (1.02, row - 0.02),
-            xycoords=("axes fraction", "data"),
-            fontsize=SMALL,
-            color=INK,
-            va="center",
-            linespacing=1.35,
-        )
+        _write_beside(axes, row, f"{scale.value(summary.mean)}\n{scale.interval(summary.ci95)}")
     style_rows(axes, [looks[summary.name].label for summary in strategies])
     named = [f"{s.name} {scale.value(s.mean)} ({scale.interval(s.ci95)})" for s in strategies]
     return save_chart(figure, folder, "result", title, f"{title}: {name_some(named)}.", reading)
@@ -103,22 +98,14 @@ def draw_differences(comparison: Comparison, looks: dict[str, Look], folder: Pat
         look = looks[pair.a]
         shows = _shows_difference(pair)
         low, high = (scale.factor * end for end in pair.ci95)
-        axes.plot([low, high], [row - 0.08] * 2, color=look.colour, linewidth=5, alpha=0.45, solid_capstyle="butt")
+        _draw_bar(axes, row - 0.08, low, high, look)
         style = look.style(markersize=11) if shows else look.style(markersize=10, markerfacecolor=PAPER)
         style["markeredgecolor"] = PAPER if shows else look.colour
         axes.plot(scale.factor * pair.difference, row - 0.08, markeredgewidth=1.8, **style)
         if pair.training_noise_only is not None:
             low, high = (scale.factor * end for end in pair.training_noise_only.ci95)
             axes.plot([low, high], [row + 0.24] * 2, color=MUTED, linewidth=1.6, solid_capstyle="butt")
-        axes.annotate(
-            f"{scale.number(pair.difference, '+')}\n{scale.difference_interval(pair.ci95)}",
-            (1.02, row - 0.02),
-            xycoords=("axes fraction", "data"),
-            fontsize=SMALL,
-            color=INK,
-            va="center",
-            linespacing=1.35,
-        )
+        _write_beside(axes, row, f"{scale.number(pair.difference, '+')}\n{scale.difference_interval(pair.ci95)}")
     style_rows(axes, [f"{looks[pair.a].label}\n{MINUS} {looks[pair.b].label}" for pair in shown])
     named = [
         f"{pair.a} minus {pair.b} {scale.difference(pair.difference)}"
@@ -171,14 +158,32 @@ def draw_recall(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
 
 def recall_intervals(summary: Summary, classes: Sequence[str]) -> dict[str, tuple[float, Interval]]:
     """By class, mean recall of a strategy and its 95 % interval; without the classes of fewer than two pictures."""
-    right = np.stack([correctness(run) for run in summary.runs])
+    right = stack_correctness(summary.runs)
     labels = summary.runs[0].test.labels
     of_class = {name: right[:, labels == place] for place, name in enumerate(classes)}
     return {
-        name: (float(values.mean()), mean_interval(values, _SHARES))
+        name: (float(values.mean()), mean_interval(values, SHARE_BOUNDS))
         for name, values in of_class.items()
         if values.shape[1] > 1
     }
+
+
+def _draw_bar(axes: "Axes", height: float, low: float, high: float, look: Look) -> None:
+    """The thick bar of an interval."""
+    axes.plot([low, high], [height] * 2, color=look.colour, linewidth=5, alpha=0.45, solid_capstyle="butt")
+
+
+def _write_beside(axes: "Axes", row: int, text: str) -> None:
+    """Numbers at the right end of a row."""
+    axes.annotate(
+        text,
+        (1.02, row - 0.02),
+        xycoords=("axes fraction", "data"),
+        fontsize=SMALL,
+        color=INK,
+        va="center",
+        linespacing=1.35,
+    )
 
 
 def _shows_difference(pair: Pair) -> bool:

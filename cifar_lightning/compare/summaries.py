@@ -7,7 +7,7 @@ import numpy as np
 
 from cifar_lightning.compare.analysis import analyse_crossed, analyse_pictures
 from cifar_lightning.compare.comparison import Interval, Summary
-from cifar_lightning.compare.questions import Question, correctness
+from cifar_lightning.compare.questions import Question, stack_correctness
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.runs.scores import wilson_interval
 
@@ -19,7 +19,7 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
         ValueError: if a run cannot answer.
     """
     values = question.values(runs)
-    right = np.stack([correctness(run) for run in runs])
+    right = stack_correctness(runs)
     labels = runs[0].test.labels
     seconds = [run.facts["fit_seconds"] for run in runs if isinstance(run.facts.get("fit_seconds"), int | float)]
     return Summary(
