@@ -3,7 +3,8 @@
 import argparse
 import re
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ _OWN_KEYS = ("name", "save_dir", "seeds", "engine", "strategies")
 _FOLDER_NAME = re.compile(r"[\w][\w .+=-]*")
 
 
-@dataclass
+@dataclass(frozen=True)
 class StudyConfig:
     """What `study.yaml` and the command line ask for.
 
@@ -35,15 +36,15 @@ class StudyConfig:
         vary_split: whether each seed holds out validation pictures of its own.
     """
 
-    name: str = "study"
-    save_dir: Path = Path("lightning_logs")
-    seeds: list[int] = field(default_factory=lambda: list(range(10)))
-    engine: str = "serial"
-    strategies: dict[str, dict[str, Any]] = field(default_factory=dict)
-    shared: list[dict[str, Any]] = field(default_factory=list)
-    arguments: list[str] = field(default_factory=list)
-    num_threads: int | None = None
-    vary_split: bool = False
+    name: str
+    save_dir: Path
+    seeds: list[int]
+    engine: str
+    strategies: dict[str, dict[str, Any]]
+    shared: list[dict[str, Any]]
+    arguments: list[str]
+    num_threads: int | None
+    vary_split: bool
 
     @property
     def folder(self) -> Path:
@@ -66,32 +67,40 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
     """
     if not options.config:
         raise ValueError("expected a study; add --config study, or a YAML file with strategies")
-    study = StudyConfig(arguments=arguments, vary_split=options.vary_split)
-    own: dict[str, Any] = {}
+    own: dict[str, Any] = {"name": "study", "save_dir": "lightning_logs", "seeds": 10, "engine": None}
+    strategies: dict[str, dict[str, Any]] = {}
+    shared = []
     for path in map(Path, options.config):
         content = _load(path)
-        strategies = content.get("strategies", {})
-        if not isinstance(strategies, dict):
-            raise ValueError(f"expected strategies by name in {path}, got {strategies!r}; see configs/study.yaml")
-        study.strategies |= strategies
+        named = content.get("strategies", {})
+        if not isinstance(named, dict):
+            raise ValueError(f"expected strategies by name in {path}, got {named!r}; see configs/study.yaml")
+        strategies |= named
         own |= {key: value for key, value in content.items() if key in _OWN_KEYS}
-        study.shared.append({key: value for key, value in content.items() if key not in _OWN_KEYS})
+        shared.append({key: value for key, value in content.items() if key not in _OWN_KEYS})
     for key in ("save_dir", "seeds", "engine"):
         if getattr(options, key) is not None:
             own[key] = getattr(options, key)
-    if not study.strategies:
+    if not strategies:
         raise ValueError(
             f"expected strategies, but {options.config[-1]} has none; name some as in configs/study.yaml,"
             " or `fit` that config"
         )
-    _check_strategies(study.strategies)
-    study.name, study.save_dir = str(own.get("name", "study")), Path(own.get("save_dir", "lightning_logs"))
-    if not _FOLDER_NAME.fullmatch(study.name):
-        raise ValueError(f"expected a name for the study that a folder can have, got {study.name!r}; mend it")
-    study.seeds = parse_seeds(own.get("seeds", 10))
-    study.num_threads = _num_threads(study, options)
-    study.engine = _engine(own.get("engine"), arguments)
-    return study
+    _check_strategies(strategies)
+    name = str(own["name"])
+    if not _FOLDER_NAME.fullmatch(name):
+        raise ValueError(f"expected a name for the study that a folder can have, got {name!r}; mend it")
+    return StudyConfig(
+        name=name,
+        save_dir=Path(own["save_dir"]),
+        seeds=parse_seeds(own["seeds"]),
+        num_threads=_take_num_threads(shared, options.num_threads),
+        engine=_engine(own["engine"], arguments),
+        strategies=strategies,
+        shared=shared,
+        arguments=arguments,
+        vary_split=options.vary_split,
+    )
 
 
 def parse_seeds(value: Any) -> list[int]:
@@ -178,13 +187,15 @@ def _check_strategies(strategies: dict[Any, Any]) -> None:
             raise ValueError(f"expected settings of a net in strategy {name}, got {own.pop()!r}; it is the study's own")
 
 
-def _num_threads(study: StudyConfig, options: argparse.Namespace) -> int | None:
-    value = options.num_threads
-    for layer in study.shared:
+def _take_num_threads(shared: Sequence[dict[str, Any]], asked: int | None) -> int | None:
+    """Takes `num_threads` out of the settings; the last word counts, and `asked` is the very last."""
+    value = None
+    for layer in shared:
         if "seed_everything" in layer:
             raise ValueError("expected seeds in a study, got seed_everything; leave it out")
         in_file = layer.pop("num_threads", None)
-        value = in_file if options.num_threads is None and in_file is not None else value
+        value = value if in_file is None else in_file
+    value = value if asked is None else asked
     if value is not None and (type(value) is not int or value < 1):
         raise ValueError(f"expected a whole number above 0 for num_threads, got {value!r}; mend it")
     return value

@@ -56,12 +56,12 @@ class StudyProgress:
     def refresh(self) -> None:
         """Shows where the runs stand."""
         if self._progress is not None:
-            best = self._describe_best()
+            best, done = self._describe_best(), self._epochs_done()
             self._progress.update(
                 self._task,
-                completed=self._epochs_done(),
+                completed=done,
                 runs=f"{self._num_ended}/{len(self._runs)}",
-                left=self._describe_left(),
+                left=self._describe_left(done),
                 best=best and f"  {best}",
             )
             self._progress.refresh()
@@ -75,7 +75,7 @@ class StudyProgress:
         self.refresh()
         if self._progress is None:
             result = f"test accuracy {self._accuracies[run.strategy][-1]:.3f}" if error is None else "failed"
-            left = self._describe_left()
+            left = self._describe_left(self._epochs_done())
             print(f"[{self._num_ended}/{len(self._runs)}] {run}: {result}" + (f", {left}" if left else ""), flush=True)
 
     def _count(self, run: PlannedRun) -> None:
@@ -85,8 +85,7 @@ class StudyProgress:
     def _epochs_done(self) -> int:
         return sum(min(run.num_epochs_done, run.num_epochs) for run in self._runs)
 
-    def _describe_left(self) -> str:
-        done = self._epochs_done()
+    def _describe_left(self, done: int) -> str:
         if done == self._done_before or self._num_ended == len(self._runs):
             return ""
         pace = (time.monotonic() - self._start) / (done - self._done_before)

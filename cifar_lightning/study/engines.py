@@ -70,6 +70,7 @@ class ProcessEngine:
                     try:
                         yield Outcome(run, worker.result())
                     except (EOFError, ConnectionError):
+                        worker.wait()
                         workers[workers.index(worker)] = _Worker(execute)
                         if id(run) in retried:
                             yield Outcome(run, f"its process was killed twice (exit code {worker.exit_code})")
@@ -108,7 +109,7 @@ class _Worker:
 
     @property
     def exit_code(self) -> int | None:
-        self._process.join(_STOP_SECONDS)
+        """Of a process that has ended; minus the number of the signal that ended it."""
         return self._process.exitcode
 
     def stop(self) -> None:
