@@ -187,7 +187,7 @@ def _estimate(study: StudyConfig, runs: Sequence[PlannedRun], left: Sequence[Pla
         if run.is_finished and (seconds := run.read_scores()["seconds"]) is not None:
             measured.setdefault(run.strategy, []).append(seconds / run.num_epochs)
     how = "measured: the study's finished runs"
-    if measured.keys() < {run.strategy for run in left}:
+    if not {run.strategy for run in left} <= measured.keys():
         how = f"measured: {_TIMED_EPOCHS} epochs of each strategy, one at a time"
         first = {run.strategy: run for run in reversed(left)}
         try:

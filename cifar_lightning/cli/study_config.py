@@ -90,6 +90,8 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
     name = str(own["name"])
     if not _FOLDER_NAME.fullmatch(name):
         raise ValueError(f"expected a name for the study that a folder can have, got {name!r}; mend it")
+    if not isinstance(own["save_dir"], str):
+        raise ValueError(f"expected a folder for save_dir, got {own['save_dir']!r}; name one, or leave it out")
     return StudyConfig(
         name=name,
         save_dir=Path(own["save_dir"]),

@@ -1,6 +1,7 @@
 """`study` on drawn shapes: two strategies, two seeds, two epochs."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,6 +200,18 @@ def test_dry_run_says_what_is_to_do_and_writes_nothing(study, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
+def test_dry_run_estimates_a_study_of_which_one_strategy_is_finished_and_another_is_not_begun(
+    finished_study, tmp_path, capsys
+):
+    shutil.copytree(finished_study / "maxpool", tmp_path / "tiny" / "maxpool")
+    config = str(finished_study.parent / "study.yaml")
+    assert main(["study", "--config", config, "--save_dir", str(tmp_path), "--dry_run"]) == 0
+    out = capsys.readouterr().out
+    assert "to do: 2 runs, 4 epochs" in out
+    assert "of fitting (measured:" in out
+
+
 def test_vary_split_gives_each_seed_a_split_of_its_own(tmp_path, monkeypatch):
     from cifar_lightning.cli.study_command import _parser
     from cifar_lightning.cli.study_config import plan_runs, read_study
@@ -251,6 +264,8 @@ def test_mistakes_are_found_before_any_training(study, tmp_path, arguments, name
         ("strategies: {a: {model: {backbome: x}}}", "in strategy a: unknown key 'model.backbome'"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nseed_everything: 3", "got seed_everything"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nname: ../x", "expected a name for the study"),
+        ("strategies: {a: {model: {num_outputs: 3}}}\nsave_dir: 3", "expected a folder for save_dir, got 3"),
+        ("strategies: {a: {model: {num_outputs: 3}}}\nsave_dir: null", "expected a folder for save_dir, got None"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nnum_threads: two", "for num_threads, got 'two'"),
     ],
 )
