@@ -6,31 +6,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-
-from cifar_lightning.runs.scores import Predictions, write_scores
-
-CLASSES = ["apple", "forest"]
+from simulated_runs import write_run
 
 
-def make_run(folder, strategy, seed, accuracy, epochs=3, indices=None):
+def make_run(folder, strategy, seed, accuracy):
     """A tested run of `strategy`, right in a share `accuracy` of 80 pictures."""
-    rng = np.random.default_rng(1000 * seed + sum(map(ord, strategy)))
-    indices = np.arange(80) if indices is None else indices
-    labels = np.arange(80) % 2
-    right = rng.random(80) < accuracy
-    predicted = np.where(right, labels, 1 - labels)
-    probabilities = np.where(predicted[:, None] == np.arange(2), 0.9, 0.1)
-    predictions = Predictions(CLASSES, indices, labels, predicted, probabilities)
-    run = folder / strategy / f"seed_{seed}"
-    run.mkdir(parents=True)
-    facts = {"strategy": strategy, "seed": seed, "classes": CLASSES, "protocol": "holdout", "epochs": epochs}
-    facts |= {"checkpoint": "last.ckpt", "epoch": epochs, "num_parameters": 10, "flops_per_image": 1000}
-    facts |= {"device": "cpu", "fit_seconds": 1.5, "batch_size": 128}
-    for split in ("test", "train"):
-        predictions.write(run / f"{split}_predictions.csv")
-    scores = predictions.scores()
-    write_scores(run / "scores.json", {"format": 1, "run": facts, "splits": {"train": scores, "test": scores}})
-    return run
+    generator = np.random.default_rng(1000 * seed + sum(map(ord, strategy)))
+    write_run(folder / strategy / f"seed_{seed}", strategy, seed, generator.random(80) < accuracy)
 
 
 @pytest.fixture
