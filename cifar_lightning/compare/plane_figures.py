@@ -5,7 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
-from cifar_lightning.compare.charts import Chart, Look, add_legend, new_chart, save_chart, strategy_handles
+from cifar_lightning.compare.charts import (
+    POINTS_PER_INCH,
+    Chart,
+    Look,
+    add_legend,
+    new_chart,
+    save_chart,
+    strategy_handles,
+)
 from cifar_lightning.compare.comparison import Comparison, Summary
 from cifar_lightning.compare.questions import correctness, probe_shares
 from cifar_lightning.compare.summaries import mean_interval
@@ -22,8 +30,7 @@ from cifar_lightning.runs.overfitting import validation_name
 
 # Of all strategies together: a line of more points than a screen has looks the same and makes the page heavy.
 _MOST_POINTS = 1200
-_HEIGHT = 4.6  # inches, without the legend
-_POINTS_PER_INCH = 72
+_HEIGHT = 3.8  # inches, without title, legend and how to read it
 _SHARES = (0.0, 1.0)
 _DASHED = (0, (4, 2))
 
@@ -58,7 +65,7 @@ def _draw_curves(
         {
             summary.name: band
             for summary in comparison.strategies
-            if (band := _find_band(summary, f"{split}_{quantity}", factor, most)) is not None
+            if (band := find_band(summary, f"{split}_{quantity}", factor, most)) is not None
         }
         for split in ("train", "val")
     )
@@ -95,7 +102,7 @@ def _draw_curves(
 
 
 @dataclass(frozen=True)
-class _Band:
+class Band:
     """Mean, lowest and highest over seeds, each float64 (E,), of the epochs (E,)."""
 
     epochs: np.ndarray
@@ -104,7 +111,7 @@ class _Band:
     high: np.ndarray
 
 
-def _find_band(summary: Summary, column: str, factor: float, most: int) -> _Band | None:
+def find_band(summary: Summary, column: str, factor: float, most: int) -> Band | None:
     """Of a column of `curves.csv`, at most `most` of the epochs that all runs have; None where there are none."""
     curves = [run.curves for run in summary.runs if run.curves is not None]
     if len(curves) < len(summary.runs):
@@ -116,7 +123,7 @@ def _find_band(summary: Summary, column: str, factor: float, most: int) -> _Band
         return None
     kept = seen[np.linspace(0, len(seen) - 1, min(len(seen), most)).round().astype(int)]
     of_runs = of_runs[:, kept]
-    return _Band(curves[0].epochs[kept], of_runs.mean(axis=0), of_runs.min(axis=0), of_runs.max(axis=0))
+    return Band(curves[0].epochs[kept], of_runs.mean(axis=0), of_runs.min(axis=0), of_runs.max(axis=0))
 
 
 def _quantile(values: np.ndarray, share: float) -> float:
@@ -236,7 +243,7 @@ def _draw_cost(
     for summary in strategies:
         look, x = looks[summary.name], costs[summary.name]
         equals = [other.name for other in strategies if costs[other.name] == x]
-        aside = 7 * (equals.index(summary.name) - (len(equals) - 1) / 2) / _POINTS_PER_INCH
+        aside = 7 * (equals.index(summary.name) - (len(equals) - 1) / 2) / POINTS_PER_INCH
         moved = axes.transData + ScaledTranslation(aside, 0, figure.dpi_scale_trans)
         ends = [scale.factor * end for end in summary.ci95]
         # matplotlib does not count moved lines when it chooses the limits.
