@@ -54,7 +54,7 @@ def _strategy(summary: Summary) -> dict[str, Any]:
         "ci95": list(summary.ci95),
         "accuracy_mean": float(right.mean()),
         "accuracy_sd": spread(right),
-        "accuracy_ci95": list(mean_interval(right, (0, 1))),
+        "accuracy_ci95": list(mean_interval(right)),
         "recall_mean": summary.recall_mean,
         "fit_seconds_median": summary.fit_seconds_median,
         "flops_per_image": summary.flops_per_image,

@@ -53,7 +53,14 @@ class Question:
                 f"expected a number for each picture ({self.label}), but {broken.folder} has some that are none;"
                 " leave that run out"
             )
-        return values[:, self.pictures(runs[0].test.labels)] if self.pictures else values
+        if self.pictures:
+            values = values[:, self.pictures(runs[0].test.labels)]
+        if values.shape[1] < 2:
+            raise ValueError(
+                f"expected at least two test pictures ({self.label}), got {values.shape[1]};"
+                " ask another question, or test on more pictures"
+            )
+        return values
 
 
 def correctness(run: Run) -> np.ndarray:

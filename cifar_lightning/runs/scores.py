@@ -73,12 +73,12 @@ class Predictions:
             indices, labels, predicted, *shares = columns
             return cls(
                 class_names,
-                np.array([*map(int, indices)]),
+                np.array([*map(int, indices)], np.int64),
                 np.array([places[name] for name in labels]),
                 np.array([places[name] for name in predicted]),
                 np.array([[*map(float, column)] for column in shares]).T.copy(),
             )
-        except (ValueError, LookupError, csv.Error) as error:
+        except (ValueError, LookupError, OverflowError, csv.Error) as error:
             raise ValueError(f"expected a file of predictions, but {path} is damaged ({error}); test again") from error
 
     def confusion_matrix(self) -> np.ndarray:

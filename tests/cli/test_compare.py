@@ -136,6 +136,19 @@ MISTAKES = {
     ),
     "a later format": (lambda run: change_json(run / "scores.json", lambda s: s.update(format=2)), "in format 1"),
     "a seed in words": (lambda run: set_fact(run, "seed", "one"), "run.seed of type int"),
+    "a seed that no machine counts": (lambda run: set_fact(run, "seed", 10**30), "run.seed of type int"),
+    "an index that no machine counts": (
+        lambda run: (run / "test_predictions.csv").write_text(
+            (run / "test_predictions.csv").read_text().replace("\n1,", f"\n{10**30},", 1)
+        ),
+        "test_predictions.csv is damaged",
+    ),
+    "a picture twice": (
+        lambda run: (run / "test_predictions.csv").write_text(
+            (run / "test_predictions.csv").read_text().replace("\n8,", "\n1,", 1)
+        ),
+        "each test picture once",
+    ),
     "no test predictions": (lambda run: (run / "test_predictions.csv").unlink(), "expected test_predictions.csv"),
     "torn predictions": (lambda run: os.truncate(run / "test_predictions.csv", 500), "test_predictions.csv is damaged"),
     "torn probes": (lambda run: os.truncate(run / "probes.csv", 500), "probes.csv is damaged"),
