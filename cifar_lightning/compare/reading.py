@@ -121,9 +121,12 @@ class Run:
         return replace(self, test=_order_classes(self.test, names), train=train)
 
     def _check_pictures(self) -> None:
+        for split, predictions in (("test", self.test), ("training", self.train)):
+            if predictions is not None and not len(predictions.indices):
+                raise ValueError(
+                    f"expected predictions of {split} pictures, but {self.folder} has none; test that run again"
+                )
         indices, places = np.unique(self.test.indices, return_counts=True)
-        if not len(indices):
-            raise ValueError(f"expected predictions of test pictures, but {self.folder} has none; test that run again")
         if places.max() > 1:
             raise ValueError(
                 f"expected each test picture once, but {self.folder} predicts picture {indices[places.argmax()]}"

@@ -143,6 +143,10 @@ MISTAKES = {
         ),
         "test_predictions.csv is damaged",
     ),
+    "predictions of nothing": (
+        lambda run: (run / "train_predictions.csv").write_text("index,label,predicted,apple,forest,lawn_mower\n"),
+        "expected predictions of training pictures",
+    ),
     "a picture twice": (
         lambda run: (run / "test_predictions.csv").write_text(
             (run / "test_predictions.csv").read_text().replace("\n8,", "\n1,", 1)
