@@ -8,9 +8,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from contrast import contrast
 from PIL import Image
 from simulated_runs import write_run, write_study
 
+from cifar_lightning.compare.charts import STRATEGY_COLOURS
 from cifar_lightning.compare.comparing import compare_runs
 from cifar_lightning.compare.disagreements import count_agreements, find_disagreements
 from cifar_lightning.compare.figures import write_figures
@@ -206,6 +208,19 @@ def test_figures_take_their_colours_from_the_page(page, text):
         re.findall(r"var\([\w-]+\)|currentColor", inlined)
     )
     assert "font-family" not in inlined
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_what_is_behind_them(text, scheme):
+    light, dark = re.findall(r":root \{(.*?)\}", text, re.DOTALL)[:2]
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light))
+    if scheme == "dark":
+        colours |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", dark))
+    for behind in ("paper", "wash"):
+        for word in ("ink", "muted", "link", "good", "bad"):
+            assert contrast(colours[word], colours[behind]) >= 4.5, (word, behind)
+    for place in range(len(STRATEGY_COLOURS)):
+        assert contrast(colours[f"strategy-{place}"], colours["paper"]) >= 3
 
 
 def test_names_are_never_taken_for_tags(tmp_path):
