@@ -7,9 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.reading import Run
-
-Interval = tuple[float, float]
 
 _PROBES = {
     "noise": "accuracy under noise of {} grey levels",
