@@ -109,10 +109,4 @@ def inline_svg(chart: Chart) -> Markup:
     )
     svg = re.sub(r"(fill: |stroke: )(#[0-9a-f]{6})", lambda match: match[1] + _COLOURS[match[2]], svg)
     svg = re.sub(r" font-family: [^;\"]*;?", "", svg)
-    svg = re.sub(r'(?<= d=")[^"]*(?=")', _shorten_path, svg)
     return Markup(svg)
-
-
-def _shorten_path(match: re.Match[str]) -> str:
-    """Coordinates to a hundredth of a point, on one line."""
-    return re.sub(r"(\.\d\d)\d+", r"\1", match[0]).replace("\n", "")
