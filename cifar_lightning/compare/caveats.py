@@ -57,7 +57,7 @@ def _describe_settings(runs: Sequence[Run]) -> str:
 def _describe_compute(strategies: Mapping[str, Sequence[Run]]) -> str:
     flops = {name: runs[0].facts["flops_per_image"] for name, runs in strategies.items()}
     least, most = min(flops, key=lambda name: flops[name]), max(flops, key=lambda name: flops[name])
-    if flops[most] == flops[least]:
+    if flops[most] == flops[least] or flops[least] < 1:
         return ""
     return (
         f"The nets differ in compute: {most} gets {flops[most] / flops[least]:.1f} times that of {least}"

@@ -4,15 +4,18 @@ Every figure has one panel and large letters, so that it can be read from the ba
 """
 
 import io
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.runs.folder import write_text, write_whole
-from cifar_lightning.runs.slides import CHARACTER_WIDTH, MEDIUM, SMALL, new_figure, shorten, style_axes
+from cifar_lightning.runs.slides import CHARACTER_WIDTH, MEDIUM, SMALL, new_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,8 +37,9 @@ _MARKERS = ("o", "s", "^", "D", "v")
 # Id of the text of how to read a figure.
 READING = "reading"
 _WIDTH = 6.2  # inches
-_DOTS_PER_INCH = 150
+_DOTS_PER_INCH = 200
 POINTS_PER_INCH = 72
+_LONGEST_NAME = 18
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,28 @@ def looks_of(comparison: Comparison) -> dict[str, Look]:
     names = sorted(summary.name for summary in comparison.strategies)
     colours = list(STRATEGY_COLOURS)
     return {
-        name: Look(shorten(name), colours[place % len(colours)], _MARKERS[place % len(_MARKERS)])
+        name: Look(shorten_name(name), colours[place % len(colours)], _MARKERS[place % len(_MARKERS)])
         for place, name in enumerate(names)
     }
 
 
+def shorten_name(name: str) -> str:
+    """`name` as it can be drawn: 18 characters at most, its ends kept, dollar signs not taken for formulas.
+
+    Names of one study often differ at the end alone.
+    """
+    short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}…{name[1 - _LONGEST_NAME // 2 :]}"
+    return short.replace("$", r"\$")
+
+
 def new_chart(height: float, title: str, reading: str, x_label: str, y_label: str = "") -> tuple["Figure", "Axes"]:
-    """An empty figure, `height` inches high, with its title above and how to read it below."""
+    """An empty figure: its title above, how to read it below, and between them `height` inches."""
+    title, reading = _wrap(title, MEDIUM + 1), _wrap(reading, SMALL - 1)
+    height += 0.3 * (title.count("\n") + 1) + 0.19 * (reading.count("\n") + 1)
     figure = new_figure(_WIDTH, height)
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # type: ignore[union-attr, call-arg]
-    figure.suptitle(_wrap(title, MEDIUM + 1), x=0.012, ha="left", fontsize=MEDIUM + 1, weight="bold", color=INK)
-    label = figure.supxlabel(_wrap(reading, SMALL - 1), x=0.012, ha="left", fontsize=SMALL - 1, color=MUTED)
+    figure.suptitle(title, x=0.012, ha="left", fontsize=MEDIUM + 1, weight="bold", color=INK)
+    label = figure.supxlabel(reading, x=0.012, ha="left", fontsize=SMALL - 1, color=MUTED)
     label.set_gid(READING)
     axes = figure.subplots()
     style_axes(axes, _wrap(x_label, MEDIUM, 0.9), _wrap(y_label, MEDIUM, 0.6))
@@ -110,14 +125,17 @@ def style_rows(axes: "Axes", labels: Sequence[str]) -> None:
 
 def add_legend(figure: "Figure", axes: "Axes", handles: Sequence[Any]) -> None:
     """Above the axes, in as many columns as fit; the figure grows by what it takes."""
+    from matplotlib.transforms import blended_transform_factory
+
     longest = max(len(str(handle.get_label())) for handle in handles)
     of_column = CHARACTER_WIDTH * SMALL * longest + 36
-    num_columns = max(1, min(len(handles), int(0.85 * _WIDTH * POINTS_PER_INCH / of_column)))
+    num_columns = max(1, min(len(handles), int(0.98 * _WIDTH * POINTS_PER_INCH / of_column)))
     figure.set_figheight(figure.get_figheight() + 0.25 * -(-len(handles) // num_columns))
     axes.legend(
         handles=list(handles),
         loc="lower left",
-        bbox_to_anchor=(-0.02, 1),
+        bbox_to_anchor=(0, 1),
+        bbox_transform=blended_transform_factory(figure.transFigure, axes.transAxes),
         ncols=num_columns,
         fontsize=SMALL,
         labelcolor=INK,
@@ -141,19 +159,26 @@ def save_chart(figure: "Figure", folder: Path, name: str, title: str, finding: s
     # Laid out once, and not again for each file.
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
-    write_whole(
-        folder / f"{name}.png",
-        lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}),
-    )
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=_DOTS_PER_INCH)
+    # Of these few colours 256 shades look the same, in a third of the space.
+    shades = Image.open(picture).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    write_whole(folder / f"{name}.png", lambda file: shades.save(file, format="PNG"))
     # The salt keeps apart the ids of figures that come into one page. Text stays text: it can be searched, and takes
     # the letters and the colour of its surroundings.
     text = io.StringIO()
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Title": finding})
-    write_text(folder / f"{name}.svg", text.getvalue())
+    svg = re.sub(r'(?<= d=")[^"]*(?=")', _shorten_path, text.getvalue())
+    write_text(folder / f"{name}.svg", svg)
     (label,) = figure.findobj(lambda artist: artist.get_gid() == READING)
     reading_height = label.get_window_extent().y1 / figure.dpi * POINTS_PER_INCH
-    return Chart(name, title, finding, reading, text.getvalue(), reading_height)
+    return Chart(name, title, finding, reading, svg, reading_height)
+
+
+def _shorten_path(match: re.Match[str]) -> str:
+    """Coordinates to a hundredth of a point, on one line."""
+    return re.sub(r"(\.\d\d)\d+", r"\1", match[0]).replace("\n", "")
 
 
 def _wrap(text: str, size: float, share: float = 0.97) -> str:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.reading import Run
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,17 @@
 
 import base64
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.questions import stack_correctness
-from cifar_lightning.compare.reading import Run
 from cifar_lightning.runs.figures import SHEET_COLUMNS
+from cifar_lightning.runs.folder import predictions_name
+from cifar_lightning.runs.scores import Predictions
 
 TEST_PICTURES = "test_pictures.png"
 
@@ -44,7 +45,7 @@ def find_disagreements(comparison: Comparison, most: int = 12, with_pictures: bo
     order = np.lexsort((-shares.var(axis=0), -spread))
     places = [int(place) for place in order[:most] if spread[place] > 0]
     test = comparison.strategies[0].runs[0].test
-    pictures = _cut_pictures(comparison, places) if with_pictures else None
+    pictures = _cut_pictures(comparison, test.indices[places]) if with_pictures else None
     return [
         Disagreement(
             int(test.indices[place]),
@@ -62,34 +63,38 @@ def count_agreements(comparison: Comparison) -> tuple[int, int]:
     return int((right == 1).all(axis=0).sum()), int((right == 0).all(axis=0).sum())
 
 
-def _cut_pictures(comparison: Comparison, places: Sequence[int]) -> list[str] | None:
-    """The pictures at `places` as `data:` URIs, from the first sheet that fits; None where no run has one."""
+def _cut_pictures(comparison: Comparison, indices: np.ndarray) -> list[str] | None:
+    """The pictures `indices` as `data:` URIs, from the first sheet that fits; None where no run has one."""
     for summary in comparison.strategies:
         for run in summary.runs:
-            sheet = _read_sheet(run)
+            if not (run.folder / TEST_PICTURES).is_file():
+                continue
+            # Those of the file: in memory pictures may be in another order, or left out, for the sake of other runs.
+            order = Predictions.read(run.folder / predictions_name("test")).indices.tolist()
+            sheet = _read_sheet(run.folder / TEST_PICTURES, len(order))
             if sheet is not None:
-                side = sheet.width // SHEET_COLUMNS
-                return [
-                    _cut(sheet, side * (place % SHEET_COLUMNS), side * (place // SHEET_COLUMNS), side)
-                    for place in places
-                ]
+                return [_cut(sheet, order.index(index)) for index in indices]
     return None
 
 
-def _read_sheet(run: Run) -> Image.Image | None:
-    """`test_pictures.png` of a run; None where there is none, or none of as many square pictures as the run has."""
-    num_rows = -(-len(run.test.labels) // SHEET_COLUMNS)
+def _read_sheet(path: Path, num_pictures: int) -> Image.Image | None:
+    """The sheet of so many square pictures; None where the file is something else."""
+    num_rows = -(-num_pictures // SHEET_COLUMNS)
     try:
-        with Image.open(run.folder / TEST_PICTURES) as sheet:
-            if sheet.width % SHEET_COLUMNS or sheet.height != num_rows * (sheet.width // SHEET_COLUMNS):
+        with Image.open(path) as sheet:
+            side = sheet.width // SHEET_COLUMNS
+            if side == 0 or sheet.size != (SHEET_COLUMNS * side, num_rows * side):
                 return None
             return sheet.convert("RGB")
-    except (OSError, Image.DecompressionBombError, SyntaxError):
-        # Whatever it is, it is not a sheet of these pictures; the page does without.
+    except (OSError, SyntaxError, Image.DecompressionBombError):
+        # Damaged, or no picture at all. The page does without it.
         return None
 
 
-def _cut(sheet: Image.Image, left: int, top: int, side: int) -> str:
+def _cut(sheet: Image.Image, place: int) -> str:
+    """The picture at `place` of the sheet, as a `data:` URI."""
+    side = sheet.width // SHEET_COLUMNS
+    left, top = side * (place % SHEET_COLUMNS), side * (place // SHEET_COLUMNS)
     file = io.BytesIO()
     sheet.crop((left, top, left + side, top + side)).save(file, format="PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Summary
-from cifar_lightning.compare.questions import SHARE_BOUNDS, stack_correctness
+from cifar_lightning.compare.questions import stack_correctness
 from cifar_lightning.compare.summaries import mean_interval, spread
 from cifar_lightning.runs.folder import write_csv, write_text
 
@@ -52,7 +52,7 @@ def _strategy(summary: Summary) -> dict[str, Any]:
         "ci95": list(summary.ci95),
         "accuracy_mean": float(right.mean()),
         "accuracy_sd": spread(right),
-        "accuracy_ci95": list(mean_interval(right, SHARE_BOUNDS)),
+        "accuracy_ci95": list(mean_interval(right)),
         "recall_mean": summary.recall_mean,
         "fit_seconds_median": summary.fit_seconds_median,
         "flops_per_image": summary.flops_per_image,

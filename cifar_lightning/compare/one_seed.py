@@ -2,7 +2,7 @@
 
 import numpy as np
 
-Interval = tuple[float, float]
+from cifar_lightning.compare.analysis import Interval
 
 
 def mcnemar(a: np.ndarray, b: np.ndarray) -> tuple[float, Interval]:

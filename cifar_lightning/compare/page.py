@@ -12,7 +12,7 @@ from cifar_lightning.compare import wording
 from cifar_lightning.compare.charts import GRID, INK, MUTED, PAPER, READING, STRATEGY_COLOURS, Chart, looks_of
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.disagreements import count_agreements, find_disagreements
-from cifar_lightning.compare.pairs import NO_DIFFERENCE, TOO_FEW
+from cifar_lightning.compare.pairs import MIN_SEEDS, NO_DIFFERENCE, TOO_FEW
 from cifar_lightning.compare.questions import correctness
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.runs.folder import CONFIG, write_text
@@ -64,7 +64,9 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         shares=wording.SHARES,
         scale=wording.scale_of(comparison),
         methods={pair.method for pair in comparison.pairs},
-        undecided=(NO_DIFFERENCE, TOO_FEW),
+        no_difference=NO_DIFFERENCE,
+        too_few=TOO_FEW,
+        min_seeds=MIN_SEEDS,
         num_pictures=comparison.strategies[0].values.shape[1],
         disagreements=find_disagreements(comparison, with_pictures=with_pictures),
         agreements=count_agreements(comparison),
@@ -107,10 +109,4 @@ def inline_svg(chart: Chart) -> Markup:
     )
     svg = re.sub(r"(fill: |stroke: )(#[0-9a-f]{6})", lambda match: match[1] + _COLOURS[match[2]], svg)
     svg = re.sub(r" font-family: [^;\"]*;?", "", svg)
-    svg = re.sub(r'(?<= d=")[^"]*(?=")', _shorten_path, svg)
     return Markup(svg)
-
-
-def _shorten_path(match: re.Match[str]) -> str:
-    """Coordinates to a hundredth of a point, on one line."""
-    return re.sub(r"(\.\d\d)\d+", r"\1", match[0]).replace("\n", "")

@@ -15,7 +15,7 @@ from cifar_lightning.compare.charts import (
     strategy_handles,
 )
 from cifar_lightning.compare.comparison import Comparison, Summary
-from cifar_lightning.compare.questions import SHARE_BOUNDS, probe_shares, stack_correctness
+from cifar_lightning.compare.questions import probe_shares, stack_correctness
 from cifar_lightning.compare.summaries import mean_interval
 from cifar_lightning.compare.wording import (
     capitalise,
@@ -30,7 +30,7 @@ from cifar_lightning.runs.overfitting import validation_name
 
 # Of all strategies together: a line of more points than a screen has looks the same and makes the page heavy.
 _MOST_POINTS = 1200
-_HEIGHT = 4.6  # inches, without the legend
+_HEIGHT = 3.8  # inches, without title, legend and how to read it
 _DASHED = (0, (4, 2))
 
 
@@ -64,7 +64,7 @@ def _draw_curves(
         {
             summary.name: band
             for summary in comparison.strategies
-            if (band := _find_band(summary, f"{split}_{quantity}", factor, most)) is not None
+            if (band := find_band(summary, f"{split}_{quantity}", factor, most)) is not None
         }
         for split in ("train", "val")
     )
@@ -101,7 +101,7 @@ def _draw_curves(
 
 
 @dataclass(frozen=True)
-class _Band:
+class Band:
     """Mean, lowest and highest over seeds, each float64 (E,), of the epochs (E,)."""
 
     epochs: np.ndarray
@@ -110,7 +110,7 @@ class _Band:
     high: np.ndarray
 
 
-def _find_band(summary: Summary, column: str, factor: float, most: int) -> _Band | None:
+def find_band(summary: Summary, column: str, factor: float, most: int) -> Band | None:
     """Of a column of `curves.csv`, at most `most` of the epochs that all runs have; None where there are none."""
     curves = [run.curves for run in summary.runs if run.curves is not None]
     if len(curves) < len(summary.runs):
@@ -122,7 +122,7 @@ def _find_band(summary: Summary, column: str, factor: float, most: int) -> _Band
         return None
     kept = seen[np.linspace(0, len(seen) - 1, min(len(seen), most)).round().astype(int)]
     of_runs = of_runs[:, kept]
-    return _Band(curves[0].epochs[kept], of_runs.mean(axis=0), of_runs.min(axis=0), of_runs.max(axis=0))
+    return Band(curves[0].epochs[kept], of_runs.mean(axis=0), of_runs.min(axis=0), of_runs.max(axis=0))
 
 
 def _quantile(values: np.ndarray, share: float) -> float:
@@ -162,7 +162,7 @@ def _draw_probe(
         look, at = looks[summary.name], np.array([0, *levels[summary.name]])
         values = [_probe_values(summary, probe, level) for level in at]
         means = 100 * np.array([of_level.mean() for of_level in values])
-        ends = 100 * np.array([mean_interval(of_level, SHARE_BOUNDS) for of_level in values])
+        ends = 100 * np.array([mean_interval(of_level) for of_level in values])
         x = at + (place - (len(strategies) - 1) / 2) * step
         axes.vlines(x, ends[:, 0], ends[:, 1], color=look.colour, linewidth=2, alpha=0.5)
         axes.plot(x, means, linewidth=2, **look.style())

@@ -7,9 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.reading import Run
-
-Interval = tuple[float, float]
 
 SHARE_BOUNDS = (0.0, 1.0)
 
@@ -55,7 +54,14 @@ class Question:
                 f"expected a number for each picture ({self.label}), but {broken.folder} has some that are none;"
                 " leave that run out"
             )
-        return values[:, self.pictures(runs[0].test.labels)] if self.pictures else values
+        if self.pictures:
+            values = values[:, self.pictures(runs[0].test.labels)]
+        if values.shape[1] < 2:
+            raise ValueError(
+                f"expected at least two test pictures ({self.label}), got {values.shape[1]};"
+                " ask another question, or test on more pictures"
+            )
+        return values
 
 
 def correctness(run: Run) -> np.ndarray:

@@ -63,6 +63,12 @@ class Run:
         """Of the run."""
         return int(self.facts["seed"])
 
+    @property
+    def fit_seconds(self) -> float | None:
+        """Of the fit; None where it is not known."""
+        seconds = self.facts.get("fit_seconds")
+        return float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e12 else None
+
     @classmethod
     def read(cls, path: Path) -> "Run":
         """Reads the run folder `path`.
@@ -115,9 +121,12 @@ class Run:
         return replace(self, test=_order_classes(self.test, names), train=train)
 
     def _check_pictures(self) -> None:
+        for split, predictions in (("test", self.test), ("training", self.train)):
+            if predictions is not None and not len(predictions.indices):
+                raise ValueError(
+                    f"expected predictions of {split} pictures, but {self.folder} has none; test that run again"
+                )
         indices, places = np.unique(self.test.indices, return_counts=True)
-        if not len(indices):
-            raise ValueError(f"expected predictions of test pictures, but {self.folder} has none; test that run again")
         if places.max() > 1:
             raise ValueError(
                 f"expected each test picture once, but {self.folder} predicts picture {indices[places.argmax()]}"
@@ -150,9 +159,10 @@ def _read_scores(path: Path) -> dict[str, Any]:
         )
     for key, kind in _FACTS.items():
         value = scores["run"].get(key)
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and abs(value) >= 2**63):
             raise ValueError(
-                f"expected run.{key} of type {kind.__name__}, but {path} has {value!r}; test that run again"
+                f"expected run.{key} of type {kind.__name__}, but {path} has {str(value)[:50]!r}; test that run again,"
+                " or leave it out"
             )
     return scores
 
@@ -167,7 +177,7 @@ def _read_curves(path: Path) -> Curves:
 def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """The finished and the unfinished run folders below `paths`, each once and in the order of their names.
 
-    A run folder has a `scores.json` (finished) or a `config.yaml` beside checkpoints or curves (not finished).
+    A run folder has a `scores.json` (finished), or a `config.yaml` and no run folder below it (not finished).
 
     Raises:
         ValueError: if a path does not exist, or there is no finished run.
@@ -178,6 +188,9 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         if not path.is_dir():
             raise ValueError(f"expected a folder with run folders below it, got the file {path}; name a folder")
     found = {path.resolve(): path for root in paths for path in _walk(root)}
+    # A config.yaml above run folders is that of no run.
+    above = {parent for path in found for parent in path.parents}
+    found = {place: path for place, path in found.items() if place not in above}
     finished = [path for path in found.values() if (path / folder.SCORES).is_file()]
     unfinished = [path for path in found.values() if not (path / folder.SCORES).is_file()]
     named = " or ".join(map(str, paths))
@@ -196,8 +209,8 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 def _walk(root: Path) -> Iterator[Path]:
     for name, folders, files in os.walk(root):
         folders.sort()
-        trained = folder.CONFIG in files and (folder.CHECKPOINTS in folders or folder.CURVES in files)
-        if folder.SCORES in files or trained:
+        if folder.SCORES in files:
             # What lies in a run folder is no further run.
             folders.clear()
+        if folder.SCORES in files or folder.CONFIG in files:
             yield Path(name)

@@ -15,12 +15,13 @@ from cifar_lightning.compare.charts import (
     add_legend,
     new_chart,
     save_chart,
+    shorten_name,
     strategy_handles,
     style_rows,
 )
 from cifar_lightning.compare.comparison import Comparison, Interval, Pair, Summary
 from cifar_lightning.compare.pairs import NO_DIFFERENCE, TOO_FEW
-from cifar_lightning.compare.questions import SHARE_BOUNDS, stack_correctness
+from cifar_lightning.compare.questions import stack_correctness
 from cifar_lightning.compare.summaries import mean_interval
 from cifar_lightning.compare.wording import (
     MINUS,
@@ -36,7 +37,7 @@ from cifar_lightning.compare.wording import (
     name_some,
     scale_of,
 )
-from cifar_lightning.runs.slides import SMALL, shorten
+from cifar_lightning.runs.slides import SMALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def draw_result(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
     dots = " Small dots: one for each seed." if has_several_runs(strategies) else ""
     reading = f"Large mark: mean. Bar: {interval_of(strategies)}.{dots}"
     figure, axes = new_chart(
-        1.75 + 0.66 * len(strategies),
+        0.9 + 0.66 * len(strategies),
         f"{title}: {count_runs(strategies)}, {count(strategies[0].values.shape[1], 'picture')}",
         reading,
         f"{comparison.label}{in_unit(scale.unit)} ({better(comparison)})",
@@ -88,7 +89,7 @@ def draw_differences(comparison: Comparison, looks: dict[str, Look], folder: Pat
             "Bar: 95 % interval for new pictures; with one seed each, seed noise is not in it. Line: no difference."
         )
     figure, axes = new_chart(
-        1.85 + 0.62 * len(shown),
+        0.9 + 0.62 * max(len(shown), 2),
         title,
         reading,
         f"first minus second{in_unit(scale.difference_unit)} ({better(comparison)})",
@@ -137,7 +138,7 @@ def draw_recall(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
     reading = f"Mark: mean over seeds. Line: {interval_of(strategies)}."
     step = 0.74 / len(strategies)
     row_height = max(0.5, 0.2 * len(strategies) + 0.15)
-    figure, axes = new_chart(1.7 + row_height * len(shown), title, reading, "pictures of the class answered rightly, %")
+    figure, axes = new_chart(0.9 + row_height * len(shown), title, reading, "pictures of the class answered rightly, %")
     for place, summary in enumerate(strategies):
         look = looks[summary.name]
         for row, name in enumerate(shown):
@@ -145,7 +146,7 @@ def draw_recall(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
             height = row + (place - (len(strategies) - 1) / 2) * step
             axes.plot([100 * end for end in ends], [height] * 2, color=look.colour, linewidth=2.2, alpha=0.6)
             axes.plot(100 * mean, height, **look.style())
-    style_rows(axes, [shorten(name) for name in shown])
+    style_rows(axes, [shorten_name(name) for name in shown])
     for border in range(1, len(shown)):
         axes.axhline(border - 0.5, color=MUTED, linewidth=0.5)
     axes.set_ylim(len(shown) - 0.5, -0.5)
@@ -162,9 +163,7 @@ def recall_intervals(summary: Summary, classes: Sequence[str]) -> dict[str, tupl
     labels = summary.runs[0].test.labels
     of_class = {name: right[:, labels == place] for place, name in enumerate(classes)}
     return {
-        name: (float(values.mean()), mean_interval(values, SHARE_BOUNDS))
-        for name, values in of_class.items()
-        if values.shape[1] > 1
+        name: (float(values.mean()), mean_interval(values)) for name, values in of_class.items() if values.shape[1] > 1
     }
 
 

@@ -65,8 +65,8 @@ def write_p(p: float) -> str:
     """Two digits of a p-value, more where two would hide on which side of 0.05 it is."""
     if p < 0.0001:
         return "< 0.0001"
-    text = f"{p:.2g}"
-    return text if (float(text) < 0.05) == (p < 0.05) else f"{p:.6f}"
+    texts = (f"{p:.{digits}g}" for digits in range(2, 18))
+    return next(text for text in texts if (float(text) < 0.05) == (p < 0.05))
 
 
 def count(number: int, noun: str) -> str:

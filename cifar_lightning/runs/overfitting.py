@@ -42,14 +42,14 @@ class Curves:
         Raises:
             ValueError: if a column is missing or a value is no number.
         """
-        rows = list(csv.DictReader(io.StringIO(text)))
+        names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
         try:
-            epochs = np.array([int(row["epoch"]) + 1 for row in rows], int)
-            names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-            return cls(
-                epochs, *(np.array([float("nan" if row[name] == "" else row[name]) for row in rows]) for name in names)
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            header, *rows = [row for row in csv.reader(io.StringIO(text)) if row] or [[]]
+            # Column by column: a comparison reads hundreds of these files.
+            columns = dict(zip(header, zip(*rows, strict=True), strict=False)) if rows else dict.fromkeys(header, ())
+            epochs = np.array([int(value) + 1 for value in columns["epoch"]], int)
+            return cls(epochs, *(np.array([float(value or "nan") for value in columns[name]]) for name in names))
+        except (KeyError, ValueError, csv.Error) as error:
             raise ValueError(
                 f"expected the curves of a run, one row an epoch, but they are damaged ({error})"
             ) from error

@@ -38,10 +38,10 @@ class ProbeShares:
         try:
             header, rows = read_csv(path)
             columns = zip(*rows, strict=True)
-            indices = np.array([int(value) for value in next(columns)])
+            indices = np.array([int(value) for value in next(columns)], np.int64)
             shares = [np.array([float(value) for value in column]) for column in columns]
             return cls(indices, dict(zip(header[1:], shares, strict=True)))
-        except (ValueError, StopIteration, csv.Error) as error:
+        except (ValueError, StopIteration, OverflowError, csv.Error) as error:
             raise ValueError(f"expected a file of probes, but {path} is damaged ({error}); test again") from error
 
     def robustness(self, accuracy: float) -> dict[str, Any]:

@@ -65,7 +65,9 @@ class Predictions:
         try:
             header, rows = read_csv(path)
             class_names = header[3:]
-            places = {name: place for place, name in enumerate([*class_names, OTHER])}
+            places = {name: place for place, name in enumerate(class_names)}
+            # A net may say so, but no picture is of it.
+            answers = {**places, OTHER: len(class_names)}
             # Column by column: a comparison reads hundreds of these files.
             columns = [*zip(*rows, strict=True)] or [()] * len(header)
             if len(columns) != len(header):
@@ -73,12 +75,12 @@ class Predictions:
             indices, labels, predicted, *shares = columns
             return cls(
                 class_names,
-                np.array([*map(int, indices)]),
+                np.array([*map(int, indices)], np.int64),
                 np.array([places[name] for name in labels]),
-                np.array([places[name] for name in predicted]),
+                np.array([answers[name] for name in predicted]),
                 np.array([[*map(float, column)] for column in shares]).T.copy(),
             )
-        except (ValueError, LookupError, csv.Error) as error:
+        except (ValueError, LookupError, OverflowError, csv.Error) as error:
             raise ValueError(f"expected a file of predictions, but {path} is damaged ({error}); test again") from error
 
     def confusion_matrix(self) -> np.ndarray:

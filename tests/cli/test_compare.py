@@ -4,7 +4,10 @@ import csv
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -134,6 +137,23 @@ MISTAKES = {
     ),
     "a later format": (lambda run: change_json(run / "scores.json", lambda s: s.update(format=2)), "in format 1"),
     "a seed in words": (lambda run: set_fact(run, "seed", "one"), "run.seed of type int"),
+    "a seed that no machine counts": (lambda run: set_fact(run, "seed", 10**30), "run.seed of type int"),
+    "an index that no machine counts": (
+        lambda run: (run / "test_predictions.csv").write_text(
+            (run / "test_predictions.csv").read_text().replace("\n1,", f"\n{10**30},", 1)
+        ),
+        "test_predictions.csv is damaged",
+    ),
+    "predictions of nothing": (
+        lambda run: (run / "train_predictions.csv").write_text("index,label,predicted,apple,forest,lawn_mower\n"),
+        "expected predictions of training pictures",
+    ),
+    "a picture twice": (
+        lambda run: (run / "test_predictions.csv").write_text(
+            (run / "test_predictions.csv").read_text().replace("\n8,", "\n1,", 1)
+        ),
+        "each test picture once",
+    ),
     "no test predictions": (lambda run: (run / "test_predictions.csv").unlink(), "expected test_predictions.csv"),
     "torn predictions": (lambda run: os.truncate(run / "test_predictions.csv", 500), "test_predictions.csv is damaged"),
     "torn probes": (lambda run: os.truncate(run / "probes.csv", 500), "probes.csv is damaged"),
@@ -218,3 +238,23 @@ def test_help_and_mistakes_answer_before_anything_is_loaded(command):
     outcome = command("compare", "--help")
     assert time.perf_counter() - start < 0.2
     assert (outcome.code, "--allow_mixed" in outcome.out) == (0, True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux's /proc")
+def test_four_hundred_runs_are_compared_in_ten_seconds_and_a_gigabyte(tmp_path):
+    """On a core of its own; what counts is the time this process gets, not what others take."""
+    accuracies = {"maxpool": 0.94, "avgpool": 0.91, "stride": 0.895, "baseline": 0.895}
+    write_study(tmp_path / "runs", accuracies, 100, train=np.ones(1500, bool), epochs=500)
+    # Not getrusage's peak, which includes that of the process that started this one.
+    code = (
+        "import sys, time; from cifar_lightning.cli.main import main; assert main(sys.argv[1:]) == 0;"
+        " (peak,) = (line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM'));"
+        " print(time.process_time(), peak, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "compare", str(tmp_path / "runs"), "--output", str(tmp_path / "out")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds, kilobytes = map(float, run.stderr.split())
+    assert seconds < 10
+    assert kilobytes < 1e6
+    assert json.loads((tmp_path / "out/comparison.json").read_text())["strategies"][0]["runs"] == 100

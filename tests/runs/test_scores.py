@@ -181,8 +181,19 @@ def test_the_file_is_read_as_utf8_whatever_the_machine_prefers(tmp_path):
         lambda text: text[: text.rindex(",") + 1],
         lambda text: text.replace("0.", "O.", 1),
         lambda text: text + "7\n",
+        lambda text: text.replace(",apple,", ",(other),", 1),
+        lambda text: text.replace("\n1,", f"\n{10**30},", 1),
     ],
-    ids=["empty", "unknown name", "a column less", "no last number", "a letter for a digit", "a row begun"],
+    ids=[
+        "empty",
+        "unknown name",
+        "a column less",
+        "no last number",
+        "a letter for a digit",
+        "a row begun",
+        "a picture of no class",
+        "an index that no machine counts",
+    ],
 )
 def test_a_damaged_file_is_named(tmp_path, damage):
     predictions, _, _ = make_predictions()

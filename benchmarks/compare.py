@@ -1,0 +1,59 @@
+"""How long `compare` takes, and how much memory, on many simulated run folders; and on twelve, to its first line.
+
+    python benchmarks/compare.py --seeds 100
+
+Each run has 300 test and 1500 training pictures of three classes, all probes, and curves of 500 epochs.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from simulated_runs import write_study
+
+ACCURACIES = {"maxpool": 0.94, "avgpool": 0.91, "stride": 0.895, "baseline": 0.895}
+# Up to the table, without figures and page.
+TABLE = """
+from pathlib import Path
+from cifar_lightning.compare.comparing import compare_runs
+from cifar_lightning.compare.table import print_comparison
+print_comparison(compare_runs([Path({folder!r})]))
+"""
+
+
+def measure(*command: str) -> float:
+    """Seconds of one Python process, from its start to its end."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=100, help="runs of each of four strategies")
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        few, many = Path(folder) / "few", Path(folder) / "many"
+        for root, seeds in ((few, 3), (many, options.seeds)):
+            write_study(root, ACCURACIES, seeds, train=np.ones(1500, bool), epochs=500)
+        package = ("-m", "cifar_lightning", "compare")
+        commands = {
+            "compare --help": (*package, "--help"),
+            "12 runs, to the table": ("-c", TABLE.format(folder=str(few))),
+            "12 runs, figures and page too": (*package, str(few)),
+            f"{4 * options.seeds} runs, to the table": ("-c", TABLE.format(folder=str(many))),
+            f"{4 * options.seeds} runs, figures and page too": (*package, str(many)),
+        }
+        for name, command in commands.items():
+            times = [measure(*command) for _ in range(options.rounds)]
+            print(f"{name:<32}{sorted(times)[len(times) // 2]:6.2f} s")
+    # Linux counts it in kilobytes.
+    print(f"largest process: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6:.2f} GB")

@@ -1,0 +1,231 @@
+"""The figures of a comparison: which there are, what they say, names and colours. How they look is for people."""
+
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from contrast import contrast
+from PIL import Image
+from simulated_runs import NAMES, write_run, write_study
+
+from cifar_lightning.compare.charts import INK, MUTED, PAPER, STRATEGY_COLOURS, looks_of
+from cifar_lightning.compare.comparing import compare_runs
+from cifar_lightning.compare.figures import write_figures
+from cifar_lightning.compare.plane_figures import find_band
+from cifar_lightning.compare.row_figures import draw_differences, draw_result
+from cifar_lightning.compare.wording import SHARES, write_p
+from cifar_lightning.runs.folder import CURVES, PROBES, predictions_name, write_text
+
+SVG = "{http://www.w3.org/2000/svg}"
+EVERY_FIGURE = [
+    "result",
+    "differences",
+    "recall",
+    "loss_curves",
+    "accuracy_curves",
+    "shift",
+    "noise",
+    "compute",
+    "fit_time",
+]
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory):
+    root = write_study(tmp_path_factory.mktemp("study"), {"maxpool": 0.95, "avgpool": 0.9, "stride": 0.8}, 3, 120)
+    return compare_runs([root])
+
+
+@pytest.fixture(scope="module")
+def drawn(comparison, tmp_path_factory):
+    """The charts by name, and the folder that they lie in."""
+    folder = tmp_path_factory.mktemp("figures")
+    return {chart.name: chart for chart in write_figures(comparison, folder)}, folder
+
+
+def texts_of(svg):
+    return [element.text for element in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+def test_every_figure_is_there_as_png_and_as_svg(drawn):
+    charts, folder = drawn
+    assert list(charts) == EVERY_FIGURE
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}.{kind}" for name in EVERY_FIGURE for kind in ("png", "svg")
+    }
+    for name, chart in charts.items():
+        with Image.open(folder / f"{name}.png") as picture:
+            picture.load()
+            assert picture.format == "PNG"
+            assert len(np.unique(np.asarray(picture.convert("L")))) > 20
+        assert (folder / f"{name}.svg").read_text() == chart.svg
+        assert ET.fromstring(chart.svg).find(f"{SVG}title").text == chart.finding
+
+
+def test_the_same_comparison_gives_the_same_bytes(comparison, drawn, tmp_path):
+    _, folder = drawn
+    write_figures(comparison, tmp_path)
+    for path in folder.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_the_result_shows_each_mean_and_interval_and_a_dot_a_seed(comparison, drawn):
+    chart = drawn[0]["result"]
+    texts = texts_of(chart.svg)
+    for summary in comparison.strategies:
+        low, high = summary.ci95
+        assert summary.name in texts
+        assert f"{100 * summary.mean:.1f} %" in texts
+        assert f"{100 * low:.1f} to {100 * high:.1f}" in texts
+        assert f"{summary.name} {100 * summary.mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})" in chart.finding
+    root = ET.fromstring(chart.svg)
+    assert len(list(root.iter(f"{SVG}use"))) >= 3 * (3 + 1)
+    assert "new seeds and new pictures" in chart.reading
+
+
+def test_the_differences_are_those_of_the_pairs(comparison, drawn):
+    chart = drawn[0]["differences"]
+    texts = [text.replace("\N{MINUS SIGN}", "-") for text in texts_of(chart.svg)]
+    for pair in comparison.pairs:
+        low, high = pair.ci95
+        assert f"{100 * pair.difference:+.1f}" in texts
+        assert f"{100 * low:+.1f} to {100 * high:+.1f}" in texts
+        assert f"{pair.a} minus {pair.b} {100 * pair.difference:+.1f} points" in chart.finding
+        assert pair.verdict in chart.finding
+
+
+def test_the_finding_of_the_probes_goes_from_the_plain_pictures_to_the_hardest(comparison, drawn):
+    for summary in comparison.strategies:
+        hardest = np.mean([run.probes.shares["noise_32"].mean() for run in summary.runs])
+        assert f"{summary.name} {100 * summary.mean:.1f} % to {100 * hardest:.1f} %" in drawn[0]["noise"].finding
+
+
+def test_the_class_with_the_lowest_recall_is_named_with_its_numbers(comparison, drawn):
+    recall = {name: [summary.recall_mean[name] for summary in comparison.strategies] for name in NAMES}
+    hardest = min(NAMES, key=lambda name: np.mean(recall[name]))
+    assert f"lowest recall is {hardest}: maxpool {100 * recall[hardest][0]:.1f} %" in drawn[0]["recall"].finding
+
+
+def test_what_the_runs_do_not_have_is_not_drawn(tmp_path):
+    root = write_study(tmp_path / "study", {"a": 0.9, "b": 0.8}, 2, 60, facts={"fit_seconds": None})
+    for run in root.glob("*/*"):
+        for name in (PROBES, CURVES, predictions_name("train")):
+            (run / name).unlink()
+    charts = write_figures(compare_runs([root]), tmp_path / "figures")
+    assert [chart.name for chart in charts] == ["result", "differences", "recall", "compute"]
+
+
+def test_one_seed_says_that_its_noise_is_not_in_the_interval(tmp_path):
+    root = write_study(tmp_path / "study", {"a": 0.9, "b": 0.7}, 1, 90)
+    comparison = compare_runs([root])
+    looks = looks_of(comparison)
+    result = draw_result(comparison, looks, tmp_path)
+    assert "one seed: its noise is not in it" in result.reading
+    assert "for each seed" not in result.reading
+    assert "seed noise is not in it" in draw_differences(comparison, looks, tmp_path).reading
+
+
+def test_loss_has_three_digits_no_unit_and_is_better_when_lower(tmp_path):
+    root = write_study(tmp_path / "study", {"a": 0.95, "b": 0.7}, 2, 60)
+    comparison = compare_runs([root], "loss")
+    chart = draw_result(comparison, looks_of(comparison), tmp_path)
+    texts = texts_of(chart.svg)
+    assert "test loss (lower is better)" in texts
+    assert [summary.name for summary in comparison.strategies] == ["a", "b"]
+    for summary in comparison.strategies:
+        assert f"{summary.mean:.3f}" in texts
+
+
+def test_many_strategies_are_compared_with_the_best(tmp_path):
+    for place in range(8):
+        for seed in range(2):
+            right = np.arange(40) >= place + seed
+            write_run(tmp_path / f"net{place}" / str(seed), f"net{place}", seed, right)
+    comparison = compare_runs([tmp_path])
+    assert len(comparison.pairs) == 28
+    chart = draw_differences(comparison, looks_of(comparison), tmp_path / "figures")
+    assert chart.title == "net0 against each of the others"
+    rows = [text for text in texts_of(chart.svg) if text.startswith("\N{MINUS SIGN} net")]
+    assert rows == [f"\N{MINUS SIGN} net{place}" for place in range(1, 8)]
+
+
+def test_names_are_drawn_as_text_whatever_is_in_them(comparison, tmp_path):
+    names = ["<script>x</script>", "a $b$ & -->", "the same long beginning, but its own end"]
+    strategies = [replace(summary, name=name) for summary, name in zip(comparison.strategies, names, strict=True)]
+    nasty = replace(comparison, strategies=strategies, pairs=comparison.pairs[:1])
+    nasty = replace(nasty, pairs=[replace(nasty.pairs[0], a=names[0], b=names[1])])
+    for draw in (draw_result, draw_differences):
+        chart = draw(nasty, looks_of(nasty), tmp_path)
+        texts = texts_of(chart.svg)
+        assert names[0] in texts
+        assert any(names[1] in text for text in texts)
+        assert not list(ET.fromstring(chart.svg).iter(f"{SVG}script"))
+    assert looks_of(nasty)[names[2]].label == "the same … own end"
+
+
+def test_a_strategy_keeps_its_colour_when_another_question_orders_them_otherwise(tmp_path):
+    root = write_study(tmp_path / "study", {"a": 0.95, "b": 0.7, "c": 0.8}, 2, 60)
+    accuracy, gap = compare_runs([root]), compare_runs([root], "loss")
+    turned = replace(gap, strategies=gap.strategies[::-1])
+    assert looks_of(accuracy) == looks_of(turned)
+
+
+def test_thirty_strategies_look_different(comparison):
+    one = comparison.strategies[0]
+    many = replace(comparison, strategies=[replace(one, name=f"net{place}") for place in range(30)])
+    assert len({(look.colour, look.marker) for look in looks_of(many).values()}) == 30
+
+
+def test_lines_and_words_stand_out_from_white():
+    assert all(contrast(colour, PAPER) >= 3 for colour in STRATEGY_COLOURS)
+    assert contrast(INK, PAPER) >= 7
+    assert contrast(MUTED, PAPER) >= 4.5
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+
+
+def test_a_band_is_mean_lowest_and_highest_of_the_epochs_that_all_runs_have(tmp_path):
+    header = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n"
+    for name in ("a", "b"):
+        for seed, losses in enumerate((["0.4", "", "0.2"], ["0.6", "", "0.4", "0.1"])):
+            run = write_run(tmp_path / name / str(seed), name, seed, np.arange(30) > 3)
+            lines = [f"{epoch},1,0.5,{loss},0.5,{epoch}\n" for epoch, loss in enumerate(losses)]
+            write_text(run / CURVES, header + "".join(lines))
+    summary = compare_runs([tmp_path]).strategies[0]
+    band = find_band(summary, "val_loss", 100, most=10)
+    assert band.epochs.tolist() == [1, 3]
+    assert band.mean == pytest.approx([50, 30])
+    assert band.low == pytest.approx([40, 20])
+    assert band.high == pytest.approx([60, 40])
+    assert find_band(summary, "val_loss", 100, most=1).epochs.tolist() == [1]
+
+
+def test_coordinates_of_a_long_training_do_not_make_the_figure_heavy(tmp_path):
+    root = write_study(tmp_path / "study", {"a": 0.95, "b": 0.7}, 2, 60, epochs=3000)
+    charts = {chart.name: chart for chart in write_figures(compare_runs([root]), tmp_path / "figures")}
+    assert len(charts["loss_curves"].svg) < 250_000
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [
+        (0.00002, "< 0.0001"),
+        (0.00031, "0.00031"),
+        (0.0412, "0.041"),
+        (0.0496, "0.0496"),
+        (0.049999, "0.049999"),
+        (0.846, "0.85"),
+        (1, "1"),
+    ],
+)
+def test_a_p_value_never_hides_on_which_side_of_the_threshold_it_is(p, text):
+    assert write_p(p) == text
+    if not text.startswith("<"):
+        assert (float(text) < 0.05) == (p < 0.05)
+
+
+def test_what_rounds_to_zero_has_no_minus():
+    assert SHARES.number(-0.0001) == "0.0"
+    assert SHARES.difference(-0.0001) == "+0.0 points"
+    assert re.sub("\N{MINUS SIGN}", "-", SHARES.difference(-0.034)) == "-3.4 points"

@@ -1,0 +1,358 @@
+"""The page of a comparison, read as a browser reads it."""
+
+import base64
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from contrast import contrast
+from PIL import Image
+from simulated_runs import write_run, write_study
+
+from cifar_lightning.compare.charts import STRATEGY_COLOURS
+from cifar_lightning.compare.comparing import compare_runs
+from cifar_lightning.compare.disagreements import count_agreements, find_disagreements
+from cifar_lightning.compare.figures import write_figures
+from cifar_lightning.compare.page import PAGE, write_page
+from cifar_lightning.runs.figures import draw_test_pictures
+
+# Elements without an end, of HTML and as they stand in SVG.
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, words by tag, and whatever was not closed as it was opened."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.misplaced, self.words = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.misplaced.append(tag)
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+def make_page(comparison, folder, **options):
+    """The text of a page without figures, which take most of the time."""
+    write_page(comparison, folder, [], **options)
+    return (folder / PAGE).read_text()
+
+
+def cells_of(text, heading):
+    """Rows of the table whose caption starts with `heading`, as texts."""
+    table = next(part for part in text.split("<table>") if re.match(rf"\s*<caption[^>]*><span>{heading}", part))
+    rows = re.findall(r"<tr>(.*?)</tr>", table.split("</table>")[0], re.DOTALL)
+    strip = re.compile(r"<[^>]*>")
+    return [
+        [strip.sub("", cell).replace("\N{MINUS SIGN}", "-") for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
+        for row in rows[1:]
+    ]
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory):
+    root = write_study(tmp_path_factory.mktemp("a study"), {"maxpool": 0.95, "avgpool": 0.9, "stride": 0.75}, 3, 120)
+    return compare_runs([root])
+
+
+@pytest.fixture(scope="module")
+def text(comparison, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("page")
+    write_page(comparison, folder, write_figures(comparison, folder))
+    return (folder / PAGE).read_text()
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def test_what_is_opened_is_closed_and_no_id_stands_twice(page):
+    assert page.misplaced == []
+    assert page.open == []
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids)) > 10
+    named = [attributes[name] for _, attributes in page.tags for name in ("aria-labelledby",) if name in attributes]
+    inner = [attributes["href"][1:] for attributes in page.all("a") if attributes["href"].startswith("#")]
+    used = [attributes["xlink:href"][1:] for attributes in page.all("use")]
+    assert set(named + inner + used) <= set(ids)
+    assert named
+    assert used
+
+
+def test_the_page_loads_nothing(page, text):
+    assert not page.all("script")
+    assert not page.all("link")
+    assert not page.all("iframe")
+    assert all(attributes["src"].startswith("data:image/png;base64,") for attributes in page.all("img"))
+    assert not re.search(r"url\((?!#)|@import", text)
+    for tag, attributes in page.tags:
+        for name, value in attributes.items():
+            if value and value.startswith("http"):
+                assert (tag, name) == ("a", "href")
+                assert value.startswith("https://doi.org/")
+    policy = next(attributes["content"] for attributes in page.all("meta") if "http-equiv" in attributes)
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def test_the_answer_comes_first_then_figure_table_pairs_and_method(comparison, text):
+    parts = [
+        f"<h1>{comparison.answer}</h1>",
+        'aria-labelledby="result-finding"',
+        "The strategies, best first",
+        "Differences of test accuracy",
+        "How it was computed",
+        "What the verdict does not say",
+        "Where the nets disagree",
+        "All runs of this page",
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_the_numbers_of_the_strategies_are_those_of_the_comparison(comparison, text):
+    rows = cells_of(text, "The strategies")
+    assert len(rows) == 3
+    for row, summary in zip(rows, comparison.strategies, strict=True):
+        low, high = summary.ci95
+        assert row == [
+            summary.name,
+            "3",
+            f"{100 * summary.mean:.1f} %",
+            f"{100 * low:.1f} to {100 * high:.1f}",
+            f"{100 * summary.sd:.1f}",
+            "22 659",
+            f"{summary.flops_per_image / 1e6:.2f}",
+            f"{summary.fit_seconds_median:.0f}",
+        ]
+
+
+def test_the_numbers_of_the_pairs_are_those_of_the_comparison(comparison, text):
+    rows = cells_of(text, "Differences of")
+    assert len(rows) == 3
+    for row, pair in zip(rows, comparison.pairs, strict=True):
+        noise = pair.training_noise_only
+        assert row[0] == f"{pair.a} minus {pair.b}"
+        assert row[1] == f"{100 * pair.difference:+.1f}"
+        assert row[2] == f"{100 * pair.ci95[0]:+.1f} to {100 * pair.ci95[1]:+.1f}"
+        for cell, p in ((row[3], pair.p), (row[4], pair.p_holm), (row[7], noise.p)):
+            assert cell == "&lt; 0.0001" if p < 0.0001 else float(cell) == pytest.approx(p, rel=0.05)
+        assert row[5] == pair.verdict
+        assert row[6] == f"{100 * noise.ci95[0]:+.1f} to {100 * noise.ci95[1]:+.1f}"
+
+
+def test_power_recall_claims_and_limits_are_told(comparison, page, text):
+    for row, pair in zip(cells_of(text, "True differences"), comparison.pairs, strict=True):
+        assert row[1:3] == [f"{100 * pair.power.missed_below:.1f}", f"{100 * pair.power.detectable:.1f}"]
+    for row, name in zip(cells_of(text, "Recall"), comparison.classes, strict=True):
+        assert row == [name, *(f"{100 * summary.recall_mean[name]:.1f} %" for summary in comparison.strategies)]
+    assert comparison.claims
+    for claim in comparison.claims:
+        assert claim.evidence in page.text
+    for sentence in (*comparison.does_not_say, comparison.sensitivity):
+        assert sentence in page.text
+
+
+def test_every_run_is_there_with_the_commands_that_reproduce_it(comparison, text):
+    rows = cells_of(text, "All runs")
+    assert len(rows) == 9
+    for row, run in zip(rows, [run for summary in comparison.strategies for run in summary.runs], strict=True):
+        accuracy = run.scores["splits"]["test"]["accuracy"]
+        seconds = f"{run.facts['fit_seconds']:.0f}"
+        assert row == [run.strategy, str(run.seed), f"{100 * accuracy:.1f} %", "cpu", "5", seconds, str(run.folder)]
+        # The folder has a space in its name.
+        assert f"cifar-lightning fit --config &#39;{run.folder}/config.yaml&#39;\n" in text
+        assert f"cifar-lightning test --ckpt_path &#39;{run.folder}&#39;\n" in text
+    assert f"cifar-lightning compare &#39;{comparison.paths[0]}&#39;</code>" in text
+
+
+def test_every_figure_has_a_name_with_numbers_and_every_table_headers(page, text):
+    figures = [attributes for attributes in page.all("svg") if attributes.get("role") == "img"]
+    assert len(figures) == 9
+    for attributes in figures:
+        finding = re.search(rf'id="{attributes["aria-labelledby"]}"[^>]*>(.*?)</p>', text)[1]
+        assert re.search(r"\d", finding)
+    assert all(attributes["scope"] in ("col", "row") for attributes in page.all("th"))
+    assert text.count("<table>") == text.count("<caption")
+    assert all("alt" in attributes for attributes in page.all("img"))
+
+
+def test_figures_take_their_colours_from_the_page(page, text):
+    inlined = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+    assert not re.search(r"#[0-9a-f]{6}[;\"]", inlined)
+    assert {"var(--strategy-0)", "var(--paper)", "currentColor"} <= set(
+        re.findall(r"var\([\w-]+\)|currentColor", inlined)
+    )
+    assert "font-family" not in inlined
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_what_is_behind_them(text, scheme):
+    light, dark = re.findall(r":root \{(.*?)\}", text, re.DOTALL)[:2]
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", light))
+    if scheme == "dark":
+        colours |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", dark))
+    for behind in ("paper", "wash"):
+        for word in ("ink", "muted", "link", "good", "bad"):
+            assert contrast(colours[word], colours[behind]) >= 4.5, (word, behind)
+    for place in range(len(STRATEGY_COLOURS)):
+        assert contrast(colours[f"strategy-{place}"], colours["paper"]) >= 3
+
+
+def test_names_are_never_taken_for_tags(tmp_path):
+    bad = "<script>alert(1)</script>"
+    for name in (bad, 'b"onload="x'):
+        for seed in range(2):
+            run = write_run(
+                tmp_path / "runs" / str(len(name)) / str(seed), name, seed, np.arange(40) > len(name) + seed
+            )
+            for file in run.glob("*"):
+                file.write_text(file.read_text().replace("apple", "<b>apple</b>&amp;"))
+    nasty = compare_runs([tmp_path / "runs"])
+    write_page(nasty, tmp_path, write_figures(nasty, tmp_path))
+    page = Page((tmp_path / PAGE).read_text())
+    assert not page.all("script")
+    assert not page.all("b")
+    assert not any("onload" in attributes for _, attributes in page.tags)
+    assert page.misplaced == page.open == []
+    assert f"{bad} minus" in page.text or f"minus {bad}" in page.text
+    assert "<b>apple</b>&amp;" in page.text
+
+
+def test_the_same_runs_give_the_same_page(comparison, tmp_path, text):
+    write_page(comparison, tmp_path, write_figures(comparison, tmp_path / "figures"))
+    assert (tmp_path / PAGE).read_text() == text
+
+
+def test_loss_is_told_without_unit_and_each_run_has_both(tmp_path):
+    root = write_study(tmp_path / "study", {"a": 0.95, "b": 0.7}, 2, 60)
+    comparison = compare_runs([root], "loss")
+    text = make_page(comparison, tmp_path)
+    for row, summary in zip(cells_of(text, "The strategies"), comparison.strategies, strict=True):
+        assert row[2] == f"{summary.mean:.3f}"
+    runs = cells_of(text, "All runs")
+    assert runs[0][2] == f"{comparison.strategies[0].values[0].mean():.3f}"
+    assert runs[0][3] == f"{100 * comparison.strategies[0].runs[0].scores['splits']['test']['accuracy']:.1f} %"
+    assert "lower is better" in text
+    assert "--question loss</code>" in text
+
+
+def test_one_seed_is_explained_and_nothing_is_claimed_of_seeds(tmp_path):
+    comparison = compare_runs([write_study(tmp_path / "study", {"a": 0.95, "b": 0.7}, 1, 60)])
+    page = Page(make_page(comparison, tmp_path))
+    assert "McNemar" in page.text
+    assert "Satterthwaite" not in page.text
+    assert "probably missed below" not in page.text
+    assert "too few runs to say" in page.text
+
+
+def test_notes_and_mixed_runs_are_said_before_the_figure(comparison, tmp_path):
+    text = make_page(replace(comparison, mixed=True, notes=["Seed 3 of <stride> is missing."]), tmp_path)
+    assert "Mixed runs." in text
+    assert text.index("Seed 3 of &lt;stride&gt; is missing.") < text.index('<div class="lead">')
+
+
+def decode(uri):
+    with Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/png;base64,")))) as picture:
+        return np.asarray(picture)
+
+
+def write_opposites(root):
+    """Two nets, two seeds each, 45 pictures: `b` is wrong on 10 to 14, `a` on 44 and in one seed on 3, from 0."""
+    for name, wrong in (("a", [[44], [44, 3]]), ("b", [range(10, 15)] * 2)):
+        for seed, places in enumerate(wrong):
+            write_run(root / name / str(seed), name, seed, ~np.isin(np.arange(45), list(places)))
+    return root
+
+
+def test_pictures_on_which_the_nets_disagree_are_cut_from_the_sheet_to_the_pixel(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (45, 32, 32, 3), np.uint8)
+    root = write_opposites(tmp_path)
+    draw_test_pictures(root / "b" / "1" / "test_pictures.png", pictures)
+    comparison = compare_runs([root])
+    found = find_disagreements(comparison)
+    assert [disagreement.index for disagreement in found] == [7 * place + 1 for place in (10, 11, 12, 13, 14, 44, 3)]
+    assert [disagreement.num_right for disagreement in found[4:]] == [
+        {"a": 2, "b": 0},
+        {"a": 0, "b": 2},
+        {"a": 1, "b": 2},
+    ]
+    assert [disagreement.truth for disagreement in found[5:]] == ["lawn_mower", "apple"]
+    for disagreement, place in zip(found, (10, 11, 12, 13, 14, 44, 3), strict=True):
+        assert (decode(disagreement.picture) == pictures[place]).all()
+    assert count_agreements(comparison) == (38, 0)
+    assert [disagreement.index for disagreement in find_disagreements(comparison, most=2)] == [71, 78]
+
+
+def test_a_sheet_is_read_in_the_order_of_its_own_run(tmp_path):
+    pictures = np.random.default_rng(0).integers(0, 256, (45, 32, 32, 3), np.uint8)
+    root = write_opposites(tmp_path)
+    # The same pictures, but listed backwards.
+    right = ~np.isin(np.arange(45), range(10, 15))
+    turned = write_run(root / "b" / "1", "b", 1, right)
+    path = turned / "test_predictions.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *rows[::-1]]) + "\n")
+    probes = turned / "probes.csv"
+    header, *rows = probes.read_text().splitlines()
+    probes.write_text("\n".join([header, *rows[::-1]]) + "\n")
+    draw_test_pictures(turned / "test_pictures.png", pictures[::-1])
+    first = find_disagreements(compare_runs([root]))[0]
+    assert first.index == 71
+    assert (decode(first.picture) == pictures[10]).all()
+
+
+@pytest.mark.parametrize("sheet", ["none", "of other pictures", "no picture", "half a picture"])
+def test_without_a_sheet_that_fits_the_numbers_stand_alone(tmp_path, sheet):
+    root = write_opposites(tmp_path)
+    path = root / "a" / "0" / "test_pictures.png"
+    if sheet == "of other pictures":
+        draw_test_pictures(path, np.zeros((61, 32, 32, 3), np.uint8))
+    if sheet == "no picture":
+        path.write_text("hello")
+    if sheet == "half a picture":
+        draw_test_pictures(path, np.random.default_rng(0).integers(0, 256, (45, 32, 32, 3), np.uint8))
+        path.write_bytes(path.read_bytes()[:2000])
+    page = Page(make_page(compare_runs([root]), tmp_path))
+    assert not page.all("img")
+    assert "picture 71" in page.text
+    assert "The pictures themselves are left out." in page.text
+
+
+def test_pictures_can_be_left_out(tmp_path):
+    root = write_opposites(tmp_path)
+    draw_test_pictures(root / "a" / "0" / "test_pictures.png", np.zeros((45, 32, 32, 3), np.uint8))
+    comparison = compare_runs([root])
+    assert len(Page(make_page(comparison, tmp_path)).all("img")) == 7
+    assert not Page(make_page(comparison, tmp_path, with_pictures=False)).all("img")
+
+
+def test_forty_long_runs_make_a_page_of_less_than_half_a_megabyte(tmp_path):
+    root = write_study(tmp_path / "study", dict.fromkeys(("a", "b", "c", "d"), 0.9), 10, 40, epochs=500)
+    comparison = compare_runs([root])
+    write_page(comparison, tmp_path, write_figures(comparison, tmp_path))
+    assert (tmp_path / PAGE).stat().st_size < 500_000
