@@ -10,9 +10,11 @@ from rich.table import Table
 from torchvision.io import encode_png
 from torchvision.utils import make_grid
 
+from cifar_lightning.cli.duplicates import draw_closest, print_copies
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.quiet import silence_framework
 from cifar_lightning.data import LabelledImages, SubsetDataModule
+from cifar_lightning.data.duplicates import find_nearest_pairs
 from cifar_lightning.runs.folder import write_whole
 
 _PREVIEW_COLUMNS = 20
@@ -23,7 +25,15 @@ def run_data(arguments: list[str]) -> int:
     silence_framework()
     parser = SentenceParser(prog="cifar-lightning data", description=__doc__, default_env=False)
     parser.add_argument("-c", "--config", type=str, action="append", help="a config of `fit`; its `data` part is used")
-    parser.add_argument("--preview", type=str, default=None, help="the PNG file to draw some training pictures into")
+    parser.add_argument(
+        "--duplicates", action="store_true", help="list the test pictures that have a near copy among the training ones"
+    )
+    parser.add_argument(
+        "--preview",
+        type=str,
+        default=None,
+        help="the PNG file to draw some training pictures into; with --duplicates, the 20 closest pairs",
+    )
     parser.add_lightning_class_args(SubsetDataModule, "data")
     parser.set_defaults(DATA_DEFAULTS)
     known = parser.parse_args(_data_part(arguments))
@@ -33,7 +43,14 @@ def run_data(arguments: list[str]) -> int:
     data.prepare_data()
     data.setup("test")
     _print_counts(data)
-    if known.preview:
+    if known.duplicates:
+        training = data.all_training
+        pairs = find_nearest_pairs(data.test, training)
+        print_copies(pairs, len(training))
+        if known.preview:
+            draw_closest(pairs, Path(known.preview))
+            print(f"closest pairs: {known.preview}")
+    elif known.preview:
         draw_contact_sheet(data.train, Path(known.preview))
         print(f"contact sheet: {known.preview}, a row a class: {', '.join(data.class_names)}")
     return 0

@@ -119,6 +119,15 @@ class SubsetDataModule(LightningDataModule):
         splits = {"train": self.train, "val": self.val, "test": self.test}
         return {name: images for name, images in splits.items() if len(images)}
 
+    @property
+    def all_training(self) -> LabelledImages:
+        """The training pictures of the kept classes, held out or not, in the order published."""
+        images, labels, indices = (
+            torch.cat([getattr(part, name) for part in (self.train, self.val)])
+            for name in ("images", "labels", "indices")
+        )
+        return LabelledImages(images, labels, self.train.class_names, indices).subset(indices.argsort())
+
     def _loader(self, pictures: "_Pictures", batch_size: int, sampler: RandomSampler | None = None) -> DataLoader:
         # The stock loader, given whole batches by `__getitems__`: samplers and distributed training work as ever.
         return DataLoader(
