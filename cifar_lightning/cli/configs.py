@@ -7,6 +7,8 @@ import yaml
 PACKAGE = Path(__file__).resolve().parent.parent
 # A config of ours has 2 KB. The limit keeps a file that is none from being parsed for minutes.
 MAX_CONFIG_BYTES = 200_000
+# What PyYAML raises on texts that are none, or hold values that do not fit their tags.
+_DAMAGE = (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 def configs_folder() -> Path:
@@ -24,17 +26,24 @@ def list_configs() -> dict[str, tuple[Path, str]]:
 
 
 def prepare_config_arguments(arguments: list[str]) -> list[str]:
-    """Replaces the value of every `--config` by the path of an existing, harmless YAML file.
+    """Writes every `--config NAME`, `-c NAME` and the like as `--config=PATH`, the path of a harmless YAML file.
 
     Raises:
         ValueError: if there is no such config, or it may not be read.
     """
-    prepared = list(arguments)
-    for place, argument in enumerate(arguments):
-        if argument in ("--config", "-c") and place + 1 < len(arguments):
-            prepared[place + 1] = str(find_config(arguments[place + 1]))
+    prepared = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in ("--config", "-c"):
+            name = next(rest, "")
         elif argument.startswith("--config="):
-            prepared[place] = f"--config={find_config(argument.removeprefix('--config='))}"
+            name = argument.removeprefix("--config=")
+        elif argument.startswith("-c"):
+            name = argument.removeprefix("-c").removeprefix("=")
+        else:
+            prepared.append(argument)
+            continue
+        prepared.append(f"--config={find_config(name)}")
     return prepared
 
 
@@ -45,6 +54,8 @@ def find_config(name: str) -> Path:
         ValueError: if there is none, or it is too large, no YAML mapping, or uses aliases.
     """
     path = Path(name)
+    if not name:
+        raise ValueError("expected a config behind --config; `cifar-lightning configs` lists those that ship")
     if not path.is_file():
         shipped = list_configs()
         if name.removesuffix(".yaml") not in shipped:
@@ -58,22 +69,24 @@ def find_config(name: str) -> Path:
 
 
 def check_config(path: Path) -> None:
-    """Refuses a file that is no plain YAML mapping.
-
-    Aliases let a few lines stand for gigabytes ("billion laughs"), and no config needs them.
-    """
+    """Refuses a file that is no plain YAML mapping."""
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ValueError(f"expected a config of at most {MAX_CONFIG_BYTES:,} bytes, got {path}; is it one?")
     try:
         text = path.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise ValueError(f"expected a config without YAML aliases, but {path} has one; write the value out")
+        refuse_aliases(text)
         content = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except _DAMAGE as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"expected YAML, but {path} is none ({reason}); mend it") from error
+        raise ValueError(f"expected plain YAML, but {path} is none ({reason}); mend it") from error
     if not isinstance(content, dict):
         raise ValueError(f"expected a config of keys and values, but {path} has none; see `cifar-lightning configs`")
     for group in ("trainer", "model", "data"):
         if group in content and not isinstance(content[group], dict):
             raise ValueError(f"expected keys and values below {group}, but {path} has {content[group]!r}; mend it")
+
+
+def refuse_aliases(text: str) -> None:
+    """Raises a YAMLError if `text` uses a YAML alias: a few lines of them stand for gigabytes ("billion laughs")."""
+    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+        raise yaml.YAMLError("it has an alias, marked by a `*`, and no config needs one: write the value out")

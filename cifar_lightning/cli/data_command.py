@@ -11,6 +11,7 @@ from torchvision.io import encode_png
 from torchvision.utils import make_grid
 
 from cifar_lightning.cli.duplicates import draw_closest, print_copies
+from cifar_lightning.cli.outputs import check_output
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.quiet import silence_framework
 from cifar_lightning.data import LabelledImages, SubsetDataModule
@@ -37,6 +38,8 @@ def run_data(arguments: list[str]) -> int:
     parser.add_lightning_class_args(SubsetDataModule, "data")
     parser.set_defaults(DATA_DEFAULTS)
     known = parser.parse_args(_data_part(arguments))
+    if known.preview is not None:
+        check_output("--preview", Path(known.preview), "preview.png")
     data = parser.instantiate_classes(known).data
     # A misspelt class is told before anything is fetched.
     assert data.class_names
@@ -47,25 +50,23 @@ def run_data(arguments: list[str]) -> int:
         training = data.all_training
         pairs = find_nearest_pairs(data.test, training)
         print_copies(pairs, len(training))
-        if known.preview:
+        if known.preview is not None:
             draw_closest(pairs, Path(known.preview))
             print(f"closest pairs: {known.preview}")
-    elif known.preview:
+    elif known.preview is not None:
         draw_contact_sheet(data.train, Path(known.preview))
         print(f"contact sheet: {known.preview}, a row a class: {', '.join(data.class_names)}")
     return 0
 
 
 def _data_part(arguments: list[str]) -> list[str]:
-    """`arguments` with every `--config FILE` replaced by the `data` part of that file."""
+    """`arguments` with every `--config=FILE` replaced by the `data` part of that file."""
     replaced: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
-        name, equals, value = argument.partition("=")
-        if name not in ("--config", "-c"):
+    for argument in arguments:
+        if not argument.startswith("--config="):
             replaced.append(argument)
             continue
-        path = Path(value if equals else next(rest, ""))
+        path = Path(argument.removeprefix("--config="))
         section: Any = (yaml.safe_load(path.read_text()) or {}).get("data", {})
         replaced += [
             f"--data.{key}={yaml.safe_dump(entry, default_flow_style=True).strip().removesuffix('...').strip()}"

@@ -33,7 +33,7 @@ def refuse_changes(run: Path, saved: dict[str, Any], settings: dict[str, Any], w
     """
     groups = ("data", "seed_everything", *(("model", "num_threads") if with_training else ()))
     before, after = ({group: flat.get(group) for group in groups} for flat in (saved, settings))
-    old, new = _flatten(before), _flatten(after)
+    old, new = flatten(before), flatten(after)
     for key in sorted(old.keys() | new.keys()):
         if key not in (*_FREE, *_CHECKED_ELSEWHERE) and old.get(key) != new.get(key):
             raise ValueError(
@@ -42,10 +42,11 @@ def refuse_changes(run: Path, saved: dict[str, Any], settings: dict[str, Any], w
             )
 
 
-def _flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
+def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested settings as one dictionary, whose keys are joined by dots."""
     if not isinstance(settings, dict):
         return {prefix: settings}
     flat: dict[str, Any] = {}
     for key, value in settings.items():
-        flat |= _flatten(value, f"{prefix}.{key}" if prefix else str(key))
+        flat |= flatten(value, f"{prefix}.{key}" if prefix else str(key))
     return flat

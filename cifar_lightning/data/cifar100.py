@@ -15,7 +15,7 @@ from torchvision.datasets.utils import check_integrity
 
 from cifar_lightning.data.download import download
 from cifar_lightning.data.images import LabelledImages
-from cifar_lightning.data.restricted_pickle import load_restricted
+from cifar_lightning.data.restricted_pickle import PickledArray, load_restricted
 from cifar_lightning.data.source import ImageSource, Split, resolve_root
 
 ARCHIVE_NAME = "cifar-100-python.tar.gz"
@@ -28,6 +28,7 @@ FILE_MD5 = {
 }
 # The published files have 155 249 918, 31 049 707 and 1 473 bytes.
 MAX_FILE_BYTES = 200_000_000
+MAX_ARCHIVE_BYTES = 400_000_000  # unpacked
 OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 
 FINE_CLASSES = (
@@ -193,23 +194,30 @@ class Cifar100(ImageSource):
         path = resolve_root(self.root) / FOLDER_NAME / split
         if not path.is_file():
             raise ValueError(f"expected CIFAR-100 at {path}, but there is no such file; put it there")
-        if self.verify_md5 and not check_integrity(str(path), FILE_MD5[split]):
-            raise ValueError(
-                f"expected the published file (md5 {FILE_MD5[split]}), but {path} differs; it is kept as it is:"
-                " delete its folder to fetch it again, or set data.source.verify_md5 to false to use it"
-            )
+        if self.verify_md5:
+            _check_md5(path)
+            # Nothing is read from it; a changed one tells of other data, or of a bad disk, all the same.
+            _check_md5(path.with_name("meta"))
         pixels, labels = _check_contents(load_restricted(path), path)
-        images = torch.from_numpy(pixels).view(-1, 3, 32, 32)
+        images = torch.tensor(pixels).view(-1, 3, 32, 32)
         return LabelledImages(images, torch.from_numpy(labels), FINE_CLASSES, torch.arange(len(labels)))
+
+
+def _check_md5(path: Path) -> None:
+    if not check_integrity(str(path), FILE_MD5[path.name]):
+        raise ValueError(
+            f"expected the published file (md5 {FILE_MD5[path.name]}), but {path} differs; it is kept as it is:"
+            " delete its folder to fetch it again, or set data.source.verify_md5 to false to use it"
+        )
 
 
 def _check_contents(contents: Any, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The pixels, uint8 (N, 3072), and fine labels, int64 (N,), of an unpickled CIFAR file."""
-    pixels = contents.get("data") if isinstance(contents, dict) else None
+    array = contents.get("data") if isinstance(contents, dict) else None
+    pixels = array.values if isinstance(array, PickledArray) else None
     labels = contents.get("fine_labels") if isinstance(contents, dict) else None
     if (
-        isinstance(pixels, np.ndarray)
-        and pixels.dtype == np.uint8
+        pixels is not None
         and pixels.ndim == 2
         and pixels.shape[1] == 3072
         and isinstance(labels, list)
@@ -262,6 +270,8 @@ def _extract_members(archive: Path, folder: Path) -> None:
     wanted = {f"{FOLDER_NAME}/{name}": name for name in FILE_MD5}
     with tarfile.open(archive, "r:gz") as tar:
         for member in tar:
+            if member.offset_data + member.size > MAX_ARCHIVE_BYTES:
+                raise ValueError(f"it holds more than {MAX_ARCHIVE_BYTES:,} bytes")
             name = wanted.pop(member.name, None)
             if name is None:
                 continue
@@ -274,5 +284,14 @@ def _extract_members(archive: Path, folder: Path) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             if not wanted:
+                _read_to_the_end(tar)
                 return
     raise ValueError(f"it lacks {', '.join(sorted(wanted))}")
+
+
+def _read_to_the_end(tar: tarfile.TarFile) -> None:
+    """Reads what follows the last file: only then does gzip compare the checksum of all that it unpacked."""
+    assert tar.fileobj is not None
+    while tar.fileobj.read(1 << 20):
+        if tar.fileobj.tell() > MAX_ARCHIVE_BYTES:
+            raise ValueError(f"it holds more than {MAX_ARCHIVE_BYTES:,} bytes")

@@ -127,6 +127,26 @@ def test_a_broken_archive_is_named_and_leaves_nothing(small_cifar, tmp_path, mon
     assert list(tmp_path.iterdir()) == [archive]
 
 
+def test_a_checksum_that_does_not_fit_is_found_though_every_file_is_there(small_cifar, tmp_path, monkeypatch):
+    content = bytearray(small_cifar.archive())
+    content[-8] ^= 1  # of the checksum of all that was packed
+    archive = put_archive(tmp_path, bytes(content), monkeypatch)
+    with pytest.raises(ValueError, match=r"but .* is none \(CRC check failed.*; delete it"):
+        Cifar100(str(tmp_path), download=False).prepare()
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_an_archive_that_unpacks_to_more_than_any_published_one_is_refused(small_cifar, tmp_path, monkeypatch, place):
+    large = make_member(f"{NAME}/extra", size=400_000), bytes(400_000)
+    archive = small_cifar.archive(large) if place == "behind" else small_cifar.archive(before=[large])
+    put_archive(tmp_path, archive, monkeypatch)
+    monkeypatch.setattr(cifar100, "MAX_ARCHIVE_BYTES", 300_000)
+    with pytest.raises(ValueError, match="it holds more than 300,000 bytes"):
+        Cifar100(str(tmp_path), download=False).prepare()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{NAME}.tar.gz"]
+
+
 def test_an_archive_that_lacks_a_file_says_which(small_cifar, tmp_path, monkeypatch):
     archive = put_archive(tmp_path, small_cifar.archive(without=["meta"]), monkeypatch)
     with pytest.raises(ValueError, match="it lacks cifar-100-python/meta"):
