@@ -10,36 +10,40 @@ import torch
 from cifar_lightning.cli.configs import read_config
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
+from cifar_lightning.runs.settings import flatten
 
 
-def find_checkpoint_argument(command: str, arguments: list[str]) -> list[str]:
+def find_checkpoint_argument(command: str, arguments: list[str]) -> tuple[list[str], Path | None]:
     """Resolves `--ckpt_path`, and puts the settings of its run folder in front of `arguments`.
+
+    Returns:
+        The arguments, and the checkpoint: None where help is asked for.
 
     Raises:
         ValueError: if it is missing, no checkpoint, or lies in no run folder while no config is given.
     """
     if "--help" in arguments or "-h" in arguments:
-        return arguments
+        return arguments, None
     place, value = _find_option(arguments, "--ckpt_path")
     if value is None:
         raise ValueError(
             f"expected a checkpoint for {command}: add --ckpt_path RUN_FOLDER, as `fit` prints it at its end"
         )
-    has_config = _find_option(arguments, "--config")[1] is not None or "-c" in arguments
+    has_config = _find_option(arguments, "--config")[1] is not None
     checkpoint = folder.resolve_checkpoint(Path(value))
     arguments = list(arguments)
     arguments[place] = str(checkpoint) if arguments[place] == value else f"--ckpt_path={checkpoint}"
     run = folder.find_run_folder(checkpoint)
     if run is not None:
         read_config(run / folder.CONFIG)
-        return ["--config", str(run / folder.CONFIG), *arguments]
+        return ["--config", str(run / folder.CONFIG), *arguments], checkpoint
     if not has_config:
         load_checkpoint(checkpoint)
         raise ValueError(
             f"expected the settings of {checkpoint}, but it lies in no run folder (no {folder.CONFIG} above it);"
             " add --config"
         )
-    return arguments
+    return arguments, checkpoint
 
 
 def _find_option(arguments: list[str], option: str) -> tuple[int, str | None]:
@@ -67,9 +71,26 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise ValueError(f"expected a checkpoint, but {path} {reason}; it is not loaded") from error
     except (RuntimeError, EOFError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise ValueError(f"expected a whole checkpoint, but {path} is damaged; go on from another one") from error
-    if not isinstance(checkpoint, dict) or not {"state_dict", "hyper_parameters", "epoch"} <= checkpoint.keys():
+    if not _is_ours(checkpoint):
         raise ValueError(f"expected a checkpoint of `cifar-lightning fit`, but {path} is none; name a run folder")
     return checkpoint
+
+
+def _is_ours(checkpoint: Any) -> bool:
+    """Whether it has what is read below, of the types that `fit` gives."""
+    if not isinstance(checkpoint, dict):
+        return False
+    weights, settings = checkpoint.get("state_dict"), checkpoint.get("hyper_parameters")
+    if not isinstance(weights, dict) or not isinstance(settings, dict):
+        return False
+    names = settings.get("class_names")
+    return (
+        all(isinstance(weight, torch.Tensor) for weight in weights.values())
+        and isinstance(names, list)
+        and all(isinstance(name, str) for name in names)
+        and isinstance(settings.get("image_size"), int)
+        and isinstance(checkpoint.get("epoch"), int)
+    )
 
 
 def check_checkpoint(path: Path, model: ImageClassifier) -> int:
@@ -85,11 +106,15 @@ def check_checkpoint(path: Path, model: ImageClassifier) -> int:
             f"expected the classes that {path} was trained on, {trained.get('class_names')}, got {model.class_names};"
             " leave out --data.classes"
         )
-    for key in ("backbone", "num_outputs", "image_size"):
-        if trained.get(key) != settings.get(key):
+    groups = ("backbone", "num_outputs", "image_size")
+    before, after = (flatten({group: values.get(group) for group in groups}) for values in (trained, settings))
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key):
+            # As the option is called on the command line.
+            option = key.replace(".class_path", "").replace(".init_args", "")
             raise ValueError(
-                f"expected the {key} that {path} was trained with, {_plain(trained.get(key))},"
-                f" got {_plain(settings.get(key))}; leave out --model.{key}"
+                f"expected {option} {before.get(key)!r}, as {path} was trained with, got {after.get(key)!r};"
+                f" leave out --model.{option}"
             )
     expected, found = model.state_dict(), checkpoint["state_dict"]
     if {key: value.shape for key, value in expected.items()} != {key: value.shape for key, value in found.items()}:
@@ -97,7 +122,3 @@ def check_checkpoint(path: Path, model: ImageClassifier) -> int:
             f"expected the weights of {type(model.backbone).__name__}, but {path} holds those of another net"
         )
     return checkpoint["epoch"] + 1
-
-
-def _plain(value: Any) -> Any:
-    return value.get("class_path", value) if isinstance(value, dict) else value

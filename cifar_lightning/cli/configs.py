@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from cifar_lightning.runs.settings import MAX_CONFIG_BYTES, has_aliases
+from cifar_lightning.runs.settings import MAX_CONFIG_BYTES, load_plain_yaml
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -25,25 +25,29 @@ def list_configs() -> dict[str, tuple[Path, str]]:
 
 
 def prepare_config_arguments(command: str, arguments: list[str]) -> list[str]:
-    """Replaces the value of every `--config` by the path of an existing, harmless YAML file.
+    """Writes every `--config NAME`, `-c NAME` and the like as `--config=PATH`, the path of a harmless YAML file.
 
     Raises:
         ValueError: if there is no such config, it may not be read, or it is a study where `command` wants one net.
     """
-    prepared = list(arguments)
-    for place, argument in enumerate(arguments):
-        if argument in ("--config", "-c") and place + 1 < len(arguments):
-            path, content = find_config(arguments[place + 1])
-            prepared[place + 1] = str(path)
+    prepared = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in ("--config", "-c"):
+            name = next(rest, "")
         elif argument.startswith("--config="):
-            path, content = find_config(argument.removeprefix("--config="))
-            prepared[place] = f"--config={path}"
+            name = argument.removeprefix("--config=")
+        elif argument.startswith("-c"):
+            name = argument.removeprefix("-c").removeprefix("=")
         else:
+            prepared.append(argument)
             continue
-        if command != "study" and "strategies" in content:
+        path, content = find_config(name)
+        if command not in ("study", "data") and "strategies" in content:
             raise ValueError(
                 f"expected a config of one net, but {path} is a study; use `cifar-lightning study --config {path}`"
             )
+        prepared.append(f"--config={path}")
     return prepared
 
 
@@ -54,6 +58,8 @@ def find_config(name: str) -> tuple[Path, dict[Any, Any]]:
         ValueError: if there is none, or it is too large, no YAML mapping, or uses aliases.
     """
     path = Path(name)
+    if not name:
+        raise ValueError("expected a config behind --config; `cifar-lightning configs` lists those that ship")
     if not path.is_file():
         shipped = list_configs()
         if name.removesuffix(".yaml") not in shipped:
@@ -66,7 +72,7 @@ def find_config(name: str) -> tuple[Path, dict[Any, Any]]:
 
 
 def read_config(path: Path) -> dict[Any, Any]:
-    """What is in a plain YAML mapping; aliases are refused, since no config needs them.
+    """What is in a file of plain YAML keys and values.
 
     Raises:
         ValueError: if the file is anything else.
@@ -74,13 +80,10 @@ def read_config(path: Path) -> dict[Any, Any]:
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ValueError(f"expected a config of at most {MAX_CONFIG_BYTES:,} bytes, got {path}; is it one?")
     try:
-        text = path.read_text(encoding="utf-8")
-        if has_aliases(text):
-            raise ValueError(f"expected a config without YAML aliases, but {path} has one; write the value out")
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        content = load_plain_yaml(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"expected YAML, but {path} is none ({reason}); mend it") from error
+        raise ValueError(f"expected plain YAML, but {path} is none ({reason}); mend it") from error
     if not isinstance(content, dict):
         raise ValueError(f"expected a config of keys and values, but {path} has none; see `cifar-lightning configs`")
     for group in ("trainer", "model", "data"):

@@ -10,9 +10,12 @@ from rich.table import Table
 from torchvision.io import encode_png
 from torchvision.utils import make_grid
 
+from cifar_lightning.cli.duplicates import draw_closest, print_copies
+from cifar_lightning.cli.outputs import check_output
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.quiet import silence_framework
 from cifar_lightning.data import LabelledImages, SubsetDataModule
+from cifar_lightning.data.duplicates import find_nearest_pairs
 from cifar_lightning.runs.folder import write_whole
 
 _PREVIEW_COLUMNS = 20
@@ -23,32 +26,47 @@ def run_data(arguments: list[str]) -> int:
     silence_framework()
     parser = SentenceParser(prog="cifar-lightning data", description=__doc__, default_env=False)
     parser.add_argument("-c", "--config", type=str, action="append", help="a config of `fit`; its `data` part is used")
-    parser.add_argument("--preview", type=str, default=None, help="the PNG file to draw some training pictures into")
+    parser.add_argument(
+        "--duplicates", action="store_true", help="list the test pictures that have a near copy among the training ones"
+    )
+    parser.add_argument(
+        "--preview",
+        type=str,
+        default=None,
+        help="the PNG file to draw some training pictures into; with --duplicates, the 20 closest pairs",
+    )
     parser.add_lightning_class_args(SubsetDataModule, "data")
     parser.set_defaults(DATA_DEFAULTS)
     known = parser.parse_args(_data_part(arguments))
+    if known.preview is not None:
+        check_output("--preview", Path(known.preview), "preview.png")
     data = parser.instantiate_classes(known).data
     # A misspelt class is told before anything is fetched.
     assert data.class_names
     data.prepare_data()
     data.setup("test")
     _print_counts(data)
-    if known.preview:
+    if known.duplicates:
+        training = data.all_training
+        pairs = find_nearest_pairs(data.test, training)
+        print_copies(pairs, len(training))
+        if known.preview is not None:
+            draw_closest(pairs, Path(known.preview))
+            print(f"closest pairs: {known.preview}")
+    elif known.preview is not None:
         draw_contact_sheet(data.train, Path(known.preview))
         print(f"contact sheet: {known.preview}, a row a class: {', '.join(data.class_names)}")
     return 0
 
 
 def _data_part(arguments: list[str]) -> list[str]:
-    """`arguments` with every `--config FILE` replaced by the `data` part of that file."""
+    """`arguments` with every `--config=FILE` replaced by the `data` part of that file."""
     replaced: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
-        name, equals, value = argument.partition("=")
-        if name not in ("--config", "-c"):
+    for argument in arguments:
+        if not argument.startswith("--config="):
             replaced.append(argument)
             continue
-        path = Path(value if equals else next(rest, ""))
+        path = Path(argument.removeprefix("--config="))
         section: Any = (yaml.safe_load(path.read_text()) or {}).get("data", {})
         replaced += [
             f"--data.{key}={yaml.safe_dump(entry, default_flow_style=True).strip().removesuffix('...').strip()}"

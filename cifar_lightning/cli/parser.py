@@ -3,9 +3,14 @@
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, NoReturn
 
+import yaml
+from jsonargparse import get_loader, set_loader
 from lightning.pytorch.cli import LightningArgumentParser
+
+from cifar_lightning.runs.settings import refuse_aliases
 
 _PLAIN_TYPES = {
     "NoneType": "null",
@@ -13,6 +18,9 @@ _PLAIN_TYPES = {
     "int": "a whole number",
     "float": "a number",
     "str": "text",
+    "Iterable": "a list",
+    "list": "a list",
+    "dict": "keys and values",
 }
 
 
@@ -23,12 +31,23 @@ DATA_DEFAULTS = {
 }
 
 
+def _load_plain_yaml(text: str) -> Any:
+    refuse_aliases(text)
+    return get_loader("yaml")(text)
+
+
+set_loader("plain_yaml", _load_plain_yaml, (yaml.YAMLError,))
+
+
 class SentenceParser(LightningArgumentParser):
-    """Raises a ValueError of one sentence where argparse prints its usage and exits."""
+    """Raises a ValueError of one sentence where argparse prints its usage and exits.
+
+    Values, and files that stand for a group of keys (`--data FILE`), are read as YAML without aliases.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # A key that is cut short is a mistake to be told, not to be guessed at.
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+        super().__init__(*args, allow_abbrev=False, **{"parser_mode": "plain_yaml", **kwargs})
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         raise ValueError(describe_parser_error(message, known_keys(self))) from ex
@@ -53,6 +72,10 @@ def describe_parser_error(message: str, keys: Iterable[str]) -> str:
     if unknown := re.search(r"[Uu]nrecognized arguments?: (\S+)|Key '([^']+)' is not expected|option '(\S+?)'", text):
         name = next(filter(None, unknown.groups())).lstrip("-").partition("=")[0]
         return _describe_unknown_key(name, keys)
+    if flag := re.search(r"argument (?:-\w/)?--(\S+): expected one argument", text):
+        return f"expected a value behind --{flag[1]}; add one"
+    if file := re.search(r"(?:Unable to load config '(.*?)'|sub-config file (\S+):)(?: -)? ?(.*)", text):
+        return _describe_group(re.findall(r'Parser key "([^"]+)"', text)[0], file[1] or file[2], file[3])
     if inner := re.search(r"expected a value for ([\w., ]+); add", text):
         return f"expected a value for {inner[1]} of {key}; add --{key}.{inner[1].partition(',')[0]}"
     if required := re.search(r"following arguments are required: ([\w., ]+)", text):
@@ -72,14 +95,39 @@ def describe_parser_error(message: str, keys: Iterable[str]) -> str:
     path = re.search(r"Expected a dot import path string: (\S+)", text)
     if path and "Expected a <class" not in text:
         return f"expected a class for {key}, got {path[1]!r}; name it with its module, as in my_net.MyNet"
+    if other := re.search(r"Not a valid subclass of (\w+)\. Got value: (.*?) Subclass types", text):
+        return f"expected a class derived from {other[1]} for {key}, got {other[2][:100]}; name one by its class_path"
     given = re.search(r"(?:Got value|Given value): (.*)$", text)
-    types = re.findall(r"Expected a <class '([\w.]+)'>", text)
-    if "restriction v>0" in text:
-        types.insert(0, "whole number above 0")
-    if given and types:
-        expected = dict.fromkeys(_PLAIN_TYPES.get(name.rpartition(".")[2], "a " + name) for name in types)
-        return f"expected {' or '.join(expected)} for {key}, got {given[1][:100]!r}; mend it"
+    expected = _describe_types(text)
+    if given and expected:
+        return f"expected {expected} for {key}, got {given[1][:100]!r}; mend it"
     return text if len(text) <= 400 else text[:380] + " ..."
+
+
+def _describe_types(text: str) -> str:
+    """What jsonargparse would have taken, as in `a whole number or null`."""
+    expected = ["a whole number above 0"] if "restriction v>0" in text else []
+    words: list[str] = []
+    for name, literal, path in re.findall(
+        r"Expected a (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\]|(dot import path) string)", text
+    ):
+        if literal:
+            words += [word for word in re.findall(r"[\w.-]+", literal) if word not in words]
+        else:
+            expected.append("a class" if path else _PLAIN_TYPES.get(name.rpartition(".")[2], f"a {name}"))
+    if "a number" in expected:
+        # torch takes a tensor for a rate; nobody writes one in a config.
+        expected = [name for name in expected if name != "a class"]
+    if words:
+        expected.insert(0, f"one of {', '.join(words)}")
+    return " or ".join(dict.fromkeys(expected))
+
+
+def _describe_group(key: str, value: str, reason: str) -> str:
+    """For a value where a group of keys stands: a file that cannot be read, or no file."""
+    if not Path(value).is_file():
+        return f"expected keys and values below {key}, got {value!r}; set one of them, as --{key}.KEY VALUE"
+    return f"expected plain YAML for {key}, but {value} is none ({reason[:200]}); mend it"
 
 
 def _last_key(text: str) -> str:

@@ -55,6 +55,9 @@ def _split_table(split: str, scores: dict[str, Any]) -> Table:
     table.add_section()
     total = str(sum(row["support"] for row in scores["classes"]))
     table.add_row("accuracy", "", _number(scores["accuracy"]), _interval(scores["accuracy_ci95"]), "", total)
+    if without := scores.get("without_duplicates"):
+        accuracy = _number(without["accuracy"]), _interval(without["accuracy_ci95"])
+        table.add_row("without near copies", "", *accuracy, "", str(without["count"]))
     table.add_row("macro F1", "", "", "", _number(scores["macro_f1"]), "")
     table.add_row("loss", "", _number(scores["loss"]), "", "", "")
     return table

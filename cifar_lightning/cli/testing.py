@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cifar_lightning import __version__
 from cifar_lightning.data import SubsetDataModule
+from cifar_lightning.data.duplicates import find_nearest_pairs
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.models.probes import probe
 from cifar_lightning.runs import folder
@@ -85,6 +86,8 @@ def score_run(
     shares = probe(model.eval(), data.test.images.to(model.device), labels.to(model.device))
     probes = ProbeShares(indices.numpy(), {name: share.cpu().numpy() for name, share in shares.items()})
     test = scores["splits"]["test"]
+    copies = find_nearest_pairs(data.test, data.all_training).copies()
+    test["without_duplicates"] = predictions["test"].scores_without(copies.test.indices.numpy())
     scores["robustness"] = probes.robustness(test["accuracy"])
     if run is not None:
         # A run is finished once scores.json is there; until the rest is new too, it must not be.
@@ -92,6 +95,9 @@ def score_run(
         for split, split_predictions in predictions.items():
             split_predictions.write(run / folder.predictions_name(split))
         probes.write(run / folder.PROBES)
+        columns = copies.test.indices, copies.training.indices, copies.similarity
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        folder.write_csv(run / folder.DUPLICATES, ["index", "train_index", "similarity"], rows)
         figures = draw_figures(run, predictions["test"], data, test)
         log_test_scores(run, {"loss": test["loss"], "accuracy": test["accuracy"]}, figures, epoch)
         write_scores(run / folder.SCORES, scores)

@@ -13,8 +13,9 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from cifar_lightning.cli.checkpoints import check_checkpoint, find_checkpoint_argument
+from cifar_lightning.cli.checkpoints import check_checkpoint, find_checkpoint_argument, load_checkpoint
 from cifar_lightning.cli.machine import num_cores, use_threads
+from cifar_lightning.cli.outputs import check_output
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
@@ -35,10 +36,11 @@ from cifar_lightning.runs.recorder import RunRecorder
 def run_trainer_command(command: str, arguments: list[str]) -> int:
     """Runs one of Lightning's commands and returns its exit code."""
     silence_framework()
+    checkpoint = None
     if command != "fit":
-        arguments = find_checkpoint_argument(command, arguments)
+        arguments, checkpoint = find_checkpoint_argument(command, arguments)
     try:
-        RunCLI(command, arguments)
+        RunCLI(command, arguments, checkpoint)
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
     except SystemExit as stop:
@@ -60,10 +62,17 @@ def resolve_settings(arguments: list[str]) -> dict[str, Any]:
 
 
 class RunCLI(LightningCLI):
-    """LightningCLI for one command: its settings, its run folder, what it prints."""
+    """LightningCLI for one command: its settings, its run folder, what it prints.
 
-    def __init__(self, command: str, arguments: list[str]) -> None:
+    Args:
+        command: `fit`, `validate`, `test` or `predict`.
+        arguments: what stands behind it.
+        checkpoint: the file that `--ckpt_path` means; None for `fit`, which finds it among its settings.
+    """
+
+    def __init__(self, command: str, arguments: list[str], checkpoint: Path | None = None) -> None:
         self.command = command
+        self.checkpoint = checkpoint
         super().__init__(
             ImageClassifier,
             SubsetDataModule,
@@ -103,6 +112,11 @@ class RunCLI(LightningCLI):
             parser.add_argument("--images", type=str, required=True, help="a picture, or a folder of pictures")
             parser.add_argument("--output", type=str, default="predictions.csv", help="the CSV file to write")
         parser.set_defaults(DATA_DEFAULTS)
+        if self.command == "predict" and self.checkpoint is not None:
+            # The pictures that the net was trained on may be far away.
+            trained = load_checkpoint(self.checkpoint)["hyper_parameters"]
+            parser.set_defaults({f"model.{name}": trained[name] for name in ("class_names", "image_size")})
+            return
         parser.link_arguments("data.class_names", "model.class_names", apply_on="instantiate")
         parser.link_arguments("data.image_size", "model.image_size", apply_on="instantiate")
 
@@ -116,7 +130,7 @@ class RunCLI(LightningCLI):
         self.resumed: Path | None = None
         if self.command == "fit" and self.settings.ckpt_path is not None:
             self._resolve_resume()
-        self.checkpoint = Path(self.settings.ckpt_path) if self.settings.ckpt_path else None
+            self.checkpoint = Path(self.settings.ckpt_path)
 
     def _logger_options(self) -> Any:
         """Arguments of the logger, whose name is the run's; empty where there is none, or a list of them."""
@@ -192,6 +206,8 @@ class RunCLI(LightningCLI):
                 # A share of the pictures would pass for all of them.
                 settings.trainer[f"limit_{name}_batches"] = None
             settings.trainer.fast_dev_run = False
+        if self.command == "predict":
+            check_output("--output", Path(settings.output), "predictions.csv")
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         if self.checkpoint is not None:

@@ -1,10 +1,5 @@
 """CIFAR-100 from the files as published (Krizhevsky 2009), fetched once and checked."""
 
-import os
-import shutil
-import tarfile
-import tempfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +8,12 @@ import numpy as np
 import torch
 from torchvision.datasets.utils import check_integrity
 
+from cifar_lightning.data.archive import MAX_FILE_BYTES, extract
 from cifar_lightning.data.download import download
 from cifar_lightning.data.images import LabelledImages
-from cifar_lightning.data.restricted_pickle import load_restricted
+from cifar_lightning.data.restricted_pickle import PickledArray, load_restricted
 from cifar_lightning.data.source import ImageSource, Split, resolve_root
-from cifar_lightning.disk import locked, naming
+from cifar_lightning.disk import locked
 
 ARCHIVE_NAME = "cifar-100-python.tar.gz"
 ARCHIVE_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
@@ -27,8 +23,6 @@ FILE_MD5 = {
     "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
     "meta": "7973b15100ade9c7d40fb424638fde48",
 }
-# The published files have 155 249 918, 31 049 707 and 1 473 bytes.
-MAX_FILE_BYTES = 200_000_000
 OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 
 FINE_CLASSES = (
@@ -194,19 +188,22 @@ class Cifar100(ImageSource):
                 f"expected the published archive (md5 {ARCHIVE_MD5}), but {archive} differs; it is kept as it is:"
                 " delete it to fetch it again, or set data.source.verify_md5 to false to use it"
             )
-        extract(archive, root / FOLDER_NAME)
+        extract(archive, root / FOLDER_NAME, FILE_MD5)
 
     def load(self, split: Split) -> LabelledImages:
         path = resolve_root(self.root) / FOLDER_NAME / split
         if not path.is_file():
             raise ValueError(f"expected CIFAR-100 at {path}, but there is no such file; put it there")
-        if self.verify_md5 and not check_integrity(str(path), FILE_MD5[split]):
+        if self.verify_md5:
+            _check_md5(path)
+            # Nothing is read from it; a changed one tells of other data, or of a bad disk, all the same.
+            _check_md5(path.with_name("meta"))
+        elif path.stat().st_size > MAX_FILE_BYTES:
             raise ValueError(
-                f"expected the published file (md5 {FILE_MD5[split]}), but {path} differs; it is kept as it is:"
-                " delete its folder to fetch it again, or set data.source.verify_md5 to false to use it"
+                f"expected a file of at most {MAX_FILE_BYTES:,} bytes, got {path}; is it one of CIFAR-100's?"
             )
-        pixels, labels = _check_contents(load_restricted(path), path)
-        images = torch.from_numpy(pixels).view(-1, 3, 32, 32)
+        pixels, labels = _check_contents(load_restricted(path, is_known=self.verify_md5), path)
+        images = torch.tensor(pixels).view(-1, 3, 32, 32)
         return LabelledImages(images, torch.from_numpy(labels), FINE_CLASSES, torch.arange(len(labels)))
 
 
@@ -214,13 +211,21 @@ def _is_extracted(root: Path) -> bool:
     return all((root / FOLDER_NAME / name).is_file() for name in FILE_MD5)
 
 
+def _check_md5(path: Path) -> None:
+    if not check_integrity(str(path), FILE_MD5[path.name]):
+        raise ValueError(
+            f"expected the published file (md5 {FILE_MD5[path.name]}), but {path} differs; it is kept as it is:"
+            " delete its folder to fetch it again, or set data.source.verify_md5 to false to use it"
+        )
+
+
 def _check_contents(contents: Any, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The pixels, uint8 (N, 3072), and fine labels, int64 (N,), of an unpickled CIFAR file."""
-    pixels = contents.get("data") if isinstance(contents, dict) else None
+    array = contents.get("data") if isinstance(contents, dict) else None
+    pixels = array.values if isinstance(array, PickledArray) else None
     labels = contents.get("fine_labels") if isinstance(contents, dict) else None
     if (
-        isinstance(pixels, np.ndarray)
-        and pixels.dtype == np.uint8
+        pixels is not None
         and pixels.ndim == 2
         and pixels.shape[1] == 3072
         and isinstance(labels, list)
@@ -232,61 +237,3 @@ def _check_contents(contents: Any, path: Path) -> tuple[np.ndarray, np.ndarray]:
         f"expected `data`, uint8 (N, 3072), and `fine_labels`, N numbers of 0..99, but {path} holds something else;"
         " delete its folder and fetch the published archive again"
     )
-
-
-def extract(archive: Path, folder: Path) -> None:
-    """Brings the three data files of `archive` into `folder`, all or none.
-
-    Only plain files of the expected names are taken from the archive, whatever else it holds, and they are written
-    under a temporary name beside `folder` first.
-
-    Raises:
-        ValueError: if the archive is broken, or lacks a file.
-    """
-    for leftover in folder.parent.glob(".extracting-*"):
-        # Of a process that was killed: who extracts has locked the folder.
-        shutil.rmtree(leftover)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".extracting-") as scratch:
-        try:
-            _extract_members(archive, Path(scratch))
-        except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            raise ValueError(
-                f"expected a whole {ARCHIVE_NAME}, but {archive} is none ({error}); delete it to fetch it again"
-            ) from error
-        if folder.exists():
-            # Another process was faster, or the folder lacks a file that the archive has.
-            for name in FILE_MD5:
-                if not (folder / name).exists():
-                    os.replace(Path(scratch, name), folder / name)
-            return
-        whole = Path(scratch, FOLDER_NAME)
-        whole.mkdir()
-        for name in FILE_MD5:
-            os.replace(Path(scratch, name), whole / name)
-        try:
-            os.rename(whole, folder)
-        except OSError:
-            if not all((folder / name).is_file() for name in FILE_MD5):
-                raise
-
-
-def _extract_members(archive: Path, folder: Path) -> None:
-    wanted = {f"{FOLDER_NAME}/{name}": name for name in FILE_MD5}
-    with tarfile.open(archive, "r:gz") as tar:
-        for member in tar:
-            name = wanted.pop(member.name, None)
-            if name is None:
-                continue
-            if not member.isfile() or member.size > MAX_FILE_BYTES:
-                raise ValueError(f"{member.name} is no plain file of at most {MAX_FILE_BYTES:,} bytes")
-            content = tar.extractfile(member)
-            assert content is not None
-            with naming(folder / name), (folder / name).open("wb") as file:
-                shutil.copyfileobj(content, file, 1 << 20)
-                file.flush()
-                os.fsync(file.fileno())
-            if not wanted:
-                return
-    raise ValueError(f"it lacks {', '.join(sorted(wanted))}")

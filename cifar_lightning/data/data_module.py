@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.source import ImageSource
+from cifar_lightning.runs.scores import OTHER
 
 # Evaluation needs no gradients, so larger batches fit; their size changes no score.
 _EVAL_BATCH_SIZE = 1024
@@ -119,6 +120,15 @@ class SubsetDataModule(LightningDataModule):
         splits = {"train": self.train, "val": self.val, "test": self.test}
         return {name: images for name, images in splits.items() if len(images)}
 
+    @property
+    def all_training(self) -> LabelledImages:
+        """The training pictures of the kept classes, held out or not, in the order published."""
+        images, labels, indices = (
+            torch.cat([getattr(part, name) for part in (self.train, self.val)])
+            for name in ("images", "labels", "indices")
+        )
+        return LabelledImages(images, labels, self.train.class_names, indices).subset(indices.argsort())
+
     def _loader(self, pictures: "_Pictures", batch_size: int, sampler: RandomSampler | None = None) -> DataLoader:
         # The stock loader, given whole batches by `__getitems__`: samplers and distributed training work as ever.
         return DataLoader(
@@ -204,10 +214,14 @@ def resolve_classes(classes: Sequence[str | int] | None, known: Sequence[str]) -
     """Names of `classes`, given as names or as places in `known`; None: all of `known`.
 
     Raises:
-        ValueError: if there are fewer than two, one stands twice, or one is unknown.
+        ValueError: if there are fewer than two, one stands twice, is unknown, or is called like the unused outputs.
     """
     names = list(known) if classes is None else [_class_name(entry, known) for entry in classes]
     for name in names:
+        if name == OTHER:
+            raise ValueError(
+                f"expected a class of another name than {OTHER!r}, which is that of unused outputs; rename it"
+            )
         if names.count(name) > 1:
             raise ValueError(f"expected every class once, but {name!r} stands twice in data.classes; remove one")
     if len(names) < 2:
@@ -222,7 +236,7 @@ def _class_name(entry: str | int, known: Sequence[str]) -> str:
         return known[entry]
     if entry not in known:
         nearest = difflib.get_close_matches(entry, known, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else "`cifar-lightning data` lists them."
+        hint = f"did you mean {nearest[0]!r}?" if nearest else "`cifar-lightning data --data.classes null` lists them."
         examples = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
         raise ValueError(f"unknown class {entry!r}; {hint} The source has {len(known)}: {examples}")
     return entry

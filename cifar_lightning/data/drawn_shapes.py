@@ -1,6 +1,7 @@
 """Pictures drawn with a seed: no network, no file."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,6 @@ from PIL import Image, ImageDraw
 from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.source import ImageSource, Split
 
-CLASS_NAMES = ("circle", "square", "triangle", "star", "cross", "ring")
 _OVERSAMPLING = 4
 
 
@@ -76,7 +76,7 @@ class DrawnShapes(ImageSource):
             angle=generator.uniform(0, 2 * math.pi),
         )
         mask = Image.new("L", (side * _OVERSAMPLING, side * _OVERSAMPLING))
-        _draw_shape(name, pose, ImageDraw.Draw(mask))
+        _SHAPES[name](pose, ImageDraw.Draw(mask))
         weight = np.asarray(mask.resize((side, side), Image.Resampling.BOX), np.float64)[..., None] / 255
         picture = background + weight * (colour - background) + generator.normal(0, self.noise, (side, side, 3))
         return picture.round().clip(0, 255).astype(np.uint8)
@@ -94,19 +94,40 @@ class _Pose(NamedTuple):
         return [(self.x + length * math.cos(angle), self.y + length * math.sin(angle)) for length, angle in points]
 
 
-def _draw_shape(name: str, pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
-    if name == "circle":
-        canvas.circle((pose.x, pose.y), 0.85 * pose.radius, fill=255)
-    elif name == "ring":
-        canvas.circle((pose.x, pose.y), 0.9 * pose.radius, fill=255)
-        canvas.circle((pose.x, pose.y), 0.5 * pose.radius, fill=0)
-    elif name == "star":
-        canvas.polygon(pose.polygon([((1.1, 0.45)[i % 2], i / 10) for i in range(10)]), fill=255)
-    elif name == "cross":
-        arm = ((1.0, -0.06), (1.0, 0.06), (0.5, 0.125))
-        canvas.polygon(
-            pose.polygon([(share, quarter / 4 + turns) for quarter in range(4) for share, turns in arm]), fill=255
-        )
-    else:
-        num_corners = {"square": 4, "triangle": 3}[name]
-        canvas.polygon(pose.polygon([(1.0, i / num_corners) for i in range(num_corners)]), fill=255)
+def _draw_circle(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
+    canvas.circle((pose.x, pose.y), 0.85 * pose.radius, fill=255)
+
+
+def _draw_square(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
+    canvas.polygon(pose.polygon([(1.0, corner / 4) for corner in range(4)]), fill=255)
+
+
+def _draw_triangle(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
+    canvas.polygon(pose.polygon([(1.0, corner / 3) for corner in range(3)]), fill=255)
+
+
+def _draw_star(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
+    canvas.polygon(pose.polygon([((1.1, 0.45)[i % 2], i / 10) for i in range(10)]), fill=255)
+
+
+def _draw_cross(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
+    arm = ((1.0, -0.06), (1.0, 0.06), (0.5, 0.125))
+    outline = [(share, quarter / 4 + turns) for quarter in range(4) for share, turns in arm]
+    canvas.polygon(pose.polygon(outline), fill=255)
+
+
+def _draw_ring(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
+    canvas.circle((pose.x, pose.y), 0.9 * pose.radius, fill=255)
+    canvas.circle((pose.x, pose.y), 0.5 * pose.radius, fill=0)
+
+
+# By class name, in the order of the labels.
+_SHAPES: dict[str, Callable[[_Pose, ImageDraw.ImageDraw], None]] = {
+    "circle": _draw_circle,
+    "square": _draw_square,
+    "triangle": _draw_triangle,
+    "star": _draw_star,
+    "cross": _draw_cross,
+    "ring": _draw_ring,
+}
+CLASS_NAMES = tuple(_SHAPES)

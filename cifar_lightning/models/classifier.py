@@ -77,7 +77,8 @@ class ImageClassifier(LightningModule):
 
     def normalize(self, images: Tensor) -> Tensor:
         """(image / 255 - MEAN) / STD by channel: uint8 (N, 3, S, S) -> float32, in channels_last."""
-        pixels = images.to(self.mean.dtype, memory_format=torch.channels_last)
+        # A copy, also of pictures that are float already: what comes next works in place.
+        pixels = images.to(self.mean.dtype, copy=True, memory_format=torch.channels_last)
         return pixels.sub_(self.mean).div_(self.std)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

@@ -16,6 +16,7 @@ CONFIG = "config.yaml"
 CURVES = "curves.csv"
 SCORES = "scores.json"
 PROBES = "probes.csv"
+DUPLICATES = "duplicates.csv"
 CHECKPOINTS = "checkpoints"
 LAST_CHECKPOINT = "last.ckpt"
 BEST_CHECKPOINT = "best.ckpt"
@@ -47,9 +48,12 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError):
+            # The reader of the message knows no temporary file.
+            error.filename, error.filename2 = str(path), None
         raise
 
 

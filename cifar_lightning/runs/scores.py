@@ -130,6 +130,19 @@ class Predictions:
             "confusion_matrix": confusion.tolist(),
         }
 
+    def scores_without(self, duplicates: np.ndarray) -> dict[str, Any]:
+        """Number and accuracy of the pictures whose index is not among `duplicates`, int (M,).
+
+        Without a picture there is no accuracy (None).
+        """
+        kept = ~np.isin(self.indices, duplicates)
+        count, num_right = int(kept.sum()), int((self.predicted == self.labels)[kept].sum())
+        return {
+            "count": count,
+            "accuracy": num_right / count if count else None,
+            "accuracy_ci95": wilson_interval(num_right, count),
+        }
+
 
 def wilson_interval(num_right: int, num_pictures: int) -> list[float] | None:
     """Wilson's 95 % interval of a share (Wilson 1927), or None without pictures."""

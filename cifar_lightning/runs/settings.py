@@ -17,19 +17,15 @@ def read_settings(path: Path) -> dict[str, Any]:
     """Reads a `config.yaml` into keys of the form `model.optimizer.init_args.lr`; nothing it names is imported.
 
     Raises:
-        ValueError: if the file is no mapping, too large for a config, or has aliases, by which a few lines can stand
-            for gigabytes.
+        ValueError: if the file is no mapping of plain YAML, or too large for a config.
     """
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise ValueError(f"more than {MAX_CONFIG_BYTES:,} bytes")
-        text = path.read_text(encoding="utf-8")
-        if has_aliases(text):
-            raise ValueError("an alias")
-        settings = yaml.load(text, Loader=_Loader)
+        settings = load_plain_yaml(path.read_text(encoding="utf-8"))
         if not isinstance(settings, dict):
             raise ValueError("no keys and values")
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
+    except (ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
             f"expected the settings of a run, but {path} is damaged ({reason}); fit that run anew"
@@ -37,13 +33,28 @@ def read_settings(path: Path) -> dict[str, Any]:
     return flatten(settings)
 
 
-def has_aliases(text: str) -> bool:
-    """Whether a YAML text has aliases, by which a few lines can stand for gigabytes ("billion laughs").
+def load_plain_yaml(text: str) -> Any:
+    """What a YAML text holds; nothing that it names is imported.
 
     Raises:
-        yaml.YAMLError: if it is no YAML.
+        yaml.YAMLError: if it is no YAML, a value does not fit its tag, or there is an alias.
     """
-    return any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader))
+    refuse_aliases(text)
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # By PyYAML, of `!!int x` and the like.
+        raise yaml.YAMLError(str(error)) from error
+
+
+def refuse_aliases(text: str) -> None:
+    """Refuses a YAML text with an alias: a few lines of them stand for gigabytes ("billion laughs").
+
+    Raises:
+        yaml.YAMLError: if it has one, or is no YAML.
+    """
+    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+        raise yaml.YAMLError("it has an alias, marked by a `*`, and no config needs one: write the value out")
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tiny import TINY
 
 from cifar_lightning.cli.main import main
@@ -68,10 +69,30 @@ MISTAKES_IN_FIT = {
     "an optimiser that is none": (["--model.optimizer=os.system"], "model.optimizer, got 'os.system'"),
     "a scheduler without its arguments": (["--model.scheduler=torch.optim.lr_scheduler.StepLR"], "step_size"),
     "a config that does not exist": (["--config=nope.yaml"], "`cifar-lightning configs` lists"),
-    "a config that is no YAML": (["--config=broken.yaml"], "expected YAML"),
+    "a config behind -c=": (["-c=aliases.yaml"], "no config needs one"),
+    "a config behind -c": (["-caliases.yaml"], "no config needs one"),
+    "a config behind -c and a space": (["-c", "aliases.yaml"], "no config needs one"),
+    "a short config that does not exist": (["-cnope"], "`cifar-lightning configs` lists"),
+    "a config option cut short": (["--conf=aliases.yaml"], "unknown key 'conf'; did you mean 'config'?"),
+    "a config without a name": (["--config"], "expected a config behind --config"),
+    "a file for a group, with aliases": (["--data=aliases.yaml"], "plain YAML for data"),
+    "a file for a class, with aliases": (["--model.backbone=aliases.yaml"], "plain YAML for model.backbone"),
+    "a number for the model": (["--model=3"], "expected keys and values below model, got '3'"),
+    "a number for the trainer": (["--trainer=3"], "set one of them, as --trainer.KEY VALUE"),
+    "a number for the data": (["--data=3"], "expected keys and values below data"),
+    "null for a group": (["--model=null"], "expected keys and values below model, got 'null'"),
+    "null for the source": (["--data.source=null"], "a class derived from ImageSource for data.source, got None"),
+    "a precision that there is not": (["--trainer.precision=7"], "one of 64, 32, 16, transformer-engine"),
+    "a scheduler that is a number": (["--model.scheduler=3"], "expected a class or null for model.scheduler"),
+    "an option without its value": (["--trainer.max_epochs"], "expected a value behind --trainer.max_epochs"),
+    "a class of the source misspelt beyond guessing": (
+        ["--data.classes=[zzzz,circle]"],
+        "`cifar-lightning data --data.classes null` lists them",
+    ),
+    "a config that is no YAML": (["--config=broken.yaml"], "expected plain YAML"),
     "a config that is a list": (["--config=list.yaml"], "keys and values"),
     "a config that is empty": (["--config=empty.yaml"], "keys and values"),
-    "a config with aliases": (["--config=aliases.yaml"], "without YAML aliases"),
+    "a config with aliases": (["--config=aliases.yaml"], "no config needs one"),
     "a config with a misspelt key": (["--config=misspelt.yaml"], "did you mean 'trainer.max_epochs'"),
     "a file that is no checkpoint": (["--ckpt_path=text.ckpt"], "text.ckpt"),
     "a checkpoint that does not exist": (["--ckpt_path=nowhere.ckpt"], "there is no nowhere.ckpt"),
@@ -188,6 +209,10 @@ def test_a_save_folder_that_cannot_be_written_is_the_machine(command, folder):
         (["data", "--data.classes=[aple,forest]"], "'apple'"),
         (["data", "--config", "nope"], "`cifar-lightning configs`"),
         (["data", "--frob"], "unknown key 'frob'"),
+        (["data", "--config"], "expected a config behind --config"),
+        (["data", "-c=aliases.yaml"], "no config needs one"),
+        (["data", "--config=quickstart", "--preview=empty"], "as empty/preview.png"),
+        (["data", "--config=quickstart", "--preview=my_nets.py/a.png"], "my_nets.py is a file"),
     ],
     ids=" ".join,
 )
@@ -208,7 +233,10 @@ def test_a_mistake_in_another_command_ends_in_one_sentence(command, folder, argu
         (["test", "--model.backbone=cifar_lightning.models.backbones.AvgPoolNet"], "AvgPoolNet"),
         (["test", "--model.num_outputs=100"], "num_outputs"),
         (["predict"], "--images"),
+        (["test", "--model.backbone=torch.nn.Flatten"], "expected backbone 'cifar_lightning.models.backbones.Max"),
         (["predict", "--images=nowhere.png"], "there is no nowhere.png"),
+        (["predict", "--images=nowhere.png", "--output=empty"], "as empty/predictions.csv"),
+        (["predict", "--images=nowhere.png", "--output=my_nets.py/a/b.csv"], "my_nets.py is a file"),
         (["predict", "--images=empty"], "it has none"),
         (["predict", "--images=my_nets.py"], "my_nets.py"),
     ],
@@ -241,3 +269,59 @@ def test_main_without_arguments_reads_those_of_the_process(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["cifar-lightning", "--version"])
     assert main() == 0
     assert capsys.readouterr().out.startswith("cifar-lightning ")
+
+
+def test_short_forms_of_config_are_the_same_config(command, folder):
+    for form in (["-c", "quickstart"], ["-c=quickstart"], ["-cquickstart"], ["--config=quickstart"]):
+        outcome = command("data", *form, *TINY[3:])
+        assert (outcome.code, outcome.err) == (0, "")
+        assert "cross" in outcome.out
+
+
+def test_a_folder_as_output_is_refused_before_any_picture_is_read(command, folder, finished_run, monkeypatch):
+    monkeypatch.setattr("cifar_lightning.cli.trainer_commands.predict_files", None)
+    arguments = ["--ckpt_path", str(finished_run), "--images=nowhere.png", "--output=empty"]
+    assert_one_sentence(command("predict", *arguments), 2, "expected a file for --output, but empty is a folder")
+
+
+def test_a_disk_error_names_the_file_that_was_asked_for(command, folder, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device", "/somewhere/.sheet.png.x8k2")
+
+    monkeypatch.setattr("os.fsync", refuse)
+    outcome = command("data", *TINY[:2], *TINY[3:], "--preview=sheet.png")
+    assert_one_sentence(outcome, 1, "No space left on device: sheet.png;")
+    assert not list(folder.glob(".sheet*"))
+
+
+def test_the_argument_in_which_a_net_differs_is_named(command, folder):
+    (folder / "wide.py").write_text(
+        "from torch import nn\n\n\nclass WideNet(nn.Sequential):\n"
+        "    def __init__(self, width: int = 8, slope: float = 0):\n"
+        "        super().__init__(nn.Conv2d(3, width, 8, 8), nn.LeakyReLU(slope), nn.Flatten())\n"
+    )
+    net = ["--model.backbone=wide.WideNet", "--model.backbone.width=4"]
+    assert command("fit", *TINY, *net).code == 0
+    run = "lightning_logs/quickstart/version_0"
+    outcome = command("test", "--ckpt_path", run, "--model.backbone.slope=0.5")
+    # The weights would fit.
+    assert_one_sentence(outcome, 2, "expected backbone.slope 0.0")
+    outcome = command("predict", "--ckpt_path", run, "--model.backbone.slope=0.5", "--images=nowhere.png")
+    assert_one_sentence(outcome, 2, "expected backbone.slope 0.0")
+    assert "got 0.5; leave out --model.backbone.slope" in outcome.err
+
+
+def test_a_class_called_like_the_unused_outputs_is_refused(command, folder):
+    for split in ("train", "test"):
+        for name in ("(other)", "cat"):
+            (folder / "photos" / split / name).mkdir(parents=True)
+            for number in range(4):
+                Image.new("RGB", (32, 32), (number, 9, 9)).save(folder / "photos" / split / name / f"{number}.png")
+    photos = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
+    for name in ("fit", "data"):
+        outcome = command(name, *(TINY[:3] if name == "fit" else []), *photos)
+        assert_one_sentence(outcome, 2, "class of another name than '(other)'")
+    # The good call that differs in that one name.
+    for split in ("train", "test"):
+        (folder / "photos" / split / "(other)").rename(folder / "photos" / split / "other")
+    assert command("data", *photos).code == 0

@@ -141,6 +141,32 @@ def test_predict_of_a_test_picture_gives_the_probabilities_of_test(command, fini
         assert float(prediction[name]) == pytest.approx(float(row[name]), rel=1e-4)
 
 
+@pytest.mark.parametrize("source", ["ImageFolder", "Cifar100"])
+def test_predict_needs_no_training_pictures(command, tmp_path, source):
+    names = ["night", "a day"]
+    for split in ("train", "test"):
+        for level, name in enumerate(names):
+            (tmp_path / "photos" / split / name).mkdir(parents=True)
+            for number in range(4):
+                picture = Image.new("RGB", (32, 32), (200 * level, 200 * level, number))
+                picture.save(tmp_path / "photos" / split / name / f"{number}.png")
+    photos = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
+    assert command("fit", *TINY[:3], *photos, "--model.num_outputs=3").code == 0
+    run = tmp_path / "lightning_logs/quickstart/version_0"
+    if source == "Cifar100":
+        # Brought from a machine that had other data: nothing of the source is asked for.
+        photos = ["--data.source=cifar_lightning.data.Cifar100", "--data.source.root=nowhere"]
+    arguments = ["--ckpt_path", str(run), "--images=photos/test/night", *(photos if source == "Cifar100" else [])]
+    assert command("predict", *arguments).code == 0
+    before = (tmp_path / "predictions.csv").read_text()
+    (tmp_path / "photos/test/night").rename(tmp_path / "mine")
+    shutil.rmtree(tmp_path / "photos")
+    outcome = command("predict", "--ckpt_path", str(run), "--images=mine")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert (tmp_path / "predictions.csv").read_text() == before
+    assert before.startswith("file,predicted,a day,night\n")
+
+
 def test_data_counts_pictures_a_class_and_draws_a_contact_sheet(command, tmp_path):
     outcome = command("data", *TINY[:2], *TINY[3:], "--data.val_fraction=0.25", "--preview", "sheet.png")
     assert outcome.code == 0

@@ -6,6 +6,7 @@ import tarfile
 
 import pytest
 
+from cifar_lightning.data import archive as archive_module
 from cifar_lightning.data import cifar100
 from cifar_lightning.data.cifar100 import Cifar100
 
@@ -98,7 +99,7 @@ def test_a_wanted_name_that_is_no_plain_file_is_refused(small_cifar, tmp_path, m
 
 
 def test_a_file_larger_than_any_published_one_is_refused(small_cifar, tmp_path, monkeypatch):
-    monkeypatch.setattr(cifar100, "MAX_FILE_BYTES", len(small_cifar.files["train"]) - 1)
+    monkeypatch.setattr(archive_module, "MAX_FILE_BYTES", len(small_cifar.files["train"]) - 1)
     archive = put_archive(tmp_path, small_cifar.archive(), monkeypatch)
     with pytest.raises(ValueError, match="train is no plain file of at most"):
         Cifar100(str(tmp_path), download=False).prepare()
@@ -125,6 +126,26 @@ def test_a_broken_archive_is_named_and_leaves_nothing(small_cifar, tmp_path, mon
     with pytest.raises(ValueError, match=r"expected a whole cifar-100-python\.tar\.gz, but .* is none .*; delete it"):
         Cifar100(str(tmp_path), download=False).prepare()
     assert list(tmp_path.iterdir()) == [archive]
+
+
+def test_a_checksum_that_does_not_fit_is_found_though_every_file_is_there(small_cifar, tmp_path, monkeypatch):
+    content = bytearray(small_cifar.archive())
+    content[-8] ^= 1  # of the checksum of all that was packed
+    archive = put_archive(tmp_path, bytes(content), monkeypatch)
+    with pytest.raises(ValueError, match=r"but .* is none \(CRC check failed.*; delete it"):
+        Cifar100(str(tmp_path), download=False).prepare()
+    assert list(tmp_path.iterdir()) == [archive]
+
+
+@pytest.mark.parametrize("place", ["before", "behind"])
+def test_an_archive_that_unpacks_to_more_than_any_published_one_is_refused(small_cifar, tmp_path, monkeypatch, place):
+    large = make_member(f"{NAME}/extra", size=400_000), bytes(400_000)
+    archive = small_cifar.archive(large) if place == "behind" else small_cifar.archive(before=[large])
+    put_archive(tmp_path, archive, monkeypatch)
+    monkeypatch.setattr(archive_module, "MAX_ARCHIVE_BYTES", 300_000)
+    with pytest.raises(ValueError, match="it unpacks to more than 300,000 bytes"):
+        Cifar100(str(tmp_path), download=False).prepare()
+    assert [path.name for path in tmp_path.iterdir()] == [f"{NAME}.tar.gz"]
 
 
 def test_an_archive_that_lacks_a_file_says_which(small_cifar, tmp_path, monkeypatch):

@@ -37,7 +37,10 @@ def test_null_means_all_classes():
     [
         (["aple", "forest"], r"unknown class 'aple'; did you mean 'apple'\? The source has 100: apple, aquarium_fish"),
         (["lawnmower", "forest"], r"did you mean 'lawn_mower'\?"),
-        (["zzz", "forest"], r"unknown class 'zzz'; `cifar-lightning data` lists them\. The source has 100"),
+        (
+            ["zzz", "forest"],
+            r"unknown class 'zzz'; `cifar-lightning data --data.classes null` lists them\. The source has 100",
+        ),
         ([0, 100], r"expected a class of 0\.\.99, got 100"),
         ([-1, 3], r"expected a class of 0\.\.99, got -1"),
         (["apple", "forest", "apple"], "expected every class once, but 'apple' stands twice"),

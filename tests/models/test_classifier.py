@@ -24,6 +24,13 @@ def as_batch(pictures):
     return torch.from_numpy(pictures).permute(0, 3, 1, 2)
 
 
+def test_pictures_that_are_float_already_are_left_as_they_are():
+    model = ImageClassifier(AvgPoolNet(), ["a", "b"])
+    pictures = torch.full((2, 3, 32, 32), 7.0).contiguous(memory_format=torch.channels_last)
+    model(pictures)
+    assert (pictures == 7).all()
+
+
 @pytest.mark.parametrize("side", [32, 20])
 def test_normalisation_equals_torchvision(side):
     pictures = draw_pictures(side=side)
