@@ -34,7 +34,7 @@ def nothing() -> None:
     """Prepares nothing."""
 
 
-def write_every_epoch() -> None:
+def write_every_epoch(seconds: float = 0.01) -> None:
     """Lets a fit write its files after every epoch, rather than every five seconds, on a disk that takes its time."""
     from cifar_lightning.cli import trainer_commands
     from cifar_lightning.runs.recorder import RunRecorder
@@ -43,7 +43,7 @@ def write_every_epoch() -> None:
     fsync = os.fsync
 
     def slow_fsync(descriptor: int) -> None:
-        time.sleep(0.01)
+        time.sleep(seconds)
         fsync(descriptor)
 
     os.fsync = slow_fsync
@@ -110,17 +110,23 @@ def start(folder: Path, *arguments: str, prepare: Callable[[], None] = write_eve
     out, err = (folder.with_name(f"{folder.name}.{number}.{name}") for name in ("out", "err"))
     process = _CONTEXT.Process(target=_run, args=(folder, arguments, out, err, prepare))
     process.start()
+    while not err.exists() and process.is_alive():
+        time.sleep(0.001)
     return Command(process, out, err)
 
 
 def _run(folder: Path, arguments: Sequence[str], out: Path, err: Path, prepare: Callable[[], None]) -> None:
-    for descriptor, path in ((1, out), (2, err)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
-    os.chdir(folder)
+    # As long as this is no command yet, the system may end it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Not at the top: whoever starts a command need not have imported all of it.
     from cifar_lightning.cli.main import main
 
+    os.chdir(folder)
     prepare()
     # As a process of the console script: what is not given stands on its command line.
     sys.argv = ["cifar-lightning", *arguments]
+    # That there is a file for errors tells that the command begins.
+    for descriptor, path in ((1, out), (2, err)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

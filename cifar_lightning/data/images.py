@@ -78,7 +78,10 @@ def find_pictures(path: Path) -> list[Path]:
     if not path.is_dir():
         raise ValueError(f"expected a picture or a folder of pictures, but there is no {path}; check the path")
     files = sorted(
-        file for file in path.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
+        file
+        for file in path.iterdir()
+        # Not a folder, nor a pipe that would never end.
+        if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".") and file.is_file()
     )
     if not files:
         raise ValueError(f"expected PNG or JPEG pictures in {path}, but it has none; add some, or name another folder")

@@ -98,3 +98,51 @@ def test_a_share_of_the_test_pictures_does_not_pass_for_all(command, finished_ru
     before = (tmp_path / "run/scores.json").read_text()
     assert command("test", "--ckpt_path", "run", "--trainer.limit_test_batches=0").code == 0
     assert (tmp_path / "run/scores.json").read_text() == before
+
+
+SCHEDULERS = {
+    "StepLR": {"step_size": 2, "gamma": 0.5},
+    "CosineAnnealingLR": {"T_max": 6},
+    "OneCycleLR": {"max_lr": 0.1, "total_steps": 7},
+    "ExponentialLR": {"gamma": 0.7},
+    "LinearLR": {"total_iters": 5},
+    # With such a threshold no epoch is better than the first.
+    "ReduceLROnPlateau": {"monitor": "val_loss", "patience": 0, "threshold": 0.99, "factor": 0.5},
+    "ReduceLROnPlateau of the training loss": {
+        "monitor": "train_loss",
+        "patience": 1,
+        "threshold": 0.99,
+        "factor": 0.5,
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "stopped_after"), [*zip(SCHEDULERS, [3, 1, 4, 2, 2, 1, 3], strict=True)])
+def test_the_learning_rate_goes_on_as_if_the_run_was_never_stopped(command, tmp_path, name, stopped_after):
+    class_name = name.partition(" ")[0]
+    module = "lightning.pytorch.cli" if class_name == "ReduceLROnPlateau" else "torch.optim.lr_scheduler"
+    scheduler = {"class_path": f"{module}.{class_name}", "init_args": SCHEDULERS[name]}
+    (tmp_path / "scheduler.yaml").write_text(yaml.safe_dump({"model": {"scheduler": scheduler}}))
+    fit = ["fit", *TINY, "--config", "scheduler.yaml", "--num_threads=1"]
+    assert command(*fit, "--trainer.max_epochs=6", "--trainer.logger.name=whole").code == 0
+    assert command(*fit, f"--trainer.max_epochs={stopped_after}", "--trainer.logger.name=parts").code == 0
+    resumed = command(*fit, "--trainer.max_epochs=6", "--trainer.logger.name=parts", "--ckpt_path=last")
+    assert (resumed.code, resumed.err) == (0, "")
+    whole, parts = (
+        torch.load(tmp_path / f"lightning_logs/{run}/version_0/checkpoints/last.ckpt", weights_only=True)
+        for run in ("whole", "parts")
+    )
+    assert all(torch.equal(whole["state_dict"][key], parts["state_dict"][key]) for key in whole["state_dict"])
+    assert whole["lr_schedulers"] == parts["lr_schedulers"]
+    rates = [state["optimizer_states"][0]["param_groups"][0]["lr"] for state in (whole, parts)]
+    assert rates[0] == rates[1]
+    assert rates[0] != 0.02
+
+
+def test_a_plateau_of_a_metric_that_there_is_not_is_refused_with_those_that_there_are(command):
+    change = ["--model.scheduler=lightning.pytorch.cli.ReduceLROnPlateau", "--model.scheduler.monitor=val_los"]
+    outcome = command("fit", *TINY, *change)
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 1
+    assert "train_loss" in outcome.err
+    assert "got 'val_los'" in outcome.err

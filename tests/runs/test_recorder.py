@@ -143,3 +143,26 @@ def test_files_grow_no_older_than_asked(tmp_path):
 
     fit(tmp_path, 3, sync_seconds=0.0, callbacks=[Look()])
     assert ages == [0, 1, 2]
+
+
+def test_a_gpu_goes_on_drawing_where_it_stopped_too(tmp_path, monkeypatch):
+    # There need not be one: what the recorder asks of it is played.
+    states = iter(range(100))
+    restored = []
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_rng_state", lambda: torch.tensor([next(states)], dtype=torch.uint8))
+    monkeypatch.setattr("torch.cuda.set_rng_state", lambda state: restored.append(state.tolist()))
+    fit(tmp_path, 3)
+    assert restored == []
+    fit(tmp_path, 4, resume=True)
+    # Of the third epoch.
+    assert restored == [[2]]
+
+
+def test_a_run_of_a_gpu_goes_on_where_there_is_none(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("torch.cuda.is_initialized", lambda: True)
+        patch.setattr("torch.cuda.get_rng_state", lambda: torch.tensor([7], dtype=torch.uint8))
+        fit(tmp_path, 1)
+    fit(tmp_path, 2, resume=True)
+    assert load(tmp_path, "last.ckpt")["epoch"] == 1
