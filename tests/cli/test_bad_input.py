@@ -179,6 +179,13 @@ def test_a_mistake_in_fit_ends_in_one_sentence_and_leaves_nothing(command, folde
     assert snapshot(folder) == before
 
 
+@pytest.mark.parametrize("logger", ["null", "false"])
+def test_without_a_logger_nothing_is_left(command, folder, logger):
+    before = snapshot(folder)
+    assert command("fit", *TINY, f"--trainer.logger={logger}").code == 0
+    assert snapshot(folder) == before
+
+
 def test_gpu_without_one_is_refused(command, folder, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert_one_sentence(command("fit", *TINY, "--trainer.accelerator=gpu"), 2, "use --trainer.accelerator auto")
