@@ -188,6 +188,12 @@ EDITS = {
     "splits.train.accuracy": lambda scores: scores["splits"]["train"].update(accuracy=0.5),
     "splits.test.classes.1.recall": lambda scores: scores["splits"]["test"]["classes"][1].update(recall=None),
     "splits.test.confusion_matrix.0.0": lambda scores: scores["splits"]["test"].update(confusion_matrix=[[0]]),
+    "splits.test.classes.2.precision": lambda scores: scores["splits"]["test"]["classes"][2].update(precision=0.1),
+    "splits.test.macro_f1": lambda scores: scores["splits"]["test"].pop("macro_f1"),
+    "splits.test.accuracy_ci95.1": lambda scores: scores["splits"]["test"]["accuracy_ci95"].__setitem__(1, 1.0),
+    "splits.test.without_duplicates.count": lambda scores: scores["splits"]["test"]["without_duplicates"].update(
+        count=300
+    ),
     "robustness.noise.16": lambda scores: scores["robustness"]["noise"].pop("16"),
     "run.classes.0": lambda scores: scores["run"].update(classes=["a", *NAMES[1:]]),
     "splits.test.accuracy ": lambda scores: scores["splits"]["test"].update(
