@@ -23,6 +23,8 @@ from cifar_lightning.compare.wording import (
     has_several_runs,
     in_unit,
     interval_of,
+    list_names,
+    mark_of,
     name_some,
     scale_of,
 )
@@ -73,7 +75,8 @@ def _draw_curves(
     strategies = [summary for summary in comparison.strategies if summary.name in ending]
     if not strategies:
         return None
-    val_name = validation_name(comparison.protocol == "lab")
+    protocols = {run.facts["protocol"] for summary in strategies for run in summary.runs}
+    val_name = list_names(sorted(validation_name(protocol == "lab") for protocol in protocols))
     title = f"{capitalise(quantity)} over the epochs, {count_runs(strategies)}"
     spread = ", mean over seeds, with a band from the lowest to the highest" if has_several_runs(strategies) else ""
     reading = f"Solid: {val_name}{spread}. Dashed: training pictures." if val else "Dashed: training pictures."
@@ -153,7 +156,7 @@ def _draw_probe(
     if not strategies:
         return None
     title = f"Accuracy on {what}"
-    reading = f"Mark: mean over seeds. Line: {interval_of(strategies)}. Strategies are drawn side by side."
+    reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}. Strategies are drawn side by side."
     figure, axes = new_chart(_HEIGHT, title, reading, x_label, "accuracy, %")
     everywhere = sorted({0, *(level for of_strategy in levels.values() for level in of_strategy)})
     step = 0.34 * min(np.diff(everywhere)) / len(strategies)
@@ -233,7 +236,8 @@ def _draw_cost(
     scale = scale_of(comparison)
     strategies = [summary for summary in comparison.strategies if summary.name in costs]
     title = f"{capitalise(comparison.label)} {cost.title}"
-    reading = f"Mark: mean. Line: {interval_of(strategies)}.{cost.note}"
+    twins = " Strategies of equal cost are drawn side by side." if len(set(costs.values())) < len(costs) else ""
+    reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}.{twins}{cost.note}"
     figure, axes = new_chart(_HEIGHT, title, reading, cost.label, comparison.label + in_unit(scale.unit))
     if min(costs.values()) > 0 and max(costs.values()) > 10 * min(costs.values()):
         axes.set_xscale("log")
