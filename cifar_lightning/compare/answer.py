@@ -114,7 +114,8 @@ def _describe_half(powers: Sequence[Power]) -> str:
         if None not in numbers
     ]
     lacking = [what for numbers, what in ((seeds, "seeds"), (pictures, "pictures")) if None in numbers]
-    everywhere = "" if len(powers) == 1 else " for every pair"
+    # Where it is enough for some of them.
+    everywhere = " for every pair" if any(set(numbers) > {None} for numbers in (seeds, pictures)) else ""
     alone = f"no number of {' or of '.join(lacking)} alone is enough{everywhere}" if lacking else ""
     return ", and ".join(filter(None, [f"{' or '.join(enough)} are needed" if enough else "", alone]))
 

@@ -136,7 +136,7 @@ def add_legend(figure: "Figure", axes: "Axes", handles: Sequence[Any]) -> None:
     from matplotlib.transforms import blended_transform_factory
 
     longest = max(len(str(handle.get_label())) for handle in handles)
-    of_column = CHARACTER_WIDTH * SMALL * longest + 36
+    of_column = CHARACTER_WIDTH * SMALL * longest + 48
     num_columns = max(1, min(len(handles), int(0.98 * _WIDTH * POINTS_PER_INCH / of_column)))
     # matplotlib fills column by column; people read row by row.
     rows = [handle for column in range(num_columns) for handle in handles[column::num_columns]]

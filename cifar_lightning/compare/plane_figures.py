@@ -75,12 +75,22 @@ def _draw_curves(
     strategies = [summary for summary in comparison.strategies if summary.name in ending]
     if not strategies:
         return None
-    protocols = {run.facts["protocol"] for summary in strategies for run in summary.runs}
-    val_name = list_names(sorted(validation_name(protocol == "lab") for protocol in protocols))
+    lab_protocols = {run.facts["protocol"] == "lab" for summary in strategies for run in summary.runs}
+    val_name = list_names([validation_name(lab_protocol) for lab_protocol in sorted(lab_protocols)])
     title = f"{capitalise(quantity)} over the epochs, {count_runs(strategies)}"
     spread = ", mean over seeds, with a band from the lowest to the highest" if has_several_runs(strategies) else ""
     reading = f"Solid: {val_name}{spread}. Dashed: training pictures." if val else "Dashed: training pictures."
+    # The first epochs, still near guessing, would press all others together: their lines leave the axes.
+    bands = [*train.values(), *val.values()]
+    lowest, highest = 0.0, 101.0
+    if quantity == "accuracy":
+        lowest = max(min(_quantile(band.low, 0.05) for band in bands) - 2, lowest)
+    else:
+        highest = 1.08 * max(_quantile(band.high, 0.98) for band in bands)
+    if any(band.mean.min() < lowest or band.mean.max() > highest for band in bands):
+        reading += " Off the axes: a few epochs, mostly the first."
     figure, axes = new_chart(_HEIGHT, title, reading, "epoch", y_label)
+    axes.set_ylim(lowest, highest)
     for name, band in train.items():
         axes.plot(band.epochs, band.mean, color=looks[name].colour, linewidth=1.4, linestyle=_DASHED)
     for name, band in val.items():
@@ -91,12 +101,6 @@ def _draw_curves(
         marked = slice(None, None, -max(1, len(band.epochs) // 6))
         axes.plot(band.epochs[marked], band.mean[marked], linestyle="none", **looks[name].style(markersize=7))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    # The first epochs, still near guessing, would press all others together: their lines leave the axes.
-    bands = [*train.values(), *val.values()]
-    if quantity == "accuracy":
-        axes.set_ylim(max(min(_quantile(band.low, 0.05) for band in bands) - 2, 0), 101)
-    else:
-        axes.set_ylim(0, 1.08 * max(_quantile(band.high, 0.98) for band in bands))
     add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
     ends = [f"{summary.name} {written.format(ending[summary.name].mean[-1])}" for summary in strategies]
     finding = f"Mean {quantity} at the last epoch, {val_name if val else 'train'}: {name_some(ends)}."

@@ -81,12 +81,16 @@ def draw_differences(comparison: Comparison, looks: dict[str, Look], folder: Pat
     best = comparison.strategies[0].name
     shown = pairs if len(pairs) <= _MOST_PAIRS else [pair for pair in pairs if best in (pair.a, pair.b)]
     title = f"Differences of {comparison.label}" if len(shown) == len(pairs) else f"{best} against each of the others"
-    reading = (
-        "Thick bar: 95 % interval for new seeds and new pictures. Thin bar: for new seeds on these same pictures."
-        " Filled mark: a difference that is shown (after Holm's correction)."
-    )
-    if not any(pair.method == "crossed" for pair in shown):
-        reading = "Bar: 95 % interval for new pictures; with one seed each, seed noise is not in it."
+    reading = "Thick bar: 95 % interval for new seeds and new pictures."
+    if not all(pair.method == "crossed" for pair in shown):
+        reading = "Thick bar: 95 % interval for new pictures; seed noise is not in it."
+        if any(pair.method == "crossed" for pair in shown):
+            reading = "Thick bar: 95 % interval for new seeds and new pictures, of one seed for new pictures alone."
+    if any(pair.training_noise_only is not None for pair in shown):
+        reading += " Thin bar: for new seeds on these same pictures."
+    if any(map(_shows_difference, shown)):
+        after = " (after Holm's correction)" if len(pairs) > 1 else ""
+        reading += f" Filled mark: a difference that is shown{after}."
     side = "right" if comparison.higher_is_better else "left"
     reading += f" Dashed line: no difference; {side} of it the first is better."
     figure, axes = new_chart(

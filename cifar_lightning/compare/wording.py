@@ -101,13 +101,15 @@ def has_several_runs(strategies: Sequence[Summary]) -> bool:
 
 def mark_of(strategies: Sequence[Summary]) -> str:
     """What the mark of a strategy in a figure is."""
-    return "mean over seeds" if has_several_runs(strategies) else "its one seed"
+    return "mean over seeds" if has_several_runs(strategies) else "the one run"
 
 
 def interval_of(strategies: Sequence[Summary]) -> str:
     """What the interval of a mean covers."""
-    if has_several_runs(strategies):
+    if all(len(summary.runs) > 1 for summary in strategies):
         return "95 % interval for new seeds and new pictures"
+    if has_several_runs(strategies):
+        return "95 % interval for new seeds and new pictures (of one seed: for new pictures alone)"
     return "95 % interval for new pictures (one seed: its noise is not in it)"
 
 

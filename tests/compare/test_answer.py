@@ -106,7 +106,10 @@ def test_what_would_be_missed_is_said_by_pair_and_what_would_find_half(tmp_path)
             [(None, 1200), (50, None)],
             "To find half of that, no number of seeds or of pictures alone is enough for every pair.",
         ),
-        ([(None, 1200)], "To find half of that, 1,200 pictures are needed, and no number of seeds alone is enough."),
+        (
+            [(None, 1200), (None, 900)],
+            "To find half of that, 1,200 pictures are needed, and no number of seeds alone is enough.",
+        ),
     ],
 )
 def test_seeds_and_pictures_for_half_are_enough_for_every_pair(tmp_path, halves, said):
