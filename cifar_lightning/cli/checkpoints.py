@@ -1,15 +1,16 @@
 """Checkpoints named on the command line: found, checked, and loaded without running anything of theirs."""
 
 import pickle
-import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from cifar_lightning.cli.checkpoint_archive import NoCheckpointError, check_archive
 from cifar_lightning.cli.configs import read_config
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
+from cifar_lightning.runs.recorder import HEADER, RunRecorder
 from cifar_lightning.runs.settings import flatten
 
 
@@ -64,12 +65,19 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         ValueError: if the file is damaged, no checkpoint of this package, or holds more than tensors and plain values.
     """
     try:
+        check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        # torch tells both in the same way: a file that is none, and one that asks for code to be run.
-        reason = "holds more than tensors and plain values" if zipfile.is_zipfile(path) else "is none"
-        raise ValueError(f"expected a checkpoint, but {path} {reason}; it is not loaded") from error
-    except (RuntimeError, EOFError, ValueError, TypeError, LookupError, AttributeError) as error:
+    except NoCheckpointError as error:
+        raise ValueError(f"expected a checkpoint, but {path} {error}; it is not loaded") from error
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+    ) as error:
         raise ValueError(f"expected a whole checkpoint, but {path} is damaged; go on from another one") from error
     if not _is_ours(checkpoint):
         raise ValueError(f"expected a checkpoint of `cifar-lightning fit`, but {path} is none; name a run folder")
@@ -90,14 +98,36 @@ def _is_ours(checkpoint: Any) -> bool:
         and all(isinstance(name, str) for name in names)
         and isinstance(settings.get("image_size"), int)
         and isinstance(checkpoint.get("epoch"), int)
+        and isinstance(checkpoint.get("loops"), dict)
+        and all(isinstance(checkpoint.get(name), list) for name in ("optimizer_states", "lr_schedulers"))
+        and isinstance(checkpoint.get("callbacks"), dict)
+        and _is_state_of_recorder(checkpoint["callbacks"].get(RunRecorder.__name__))
     )
 
 
-def check_checkpoint(path: Path, model: ImageClassifier) -> int:
-    """Makes sure that a checkpoint belongs to `model`, and returns the number of epochs it was trained for.
+def _is_state_of_recorder(state: Any) -> bool:
+    """Whether it is None, since some other callback made the checkpoint, or has what `RunRecorder` keeps."""
+    return state is None or (
+        isinstance(state, dict)
+        and isinstance(state.get("curves"), str)
+        and state["curves"].startswith(HEADER)
+        and isinstance(state.get("best_loss"), float)
+        and isinstance(state.get("random_state"), dict)
+    )
+
+
+class Trained(NamedTuple):
+    """What a checkpoint says of the fit that it is of: `seconds` is None where nobody took the time."""
+
+    num_epochs: int
+    seconds: float | None
+
+
+def check_checkpoint(path: Path, model: ImageClassifier) -> Trained:
+    """Makes sure that a checkpoint belongs to `model`, and to the run folder that it lies in.
 
     Raises:
-        ValueError: if it was trained on other classes, or for another net.
+        ValueError: if it was trained on other classes, for another net, or is of another run.
     """
     checkpoint = load_checkpoint(path)
     trained, settings = checkpoint["hyper_parameters"], model.hparams
@@ -121,4 +151,24 @@ def check_checkpoint(path: Path, model: ImageClassifier) -> int:
         raise ValueError(
             f"expected the weights of {type(model.backbone).__name__}, but {path} holds those of another net"
         )
-    return checkpoint["epoch"] + 1
+    state = checkpoint["callbacks"].get(RunRecorder.__name__)
+    curves = state["curves"].splitlines() if state is not None else []
+    _check_curves(path, curves)
+    seconds = float(curves[-1].rpartition(",")[2]) if len(curves) > 1 else None
+    return Trained(checkpoint["epoch"] + 1, seconds)
+
+
+def _check_curves(path: Path, curves: list[str]) -> None:
+    """Raises a ValueError if `curves`, the lines that a checkpoint holds, are not those of its run folder."""
+    run = folder.find_run_folder(path)
+    file = run / folder.CURVES if run is not None else None
+    if file is None or not file.is_file() or not curves:
+        return
+    theirs = file.read_bytes().decode(errors="replace").splitlines()
+    # Either may be ahead after a kill, and what was run again took other seconds.
+    pairs = zip(curves, theirs, strict=False)
+    if not theirs or any(ours.rpartition(",")[0] != other.rpartition(",")[0] for ours, other in pairs):
+        raise ValueError(
+            f"expected {path} and {file} of one run, but their epochs differ: one of them is damaged or of another run;"
+            f" put the right one back, or remove {folder.CURVES} if the checkpoint is right"
+        )

@@ -10,7 +10,9 @@ from rich.table import Table
 from torchvision.io import encode_png
 from torchvision.utils import make_grid
 
+from cifar_lightning.cli.configs import read_config
 from cifar_lightning.cli.duplicates import draw_closest, print_copies
+from cifar_lightning.cli.nulls import refuse_nulls
 from cifar_lightning.cli.outputs import check_output
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.quiet import silence_framework
@@ -38,6 +40,7 @@ def run_data(arguments: list[str]) -> int:
     parser.add_lightning_class_args(SubsetDataModule, "data")
     parser.set_defaults(DATA_DEFAULTS)
     known = parser.parse_args(_data_part(arguments))
+    refuse_nulls(known, {"data": SubsetDataModule})
     if known.preview is not None:
         check_output("--preview", Path(known.preview), "preview.png")
     data = parser.instantiate_classes(known).data
@@ -68,7 +71,7 @@ def _data_part(arguments: list[str]) -> list[str]:
             replaced.append(argument)
             continue
         path = Path(next(rest))
-        section: Any = (yaml.safe_load(path.read_text()) or {}).get("data", {})
+        section: Any = read_config(path).get("data", {})
         replaced += [
             f"--data.{key}={yaml.safe_dump(entry, default_flow_style=True).strip().removesuffix('...').strip()}"
             for key, entry in section.items()

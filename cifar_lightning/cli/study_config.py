@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from cifar_lightning.cli.configs import read_config
 from cifar_lightning.cli.machine import num_cores
 from cifar_lightning.cli.trainer_commands import resolve_settings
 from cifar_lightning.study.plan import PlannedRun
@@ -215,8 +216,13 @@ def _engine(name: Any, arguments: list[str]) -> str:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
-    assert isinstance(content, dict)
+    content = read_config(path)
+    try:
+        yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # PyYAML's own parser is a little stricter than libyaml.
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"expected plain YAML, but {path} is none ({reason}); mend it") from error
     return content
 
 

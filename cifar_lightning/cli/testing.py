@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from cifar_lightning import __version__
+from cifar_lightning.cli.checkpoints import Trained
 from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.data.duplicates import find_nearest_pairs
 from cifar_lightning.models.classifier import ImageClassifier
@@ -42,7 +43,7 @@ class OutputCollector(Callback):
 def score_run(
     strategy: str,
     checkpoint: Path,
-    epoch: int,
+    trained: Trained,
     settings: Any,
     model: ImageClassifier,
     data: SubsetDataModule,
@@ -68,12 +69,12 @@ def score_run(
             "protocol": "lab" if data.validate_on_test else "holdout",
             "epochs": settings.trainer.max_epochs,
             "checkpoint": checkpoint.name,
-            "epoch": epoch,
+            "epoch": trained.num_epochs,
             "batch_size": data.batch_size,
             "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
             "flops_per_image": count_flops(model, data.image_size),
             "device": model.device.type,
-            "fit_seconds": _fit_seconds(run, epoch) if run else None,
+            "fit_seconds": trained.seconds if run else None,
             "versions": {
                 "torch": torch.__version__,
                 "lightning": lightning.__version__,
@@ -99,7 +100,7 @@ def score_run(
         rows = zip(*(column.tolist() for column in columns), strict=True)
         folder.write_csv(run / folder.DUPLICATES, ["index", "train_index", "similarity"], rows)
         figures = draw_figures(run, predictions["test"], data, test)
-        log_test_scores(run, {"loss": test["loss"], "accuracy": test["accuracy"]}, figures, epoch)
+        log_test_scores(run, {"loss": test["loss"], "accuracy": test["accuracy"]}, figures, trained.num_epochs)
         write_scores(run / folder.SCORES, scores)
     return scores
 
@@ -122,13 +123,6 @@ def draw_figures(run: Path, predictions: Predictions, data: SubsetDataModule, sc
         curve_figures.draw_curves(curves, (run / folder.CURVES).read_text(), validation_name(data.validate_on_test))
         drawn.append(curves)
     return drawn
-
-
-def _fit_seconds(run: Path, epoch: int) -> float | None:
-    """Seconds of fitting up to the end of an epoch, from `curves.csv`."""
-    path = run / folder.CURVES
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return float(lines[epoch].rpartition(",")[2]) if len(lines) > epoch else None
 
 
 def count_flops(model: ImageClassifier, image_size: int) -> int:

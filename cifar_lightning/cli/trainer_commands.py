@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from cifar_lightning.cli.checkpoints import check_checkpoint, find_checkpoint_argument, load_checkpoint
 from cifar_lightning.cli.machine import num_cores, use_threads
+from cifar_lightning.cli.nulls import refuse_nulls
 from cifar_lightning.cli.outputs import check_output
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.predict import predict_files
@@ -178,6 +179,12 @@ class RunCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         settings = self.settings
+        refuse_nulls(settings, {"trainer": Trainer, "model": ImageClassifier, "data": SubsetDataModule})
+        if type(settings.seed_everything) is not int:
+            raise ValueError(
+                f"expected a whole number for seed_everything, got {settings.seed_everything!r}; name one, as 0,"
+                " so that the run can be made again"
+            )
         if settings.trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
             raise ValueError(
                 f"expected a GPU for trainer.accelerator {settings.trainer.accelerator}, but torch sees none here;"
@@ -209,9 +216,20 @@ class RunCLI(LightningCLI):
         if self.command == "predict":
             check_output("--output", Path(settings.output), "predictions.csv")
 
+    def instantiate_classes(self) -> None:
+        try:
+            super().instantiate_classes()
+        except (TypeError, ArithmeticError, LookupError, AttributeError, AssertionError) as error:
+            # Of a class that the settings name, or of Lightning, about its arguments.
+            reason = " ".join(str(error).split())
+            raise ValueError(
+                f"expected arguments that the classes of the settings take, but one fails on them"
+                f" ({type(error).__name__}: {reason[:300]}); mend them"
+            ) from error
+
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         if self.checkpoint is not None:
-            self.epoch = check_checkpoint(self.checkpoint, self.model)
+            self.trained = check_checkpoint(self.checkpoint, self.model)
         callbacks: list[Any] = []
         self.recorder: RunRecorder | None = None
         if self.settings.trainer.enable_progress_bar is not False:
@@ -293,7 +311,9 @@ class RunCLI(LightningCLI):
                 logger.log_scores(scores, self.trainer.current_epoch)
                 logger.flush()
         if self.checkpoint is not None and not scores:
-            print(f"nothing was left to train after {self.epoch} epochs; raise trainer.max_epochs to go on")
+            print(
+                f"nothing was left to train after {self.trained.num_epochs} epochs; raise trainer.max_epochs to go on"
+            )
         run = self._run_folder() if self.recorder and self._last_checkpoint().exists() else None
         curves = self.recorder.curves if self.recorder else None
         print_fit_summary(run, scores, curves, lab_protocol=datamodule.validate_on_test)
@@ -329,7 +349,7 @@ class RunCLI(LightningCLI):
         # The trainer has brought the net back to the host; the probes run where the test ran.
         model.to(self.trainer.strategy.root_device)
         scores = score_run(
-            self.run_name, self.checkpoint, self.epoch, self.settings, model, datamodule, self.collector.logits
+            self.run_name, self.checkpoint, self.trained, self.settings, model, datamodule, self.collector.logits
         )
         run = folder.find_run_folder(self.checkpoint)
         print_scores(scores, run)

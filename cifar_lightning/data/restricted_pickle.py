@@ -91,7 +91,7 @@ def load_restricted(path: Path, is_known: bool) -> Any:
     try:
         with path.open("rb") as file:
             if not is_known:
-                _refuse_large_memo(file, path.stat().st_size)
+                refuse_large_memo(file, path.stat().st_size)
                 file.seek(0)
             return _RestrictedUnpickler(file, encoding="latin1").load()
     except _DAMAGE as error:
@@ -100,8 +100,14 @@ def load_restricted(path: Path, is_known: bool) -> Any:
         ) from error
 
 
-def _refuse_large_memo(file: IO[bytes], num_bytes: int) -> None:
-    # Python makes room for as many objects as the highest place that a pickle numbers; five bytes can name the 4e9th.
+def refuse_large_memo(file: IO[bytes], num_bytes: int) -> None:
+    """Refuses a pickle of `num_bytes` bytes that numbers more objects than it can hold.
+
+    Python makes room for as many as the highest number; five bytes can name the 4e9th.
+
+    Raises:
+        pickle.UnpicklingError: if it does.
+    """
     for operation, argument, _ in pickletools.genops(file):
         if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(argument or 0) > num_bytes:
             raise pickle.UnpicklingError(f"it numbers {argument} objects")

@@ -1,5 +1,7 @@
 """The LightningModule: normalisation, backbone, linear head, loss and the metrics of an epoch."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -114,7 +116,8 @@ class ImageClassifier(LightningModule):
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         # Lightning would step on a plateau after the epoch's checkpoint is taken: a resumed run would be a step behind.
         if not isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step()
+            with _naming("model.scheduler", scheduler):
+                scheduler.step()
 
     def on_validation_epoch_end(self) -> None:
         self._log_epoch("val", self.val_metrics)
@@ -136,13 +139,28 @@ class ImageClassifier(LightningModule):
             logger.log_metrics({**values, "epoch": self.current_epoch}, step=self.current_epoch)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = self.optimizer_factory(self.parameters())
+        with _naming("model.optimizer"):
+            optimizer = self.optimizer_factory(self.parameters())
         if self.scheduler_factory is None:
             return optimizer
-        scheduler = self.scheduler_factory(optimizer)
+        with _naming("model.scheduler"):
+            scheduler = self.scheduler_factory(optimizer)
         if isinstance(scheduler, ReduceLROnPlateau):
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": scheduler.monitor}}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler}}
+
+
+@contextlib.contextmanager
+def _naming(setting: str, made: object = None) -> Iterator[None]:
+    """Lets an error of this block, about arguments that the user chose, name the setting."""
+    try:
+        yield
+    except (TypeError, ArithmeticError, LookupError, AttributeError, AssertionError) as error:
+        which = f", but {type(made).__name__} fails" if made is not None else ", but it fails"
+        raise ValueError(
+            f"expected arguments of {setting} that it can work with{which}"
+            f" ({type(error).__name__}: {' '.join(str(error).split())[:200]}); mend them"
+        ) from error
 
 
 def find_num_features(backbone: nn.Module, image_size: int) -> int:

@@ -1,14 +1,17 @@
 """Runs that are hit by something, and files that mean harm."""
 
+import contextlib
 import os
 import pickle
 import shutil
+import tracemalloc
 import zipfile
 
 import pytest
 import torch
 from tiny import TINY
 
+from cifar_lightning.cli.checkpoints import load_checkpoint
 from cifar_lightning.models.classifier import ImageClassifier
 
 
@@ -85,6 +88,16 @@ def test_a_net_with_dropout_goes_on_drawing_where_it_stopped(command, tmp_path):
     assert torch.equal(whole["head.weight"], resumed["head.weight"])
 
 
+@contextlib.contextmanager
+def tracing_memory():
+    """Gives the most bytes that Python held in the block, beyond those before."""
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 class Poison:
     """Unpickling this makes a folder."""
 
@@ -106,11 +119,65 @@ def cut_checkpoint(checkpoint):
     checkpoint.write_bytes(checkpoint.read_bytes()[:2000])
 
 
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [(poisoned_checkpoint, "more than tensors and plain values"), (cut_checkpoint, "is damaged")],
-    ids=["poisoned", "cut"],
-)
+def rewrite(checkpoint, change, **options):
+    """The same archive, each member as `change(name, data)` has it."""
+    with zipfile.ZipFile(checkpoint) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(checkpoint, "w", **options) as archive:
+        for name, data in members.items():
+            archive.writestr(name, change(name, data))
+
+
+def with_a_flipped_bit_in_a_weight(checkpoint):
+    # torch compares no checksum, and would take it for another weight.
+    with zipfile.ZipFile(checkpoint) as archive:
+        weight = archive.read("archive/data/0")
+    content = bytearray(checkpoint.read_bytes())
+    content[content.index(weight) + len(weight) // 2] ^= 1
+    checkpoint.write_bytes(content)
+
+
+def packed_bomb(checkpoint):
+    """A hundred megabytes of zeros in a hundred kilobytes."""
+    rewrite(
+        checkpoint,
+        lambda name, data: bytes(10**8) if name.endswith("data/0") else data,
+        compression=zipfile.ZIP_DEFLATED,
+    )
+
+
+def with_pickle(content):
+    def change_pickle(checkpoint):
+        rewrite(checkpoint, lambda name, data: content if name.endswith("data.pkl") else data)
+
+    return change_pickle
+
+
+class MakesBytes:
+    """Unpickling this makes ten gigabytes: `bytearray` is a name that torch allows."""
+
+    def __reduce__(self):
+        return bytearray, (10**10,)
+
+
+# A protocol, and a thing that is number 4e9 of the pickle: Python would make room for as many.
+MEMO_BOMB = b"\x80\x02}r\xff\xff\xff\xee."
+# A tensor's storage of a billion numbers; the file of it has a few.
+BEYOND_ITS_END = b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuJ\0\xca\x9a;tQ."
+DAMAGES = {
+    "poisoned": (poisoned_checkpoint, "more than tensors and plain values"),
+    "cut": (cut_checkpoint, "is damaged"),
+    "a flipped bit in a weight": (with_a_flipped_bit_in_a_weight, "is damaged"),
+    "a packed bomb": (packed_bomb, "is damaged"),
+    "a bomb of bytes": (with_pickle(pickle.dumps(MakesBytes(), protocol=2)), "more than tensors and plain values"),
+    "a bomb of numbered objects": (with_pickle(MEMO_BOMB), "is damaged"),
+    "a storage beyond its end": (with_pickle(BEYOND_ITS_END), "is damaged"),
+    "empty": (lambda checkpoint: checkpoint.write_bytes(b""), "is none"),
+    "a bare pickle": (lambda checkpoint: checkpoint.write_bytes(pickle.dumps(Poison())), "is none"),
+}
+
+
+@pytest.mark.parametrize(("damage", "said"), DAMAGES.values(), ids=list(DAMAGES))
 @pytest.mark.parametrize("name", ["test", "fit", "validate"])
 def test_a_bad_checkpoint_is_refused_and_runs_nothing(command, finished_run, tmp_path, damage, said, name):
     shutil.copytree(finished_run, tmp_path / "run")
@@ -129,3 +196,24 @@ def test_a_run_folder_without_its_config_says_so(command, finished_run, tmp_path
     outcome = command("test", "--ckpt_path", "run")
     assert outcome.code == 2
     assert "add --config" in outcome.err
+
+
+def test_a_checkpoint_of_another_run_of_the_same_net_is_refused(command, finished_run, tmp_path):
+    shutil.copytree(finished_run, tmp_path / "run")
+    assert command("fit", *TINY, "--seed_everything=1").code == 0
+    shutil.copy(run_folder(tmp_path) / "checkpoints/last.ckpt", tmp_path / "run/checkpoints/last.ckpt")
+    for name, settings in (("test", []), ("validate", []), ("fit", ["--config", "run/config.yaml"])):
+        outcome = command(name, *settings, "--ckpt_path", "run")
+        assert outcome.code == 2
+        assert "of one run, but their epochs differ" in outcome.err
+        assert len(outcome.err.splitlines()) == 1
+
+
+def test_bombs_in_a_checkpoint_take_no_memory(finished_run, tmp_path):
+    for place, damage in enumerate([packed_bomb, with_pickle(MEMO_BOMB), DAMAGES["a bomb of bytes"][0]]):
+        checkpoint = tmp_path / f"{place}.ckpt"
+        shutil.copy(finished_run / "checkpoints/last.ckpt", checkpoint)
+        damage(checkpoint)
+        with tracing_memory() as peak, pytest.raises(ValueError, match="expected a"):
+            load_checkpoint(checkpoint)
+        assert peak() < 5_000_000

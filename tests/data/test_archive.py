@@ -84,8 +84,8 @@ def test_other_members_are_ignored_wherever_they_point(small_cifar, tmp_path, mo
 
 @pytest.mark.parametrize(
     "kind",
-    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE],
-    ids=["symlink", "link", "dir", "fifo"],
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE],
+    ids=["symlink", "link", "dir", "fifo", "device", "disk"],
 )
 def test_a_wanted_name_that_is_no_plain_file_is_refused(small_cifar, tmp_path, monkeypatch, kind):
     secret = tmp_path / "secret"
