@@ -96,7 +96,8 @@ class Predictions:
                 np.array([[*map(float, column)] for column in shares]).T.copy(),
             )
         except (ValueError, LookupError, OverflowError, csv.Error) as error:
-            raise ValueError(f"expected a file of predictions, but {path} is damaged ({str(error)[:200]}); test again") from error
+            reason = str(error)[:200]
+            raise ValueError(f"expected a file of predictions, but {path} is damaged ({reason}); test again") from error
 
     def confusion_matrix(self) -> np.ndarray:
         """Pictures by class (rows) and prediction; int (K, K), or (K, K + 1) where an unused output wins somewhere."""
@@ -175,4 +176,5 @@ def read_duplicates(path: Path) -> np.ndarray:
         place = header.index("index")
         return np.array([int(row[place]) for row in rows], np.int64)
     except (ValueError, LookupError, OverflowError, csv.Error) as error:
-        raise ValueError(f"expected a file of near copies, but {path} is damaged ({str(error)[:200]}); test again") from error
+        reason = str(error)[:200]
+        raise ValueError(f"expected a file of near copies, but {path} is damaged ({reason}); test again") from error

@@ -331,7 +331,7 @@ def assert_a_right_fit(folder, ended):
     """What a fit that ended well has to have left behind."""
     saved = list(folder.rglob("config.yaml"))
     if not saved:
-        # No logger, or Lightning's own; no checkpoints; nothing to train: then no folder is promised, and no run is left.
+        # No logger, or Lightning's own; no checkpoints; nothing to train: then no folder is promised, and no run left.
         assert "version_" not in ended.out
         assert not {path for path in files_below(folder) if path.suffix in (".ckpt", ".csv", ".json")}
         return None
