@@ -70,8 +70,13 @@ def run(*arguments):
 
 @contextlib.contextmanager
 def working_folder():
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        yield Path(folder)
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            yield Path(folder)
+        finally:
+            os.chdir(before)
 
 
 def ended_in_a_sentence(ended):
