@@ -29,6 +29,7 @@ from scipy.stats import multivariate_normal, ttest_ind, ttest_rel
 
 from cifar_lightning.compare.analysis import analyse_crossed, analyse_pictures
 from cifar_lightning.compare.one_seed import mcnemar
+from cifar_lightning.compare.pairs import MIN_SEEDS, TOO_FEW
 from cifar_lightning.compare.summaries import mean_interval
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -261,7 +262,7 @@ def draw(rows: list[dict], path: Path) -> None:
         "bootstrap": ("#3f7d20", "--", "bootstrap of both"),
     }
     with mpl.rc_context({"font.size": 9, "svg.hashsalt": "calibration"}):
-        figure = Figure(figsize=(10, 5.6), layout="constrained")
+        figure = Figure(figsize=(10, 6), layout="constrained")
         axes = figure.subplots(2, len(DIFFERENCES), sharex=True)
         for column, accuracy in enumerate(DIFFERENCES):
             chosen = [row for row in select(rows, accuracy) if row["seeds"][0] > 1]
@@ -274,15 +275,18 @@ def draw(rows: list[dict], path: Path) -> None:
                     values = [np.nan if row[key][name] is None else 100 * row[key][name] for row in chosen]
                     axis.plot(seeds, values, style, color=colour, label=label, marker="o", markersize=3)
                 axis.grid(alpha=0.25)
+                axis.axvspan(1.8, MIN_SEEDS - 0.5, color="#000000", alpha=0.07, linewidth=0, label=TOO_FEW)
+                axis.set_xlim(1.8, 10.2)
             axes[0, column].axhspan(3, 6, color="#0b5fa5", alpha=0.1, label="promised: 3 to 6 %")
             axes[0, column].set_title(f"{100 * accuracy:.0f} % accuracy")
-            axes[0, column].set_ylim(0, 45)
+            axes[0, column].set_ylim(0, 50)
             axes[1, column].set_ylim(0, 100)
             axes[1, column].set_xlabel("seeds a net")
             axes[1, column].set_title(f"nets {100 * DIFFERENCES[accuracy]:.0f} points apart", fontsize=9)
         axes[0, 0].set_ylabel("equal nets called different, %")
         axes[1, 0].set_ylabel("different nets told apart, %")
-        axes[0, -1].legend(fontsize=7.5)
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
         figure.savefig(path, dpi=150)
 
 

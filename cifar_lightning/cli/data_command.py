@@ -63,13 +63,14 @@ def run_data(arguments: list[str]) -> int:
 
 
 def _data_part(arguments: list[str]) -> list[str]:
-    """`arguments` with every `--config=FILE` replaced by the `data` part of that file."""
+    """`arguments` with every `--config FILE` replaced by the `data` part of that file."""
     replaced: list[str] = []
-    for argument in arguments:
-        if not argument.startswith("--config="):
+    rest = iter(arguments)
+    for argument in rest:
+        if argument != "--config":
             replaced.append(argument)
             continue
-        path = Path(argument.removeprefix("--config="))
+        path = Path(next(rest))
         section: Any = read_config(path).get("data", {})
         replaced += [
             f"--data.{key}={yaml.safe_dump(entry, default_flow_style=True).strip().removesuffix('...').strip()}"

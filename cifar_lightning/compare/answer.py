@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Power
 from cifar_lightning.compare.pairs import MIN_SEEDS, NO_DIFFERENCE, TOO_FEW
-from cifar_lightning.compare.wording import Scale, count_runs, scale_of
+from cifar_lightning.compare.wording import Scale, capitalise, count_runs, list_names, scale_of
 
+_NOTHING, _FEW = "no difference between ", "too few runs to say "
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -19,17 +20,18 @@ def describe_answer(comparison: Comparison) -> str:
         said = _describe_winner(comparison, best, beaten)
     elif beaten:
         margin = _describe_margin(comparison, best, beaten[0], " of it" if len(beaten) == 1 else f" of {beaten[0]}")
-        said = f"{best} is better than {_list(beaten)}, {margin}, but {_describe_rest(verdicts)}"
+        said = f"{best} is better than {list_names(beaten)}, {margin}, but {_describe_rest(verdicts)}"
     elif shown:
-        said = _list([_describe_verdict(pair) for pair in shown])
+        said = list_names([_describe_verdict(pair) for pair in shown])
         said += f"; of {best}, which comes first, {_describe_rest(verdicts)}"
     elif TOO_FEW in verdicts.values():
         said = _describe_too_few(comparison)
     else:
         said = _describe_nothing(comparison)
-    asked = "" if comparison.question == "accuracy" else f"Asked for {comparison.label}: "
-    size = f"with {count_runs(comparison.strategies)} and {_num_pictures(comparison)} pictures"
-    return f"{asked}{said}, {size}."
+    asked = "" if comparison.question == "accuracy" else f"by {comparison.label}, "
+    said = f"{asked}{said}, with {count_runs(comparison.strategies)} and {_num_pictures(comparison)} pictures."
+    # A strategy's name stays as it is.
+    return capitalise(said) if said.startswith((asked or _NOTHING, _NOTHING, _FEW)) else said
 
 
 def _describe_winner(comparison: Comparison, best: str, beaten: Sequence[str]) -> str:
@@ -43,8 +45,8 @@ def _describe_rest(verdicts: dict[str, str]) -> str:
     """What is not shown of the first strategy, from its verdicts by the other's name."""
     equal = [name for name, verdict in verdicts.items() if verdict == NO_DIFFERENCE]
     few = [name for name, verdict in verdicts.items() if verdict == TOO_FEW]
-    parts = [f"no difference from {_list(equal)} is shown"] if equal else []
-    parts += [f"there are too few runs to say so of {_list(few)}"] if few else []
+    parts = [f"no difference from {list_names(equal)} is shown"] if equal else []
+    parts += [f"there are too few runs to say so of {list_names(few)}"] if few else []
     return " and ".join(parts)
 
 
@@ -58,18 +60,17 @@ def _describe_nothing(comparison: Comparison) -> str:
     last = others[-1]
     if len(others) == 1:
         margin = _describe_margin(comparison, best, last)
-        return f"No difference between {best} and {last} is shown: {best} is {margin}"
+        return f"{_NOTHING}{best} and {last} is shown: {best} is {margin}"
     margin = _describe_margin(comparison, best, last, f" of the last, {last},")
-    return f"No difference between the {_number(len(others) + 1)} strategies is shown: the first, {best}, is {margin}"
+    return f"{_NOTHING}the {_number(len(others) + 1)} strategies is shown: the first, {best}, is {margin}"
 
 
 def _describe_too_few(comparison: Comparison) -> str:
     best, second, *others = comparison.strategies
     margin = _describe_margin(comparison, best.name, second.name, f" of {second.name}" if others else "")
-    least = f"at least {MIN_SEEDS} seeds a strategy are needed"
-    said = f"Too few runs to say which is better, {least}: {best.name} is {margin}"
+    said = f"{_FEW}which is better, at least {MIN_SEEDS} seeds a strategy are needed: {best.name} is {margin}"
     if min(len(best.runs), len(second.runs)) == 1:
-        said += " for new pictures and these very runs; what another seed would change is not in it"
+        said = said.removesuffix(")") + ", seed noise left out)"
     return said
 
 
@@ -94,8 +95,8 @@ def describe_sensitivity(comparison: Comparison) -> str:
     return (
         f"With {count_runs(comparison.strategies)} x {_num_pictures(comparison)} pictures a difference below"
         f" {_range([power.missed_below for power in powers], scale)} would probably be missed, and one of"
-        f" {_range([power.detectable for power in powers], scale)} be found in 80 % of such studies;"
-        f" to find half of that {_describe_half(powers)}."
+        f" {_range([power.detectable for power in powers], scale)} be found in 80 % of such studies."
+        f" To find half of that, {_describe_half(powers)}."
     )
 
 
@@ -113,7 +114,9 @@ def _describe_half(powers: Sequence[Power]) -> str:
         if None not in numbers
     ]
     lacking = [what for numbers, what in ((seeds, "seeds"), (pictures, "pictures")) if None in numbers]
-    alone = f"no number of {' or of '.join(lacking)} alone is enough" if lacking else ""
+    # Where it is enough for some of them.
+    everywhere = " for every pair" if any(set(numbers) > {None} for numbers in (seeds, pictures)) else ""
+    alone = f"no number of {' or of '.join(lacking)} alone is enough{everywhere}" if lacking else ""
     return ", and ".join(filter(None, [f"{' or '.join(enough)} are needed" if enough else "", alone]))
 
 
@@ -127,8 +130,3 @@ def _num_pictures(comparison: Comparison) -> int:
 
 def _number(number: int) -> str:
     return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
-
-
-def _list(names: Sequence[str]) -> str:
-    """`a`, `a and b`, or `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

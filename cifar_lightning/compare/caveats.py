@@ -8,6 +8,7 @@ import numpy as np
 from cifar_lightning.compare.grouping import differing_settings, name_seeds
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.compare.recomputing import find_disagreements
+from cifar_lightning.compare.wording import list_names
 
 _BACKBONES = "cifar_lightning.models.backbones."
 # Pooling without padding drops incomplete windows.
@@ -19,7 +20,7 @@ def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
     """Sentences on what a verdict about these runs does not say."""
     runs = [run for its_runs in strategies.values() for run in its_runs]
     sentences = (
-        _describe_variation(runs),
+        _describe_variation(strategies),
         _describe_settings(runs),
         _describe_compute(strategies),
         _describe_view(strategies),
@@ -29,20 +30,20 @@ def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
-def _describe_variation(runs: Sequence[Run]) -> str:
-    varied = (
-        "What varies between the runs of a strategy is the seed (initialisation and order of the training pictures)"
-    )
+def _describe_variation(strategies: Mapping[str, Sequence[Run]]) -> str:
+    runs = [run for its_runs in strategies.values() for run in its_runs]
+    seeds = "(initialisation and order of the training pictures)"
+    covered = f"The intervals cover other seeds {seeds} and other test pictures."
+    if len(runs) == len(strategies):
+        covered = f"The intervals cover other test pictures, but not other seeds {seeds}: each strategy has one run."
     known = [np.sort(run.train.indices).tobytes() for run in runs if run.train is not None]
     if len(known) < len(runs):
-        return f"{varied}; whether they share their training pictures cannot be seen, train_predictions.csv is missing."
+        return f"{covered} Whether all runs share their training pictures cannot be seen: no train_predictions.csv."
     if len(set(known)) > 1:
-        return (
-            f"{varied} and the choice of training pictures; the test pictures are the same for all, and taken as drawn."
-        )
+        return f"{covered} The choice of training pictures differs from run to run and goes with the seed."
     return (
-        f"{varied}, and the test pictures are taken as drawn; the training pictures are the same in all runs, so what"
-        " other ones would change is in no interval (study --vary_split puts some of it there)."
+        f"{covered} The training pictures are the same in all runs: what other ones would change is in no interval"
+        " (study --vary_split puts some of it there)."
     )
 
 
@@ -56,12 +57,14 @@ def _describe_settings(runs: Sequence[Run]) -> str:
 
 def _describe_compute(strategies: Mapping[str, Sequence[Run]]) -> str:
     flops = {name: runs[0].facts["flops_per_image"] for name, runs in strategies.items()}
-    least, most = min(flops, key=lambda name: flops[name]), max(flops, key=lambda name: flops[name])
-    if flops[most] == flops[least] or flops[least] < 1:
+    least, most = min(flops.values()), max(flops.values())
+    if most == least or least < 1:
         return ""
+    rich, poor = ([name for name in flops if flops[name] == amount] for amount in (most, least))
+    get = "gets" if len(rich) == 1 else "get"
     return (
-        f"The nets differ in compute: {most} gets {flops[most] / flops[least]:.1f} times that of {least}"
-        f" ({flops[most] / 1e6:.1f} against {flops[least] / 1e6:.1f} MFLOP a picture, forward and backward)."
+        f"The nets differ in compute: {list_names(rich)} {get} {most / least:.1f} times that of {list_names(poor)}"
+        f" ({most / 1e6:.2f} against {least / 1e6:.2f} MFLOP a picture, forward and backward)."
     )
 
 
@@ -73,7 +76,7 @@ def _describe_view(strategies: Mapping[str, Sequence[Run]]) -> str:
     side = (strategies[partial[0]][0].settings or {}).get("data.source.init_args.image_size", 32)
     seen = 6 * (((side - 4) // 3 - 2) // 2) + 10
     return (
-        f"The nets differ in what they see: of {' and '.join(partial)} only the top left {seen}x{seen} of"
+        f"The nets differ in what they see: of {list_names(partial)} only the top left {seen}x{seen} of"
         f" {side}x{side} pixels reach the answer."
     )
 
@@ -81,14 +84,17 @@ def _describe_view(strategies: Mapping[str, Sequence[Run]]) -> str:
 def _describe_protocol(runs: Sequence[Run]) -> str:
     if not any(run.facts["protocol"] == "lab" for run in runs):
         return ""
-    return "The test split was drawn every epoch (lab protocol), and the last epoch judged: nothing was chosen by it."
+    return (
+        "The curve of the test split was drawn every epoch (lab protocol), but no epoch was chosen by it: the last one"
+        " is judged."
+    )
 
 
 def _describe_classes(run: Run) -> str:
     count = len(run.test.class_names)
     source = (run.settings or {}).get("data.source.class_path")
     whole = "CIFAR-100" if source == "cifar_lightning.data.Cifar100" else "every class there is"
-    return f"These {count} classes are not {whole}: among others the strategies may rank otherwise."
+    return f"These {count} classes are not {whole}: with other classes the strategies may rank differently."
 
 
 def describe_oddities(

@@ -31,9 +31,11 @@ STRATEGY_COLOURS = {
     "#3a3a3a": "#e9e9e9",
     "#6b2e00": "#c9675f",
 }
-INK, MUTED, GRID, PAPER = "#1b1f23", "#57606a", "#d8dee4", "#ffffff"
+INK, MUTED, GRID, PAPER = "#1b1f23", "#4b545d", "#d8dee4", "#ffffff"
 # One less than there are colours: colour and marker together tell 30 strategies apart.
 _MARKERS = ("o", "s", "^", "D", "v")
+# Of the same size, a triangle looks small and a diamond large.
+_MARKER_SIZES = {"o": 1, "s": 0.92, "^": 1.2, "D": 0.85, "v": 1.2}
 # Id of the text of how to read a figure.
 READING = "reading"
 _WIDTH = 6.2  # inches
@@ -73,7 +75,8 @@ class Look:
 
     def style(self, **others: Any) -> dict[str, Any]:
         """Keywords for a line of matplotlib with markers."""
-        return {"color": self.colour, "marker": self.marker, "markeredgecolor": PAPER, "markersize": 9, **others}
+        style = {"color": self.colour, "marker": self.marker, "markeredgecolor": PAPER, "markersize": 9, **others}
+        return {**style, "markersize": style["markersize"] * _MARKER_SIZES[self.marker]}
 
 
 def looks_of(comparison: Comparison) -> dict[str, Look]:
@@ -97,6 +100,8 @@ def shorten_name(name: str) -> str:
 
 def new_chart(height: float, title: str, reading: str, x_label: str, y_label: str = "") -> tuple["Figure", "Axes"]:
     """An empty figure: its title above, how to read it below, and between them `height` inches."""
+    from matplotlib.ticker import MaxNLocator
+
     title, reading = _wrap(title, MEDIUM + 1), _wrap(reading, SMALL - 1)
     height += 0.3 * (title.count("\n") + 1) + 0.19 * (reading.count("\n") + 1)
     figure = new_figure(_WIDTH, height)
@@ -105,8 +110,11 @@ def new_chart(height: float, title: str, reading: str, x_label: str, y_label: st
     label = figure.supxlabel(reading, x=0.012, ha="left", fontsize=SMALL - 1, color=MUTED)
     label.set_gid(READING)
     axes = figure.subplots()
-    style_axes(axes, _wrap(x_label, MEDIUM, 0.9), _wrap(y_label, MEDIUM, 0.6))
+    style_axes(axes, _wrap(x_label, MEDIUM, 0.9, ending=" ("), _wrap(y_label, MEDIUM, 0.6))
     axes.grid(color=GRID, linewidth=0.8)
+    for axis in (axes.xaxis, axes.yaxis):
+        # Steps of 2.5 would be written with a digit more.
+        axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
     axes.tick_params(colors=INK)
     axes.xaxis.label.set_color(INK)
     axes.yaxis.label.set_color(INK)
@@ -128,11 +136,13 @@ def add_legend(figure: "Figure", axes: "Axes", handles: Sequence[Any]) -> None:
     from matplotlib.transforms import blended_transform_factory
 
     longest = max(len(str(handle.get_label())) for handle in handles)
-    of_column = CHARACTER_WIDTH * SMALL * longest + 36
+    of_column = CHARACTER_WIDTH * SMALL * longest + 48
     num_columns = max(1, min(len(handles), int(0.98 * _WIDTH * POINTS_PER_INCH / of_column)))
+    # matplotlib fills column by column; people read row by row.
+    rows = [handle for column in range(num_columns) for handle in handles[column::num_columns]]
     figure.set_figheight(figure.get_figheight() + 0.25 * -(-len(handles) // num_columns))
     axes.legend(
-        handles=list(handles),
+        handles=rows,
         loc="lower left",
         bbox_to_anchor=(0, 1),
         bbox_transform=blended_transform_factory(figure.transFigure, axes.transAxes),
@@ -181,7 +191,13 @@ def _shorten_path(match: re.Match[str]) -> str:
     return re.sub(r"(\.\d\d)\d+", r"\1", match[0]).replace("\n", "")
 
 
-def _wrap(text: str, size: float, share: float = 0.97) -> str:
-    """`text` in lines that take at most that share of the width, dollar signs not taken for formulas."""
+def _wrap(text: str, size: float, share: float = 0.97, ending: str = "") -> str:
+    """`text` in lines that take at most that share of the width, dollar signs not taken for formulas.
+
+    What is too long for one line goes on below where `ending` begins, if it is there and that is enough.
+    """
     longest = int(share * _WIDTH * POINTS_PER_INCH / (CHARACTER_WIDTH * size))
+    if ending and longest < len(text) and 0 <= text.rfind(ending) <= longest:
+        text = text.replace("$", r"\$")
+        return "\n".join((text[: text.rfind(ending)], text[text.rfind(ending) + 1 :]))
     return textwrap.fill(text, longest).replace("$", r"\$")

@@ -69,7 +69,7 @@ def small_shift_consistency(run: Run) -> np.ndarray:
 
 
 _STRIDED, _POOLED = ("stride", "baseline"), ("maxpool", "avgpool")
-_UNDER_NOISE = (noise_drop, "loses {} of accuracy under noise", " points")
+_UNDER_NOISE = (noise_drop, "loses {} of accuracy under noise of 8 to 32 grey levels", " points")
 _LINES = (
     _Line("max pooling is robust to noise", "maxpool", _STRIDED, *_UNDER_NOISE, higher=False),
     _Line(

@@ -30,6 +30,20 @@ _COLOURS = {
     **{colour: f"var(--strategy-{place})" for place, colour in enumerate(STRATEGY_COLOURS)},
 }
 
+_PROTOCOLS = {
+    "lab": "all training pictures, the last epoch judged (lab protocol)",
+    "holdout": "a share of the training pictures held out for validation",
+}
+
+# Markers of matplotlib, in a square of 10.
+_SWATCHES = {
+    "o": "M0 5A5 5 0 1 1 10 5A5 5 0 1 1 0 5",
+    "s": "M.5 .5H9.5V9.5H.5Z",
+    "^": "M5 0L10 9.5H0Z",
+    "D": "M5 -.5L10.5 5L5 10.5L-.5 5Z",
+    "v": "M5 10L10 .5H0Z",
+}
+
 _SVG = """<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{name}-finding">"""
 
 
@@ -54,8 +68,10 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         {name: getattr(wording, name) for name in _WORDING},
         commands=reproducing_commands,
         colour_of=lambda name: _COLOURS[looks[name].colour],
+        swatch_of=lambda name: _SWATCHES[looks[name].marker],
         accuracy=lambda run: float(correctness(run).mean()),
     )
+    environment.filters["together"] = wording.keep_together
     page = environment.get_template(_TEMPLATE).render(
         comparison=comparison,
         charts={chart.name: chart for chart in charts},
@@ -64,13 +80,16 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         shares=wording.SHARES,
         scale=wording.scale_of(comparison),
         methods={pair.method for pair in comparison.pairs},
+        verdicts={pair.verdict for pair in comparison.pairs},
         no_difference=NO_DIFFERENCE,
         too_few=TOO_FEW,
+        several_runs=wording.has_several_runs(comparison.strategies),
         min_seeds=MIN_SEEDS,
         num_pictures=comparison.strategies[0].values.shape[1],
         disagreements=find_disagreements(comparison, with_pictures=with_pictures),
         agreements=count_agreements(comparison),
-        compare_command=compare_command(comparison),
+        trainings=describe_trainings(comparison),
+        compare_command=compare_command(comparison, with_pictures),
     )
     write_text(folder / PAGE, page)
 
@@ -84,11 +103,19 @@ def reproducing_commands(run: Run) -> str:
     )
 
 
-def compare_command(comparison: Comparison) -> str:
+def describe_trainings(comparison: Comparison) -> list[str]:
+    """How the runs were trained, each way once."""
+    runs = [run for summary in comparison.strategies for run in summary.runs]
+    ways = sorted({(run.facts["epochs"], run.facts["protocol"]) for run in runs})
+    return [f"{wording.count(epochs, 'epoch')}, {_PROTOCOLS.get(protocol, protocol)}" for epochs, protocol in ways]
+
+
+def compare_command(comparison: Comparison, with_pictures: bool = True) -> str:
     """What to type to get this comparison."""
     words = ["cifar-lightning", "compare", *map(str, comparison.paths)]
     words += [] if comparison.question == "accuracy" else ["--question", comparison.question]
     words += ["--allow_mixed"] if comparison.mixed else []
+    words += [] if with_pictures else ["--no_pictures"]
     return shlex.join(words)
 
 

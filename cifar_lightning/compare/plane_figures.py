@@ -23,6 +23,8 @@ from cifar_lightning.compare.wording import (
     has_several_runs,
     in_unit,
     interval_of,
+    list_names,
+    mark_of,
     name_some,
     scale_of,
 )
@@ -73,11 +75,22 @@ def _draw_curves(
     strategies = [summary for summary in comparison.strategies if summary.name in ending]
     if not strategies:
         return None
-    val_name = validation_name(comparison.protocol == "lab")
+    lab_protocols = {run.facts["protocol"] == "lab" for summary in strategies for run in summary.runs}
+    val_name = list_names([validation_name(lab_protocol) for lab_protocol in sorted(lab_protocols)])
     title = f"{capitalise(quantity)} over the epochs, {count_runs(strategies)}"
     spread = ", mean over seeds, with a band from the lowest to the highest" if has_several_runs(strategies) else ""
     reading = f"Solid: {val_name}{spread}. Dashed: training pictures." if val else "Dashed: training pictures."
+    # The first epochs, still near guessing, would press all others together: their lines leave the axes.
+    bands = [*train.values(), *val.values()]
+    lowest, highest = 0.0, 101.0
+    if quantity == "accuracy":
+        lowest = max(min(_quantile(band.low, 0.05) for band in bands) - 2, lowest)
+    else:
+        highest = 1.08 * max(_quantile(band.high, 0.98) for band in bands)
+    if any(band.mean.min() < lowest or band.mean.max() > highest for band in bands):
+        reading += " Off the axes: a few epochs, mostly the first."
     figure, axes = new_chart(_HEIGHT, title, reading, "epoch", y_label)
+    axes.set_ylim(lowest, highest)
     for name, band in train.items():
         axes.plot(band.epochs, band.mean, color=looks[name].colour, linewidth=1.4, linestyle=_DASHED)
     for name, band in val.items():
@@ -88,12 +101,6 @@ def _draw_curves(
         marked = slice(None, None, -max(1, len(band.epochs) // 6))
         axes.plot(band.epochs[marked], band.mean[marked], linestyle="none", **looks[name].style(markersize=7))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    # The first epochs, still near guessing, would press all others together: their lines leave the axes.
-    bands = [*train.values(), *val.values()]
-    if quantity == "accuracy":
-        axes.set_ylim(max(min(_quantile(band.low, 0.05) for band in bands) - 2, 0), 101)
-    else:
-        axes.set_ylim(0, 1.08 * max(_quantile(band.high, 0.98) for band in bands))
     add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
     ends = [f"{summary.name} {written.format(ending[summary.name].mean[-1])}" for summary in strategies]
     finding = f"Mean {quantity} at the last epoch, {val_name if val else 'train'}: {name_some(ends)}."
@@ -153,7 +160,7 @@ def _draw_probe(
     if not strategies:
         return None
     title = f"Accuracy on {what}"
-    reading = f"Mark: mean over seeds. Line: {interval_of(strategies)}. Strategies are drawn side by side."
+    reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}. Strategies are drawn side by side."
     figure, axes = new_chart(_HEIGHT, title, reading, x_label, "accuracy, %")
     everywhere = sorted({0, *(level for of_strategy in levels.values() for level in of_strategy)})
     step = 0.34 * min(np.diff(everywhere)) / len(strategies)
@@ -233,7 +240,8 @@ def _draw_cost(
     scale = scale_of(comparison)
     strategies = [summary for summary in comparison.strategies if summary.name in costs]
     title = f"{capitalise(comparison.label)} {cost.title}"
-    reading = f"Mark: mean. Line: {interval_of(strategies)}.{cost.note}"
+    twins = " Strategies of equal cost are drawn side by side." if len(set(costs.values())) < len(costs) else ""
+    reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}.{twins}{cost.note}"
     figure, axes = new_chart(_HEIGHT, title, reading, cost.label, comparison.label + in_unit(scale.unit))
     if min(costs.values()) > 0 and max(costs.values()) > 10 * min(costs.values()):
         axes.set_xscale("log")

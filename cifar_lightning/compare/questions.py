@@ -15,7 +15,7 @@ SHARE_BOUNDS = (0.0, 1.0)
 _PROBES = {
     "noise": "accuracy under noise of {} grey levels",
     "shift": "accuracy under shifts of {} px",
-    "consistency": "same answer under shifts of {} px",
+    "consistency": "answers kept under shifts of {} px",
 }
 
 

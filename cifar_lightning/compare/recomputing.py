@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+from scipy.special import ndtri
+
 from cifar_lightning.compare.reading import Run
+from cifar_lightning.compare.summaries import wilson
+from cifar_lightning.runs.folder import DUPLICATES, predictions_name
+from cifar_lightning.runs.scores import Predictions, read_duplicates
 
 _TOLERANCE = 1e-6
 
@@ -11,8 +16,10 @@ _TOLERANCE = 1e-6
 def find_disagreements(run: Run) -> list[str]:
     """The figures of a run's `scores.json` that do not follow from its CSV files to 1e-6, as `splits.test.accuracy`.
 
-    Looked at are the class names, loss, accuracy, recalls and confusion matrix of training and test pictures, and the
-    probes.
+    Looked at are the class names, all scores of every split that has a file of predictions, and the probes.
+
+    Raises:
+        ValueError: if a file is damaged.
     """
     theirs = dict(_flatten(run.scores))
     ours = dict(_flatten(_recompute(run)))
@@ -20,25 +27,22 @@ def find_disagreements(run: Run) -> list[str]:
 
 
 def _recompute(run: Run) -> dict[str, Any]:
-    splits = {}
-    for split, predictions in (("train", run.train), ("test", run.test)):
-        if predictions is None:
-            continue
-        confusion = predictions.confusion_matrix()
-        support = confusion.sum(axis=1)
-        splits[split] = {
-            "loss": float(predictions.losses().mean()),
-            "accuracy": float((predictions.predicted == predictions.labels).mean()),
-            "classes": [
-                {"name": name, "recall": float(confusion[k, k] / support[k]) if support[k] else None}
-                for k, name in enumerate(predictions.class_names)
-            ],
-            "confusion_matrix": confusion.tolist(),
-        }
+    files = {"train": run.train, "test": run.test}
+    val, duplicates = run.folder / predictions_name("val"), run.folder / DUPLICATES
+    if val.is_file():
+        files["val"] = Predictions.read(val)
+    splits = {split: predictions.scores(_wilson) for split, predictions in files.items() if predictions is not None}
+    if duplicates.is_file():
+        splits["test"]["without_duplicates"] = run.test.scores_without(read_duplicates(duplicates), _wilson)
     found: dict[str, Any] = {"run": {"classes": list(run.test.class_names)}, "splits": splits}
     if run.probes is not None:
         found["robustness"] = run.probes.robustness(splits["test"]["accuracy"])
     return found
+
+
+def _wilson(num_right: int, num_pictures: int) -> list[float] | None:
+    # Not that of SciPy by which it was written: importing it takes as long as all the rest.
+    return [*wilson(num_right / num_pictures, num_pictures, float(ndtri(0.975)))] if num_pictures else None
 
 
 def _flatten(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

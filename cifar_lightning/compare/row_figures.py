@@ -34,6 +34,7 @@ from cifar_lightning.compare.wording import (
     has_several_runs,
     in_unit,
     interval_of,
+    mark_of,
     name_some,
     scale_of,
 )
@@ -53,7 +54,7 @@ def draw_result(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
     scale, strategies = scale_of(comparison), comparison.strategies
     title = capitalise(comparison.label)
     dots = " Small dots: one for each seed." if has_several_runs(strategies) else ""
-    reading = f"Large mark: mean. Bar: {interval_of(strategies)}.{dots}"
+    reading = f"Large mark: {mark_of(strategies)}. Bar: {interval_of(strategies)}.{dots}"
     figure, axes = new_chart(
         0.9 + 0.66 * len(strategies),
         f"{title}: {count_runs(strategies)}, {count(strategies[0].values.shape[1], 'picture')}",
@@ -80,19 +81,23 @@ def draw_differences(comparison: Comparison, looks: dict[str, Look], folder: Pat
     best = comparison.strategies[0].name
     shown = pairs if len(pairs) <= _MOST_PAIRS else [pair for pair in pairs if best in (pair.a, pair.b)]
     title = f"Differences of {comparison.label}" if len(shown) == len(pairs) else f"{best} against each of the others"
-    reading = (
-        "Thick bar: 95 % interval for new seeds and new pictures. Thin bar: for new seeds on these same pictures."
-        " Filled mark: a difference that is shown (after Holm's correction). Dashed line: no difference."
-    )
-    if not any(pair.method == "crossed" for pair in shown):
-        reading = (
-            "Bar: 95 % interval for new pictures; with one seed each, seed noise is not in it. Line: no difference."
-        )
+    reading = "Thick bar: 95 % interval for new seeds and new pictures."
+    if not all(pair.method == "crossed" for pair in shown):
+        reading = "Thick bar: 95 % interval for new pictures; seed noise is not in it."
+        if any(pair.method == "crossed" for pair in shown):
+            reading = "Thick bar: 95 % interval for new seeds and new pictures, of one seed for new pictures alone."
+    if any(pair.training_noise_only is not None for pair in shown):
+        reading += " Thin bar: for new seeds on these same pictures."
+    if any(map(_shows_difference, shown)):
+        after = " (after Holm's correction)" if len(pairs) > 1 else ""
+        reading += f" Filled mark: a difference that is shown{after}."
+    side = "right" if comparison.higher_is_better else "left"
+    reading += f" Dashed line: no difference; {side} of it the first is better."
     figure, axes = new_chart(
         0.9 + 0.62 * max(len(shown), 2),
         title,
         reading,
-        f"first minus second{in_unit(scale.difference_unit)} ({better(comparison)})",
+        f"first minus second{in_unit(scale.difference_unit)}",
     )
     axes.axvline(0, color=INK, linewidth=1.4, linestyle=(0, (5, 3)))
     for row, pair in enumerate(shown):
@@ -135,7 +140,7 @@ def draw_recall(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
     shown = sorted(means, key=lambda name: min(means[name]) - max(means[name]))[:most]
     shown.sort(key=list(means).index)
     title = "Recall by class" if len(shown) == len(means) else f"Recall of the {len(shown)} classes that differ most"
-    reading = f"Mark: mean over seeds. Line: {interval_of(strategies)}."
+    reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}."
     step = 0.74 / len(strategies)
     row_height = max(0.5, 0.2 * len(strategies) + 0.15)
     figure, axes = new_chart(0.9 + row_height * len(shown), title, reading, "pictures of the class answered rightly, %")

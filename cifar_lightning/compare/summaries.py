@@ -63,6 +63,11 @@ def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS) -> Interv
     mean, variance = contrast.value, contrast.standard_error**2
     # Where all answers of all runs are right, or all wrong, no noise is seen but that of so many pictures.
     count = mean * (1 - mean) / variance if variance > 0 else values.shape[1]
-    squared = float(stdtrit(contrast.degrees_of_freedom, 0.975)) ** 2 / count
-    middle, half = mean + squared / 2, (squared * (mean * (1 - mean) + squared / 4)) ** 0.5
+    return wilson(mean, count, float(stdtrit(contrast.degrees_of_freedom, 0.975)))
+
+
+def wilson(share: float, count: float, quantile: float) -> Interval:
+    """Wilson's interval (Wilson 1927) of a share of `count` pictures; `quantile` is that of 97.5 %."""
+    squared = quantile**2 / count
+    middle, half = share + squared / 2, (squared * (share * (1 - share) + squared / 4)) ** 0.5
     return max((middle - half) / (1 + squared), 0.0), min((middle + half) / (1 + squared), 1.0)

@@ -1,5 +1,6 @@
 """How numbers of a comparison are written for people, the same in figures and on the page."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,6 +70,14 @@ def write_p(p: float) -> str:
     return next(text for text in texts if (float(text) < 0.05) == (p < 0.05))
 
 
+def keep_together(text: str) -> str:
+    """The same for a page, where no line ends between a number and its unit or within an interval."""
+    text = re.sub(r"(?<=\d) (to) (?=[+\N{MINUS SIGN}]?\d)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"(?<=\d) (?=%|points|pixels|pictures|seeds?\b|grey|MFLOP|s\b)", "\N{NO-BREAK SPACE}", text)
+    text = text.replace("% interval", "%\N{NO-BREAK SPACE}interval")
+    return re.sub(r"\bp (?=\d|<)", "p\N{NO-BREAK SPACE}", text)
+
+
 def count(number: int, noun: str) -> str:
     """`1 seed`, `10 seeds`."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
@@ -90,16 +99,28 @@ def has_several_runs(strategies: Sequence[Summary]) -> bool:
     return any(len(summary.runs) > 1 for summary in strategies)
 
 
+def mark_of(strategies: Sequence[Summary]) -> str:
+    """What the mark of a strategy in a figure is."""
+    return "mean over seeds" if has_several_runs(strategies) else "the one run"
+
+
 def interval_of(strategies: Sequence[Summary]) -> str:
     """What the interval of a mean covers."""
-    if has_several_runs(strategies):
+    if all(len(summary.runs) > 1 for summary in strategies):
         return "95 % interval for new seeds and new pictures"
+    if has_several_runs(strategies):
+        return "95 % interval for new seeds and new pictures (of one seed: for new pictures alone)"
     return "95 % interval for new pictures (one seed: its noise is not in it)"
 
 
 def in_unit(unit: str) -> str:
     """The end of an axis label."""
     return f",{unit}" if unit else ""
+
+
+def list_names(names: Sequence[str]) -> str:
+    """`a`, `a and b`, or `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def name_some(named: Sequence[str], separator: str = ", ") -> str:

@@ -51,7 +51,7 @@ class Curves:
             return cls(epochs, *(np.array([float(value or "nan") for value in columns[name]]) for name in names))
         except (KeyError, ValueError, csv.Error) as error:
             raise ValueError(
-                f"expected the curves of a run, one row an epoch, but they are damaged ({error})"
+                f"expected the curves of a run, one row an epoch, but they are damaged ({str(error)[:200]})"
             ) from error
 
     @property

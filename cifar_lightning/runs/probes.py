@@ -42,7 +42,8 @@ class ProbeShares:
             shares = [np.array([float(value) for value in column]) for column in columns]
             return cls(indices, dict(zip(header[1:], shares, strict=True)))
         except (ValueError, StopIteration, OverflowError, csv.Error) as error:
-            raise ValueError(f"expected a file of probes, but {path} is damaged ({error}); test again") from error
+            reason = str(error)[:200]
+            raise ValueError(f"expected a file of probes, but {path} is damaged ({reason}); test again") from error
 
     def robustness(self, accuracy: float) -> dict[str, Any]:
         """The means over pictures, as `robustness` in `scores.json`; `"0"` is the plain `accuracy`."""

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,21 @@ import numpy as np
 from cifar_lightning.runs.folder import read_csv, write_csv, write_text
 
 OTHER = "(other)"
+
+
+def wilson_interval(num_right: int, num_pictures: int) -> list[float] | None:
+    """Wilson's 95 % interval of a share (Wilson 1927), or None without pictures."""
+    if num_pictures == 0:
+        return None
+    # Half a second to import, and only needed where scores are computed.
+    from scipy.stats import binomtest
+
+    interval = binomtest(num_right, num_pictures).proportion_ci(confidence_level=0.95, method="wilson")
+    return [float(interval.low), float(interval.high)]
+
+
+# Of so many right among so many pictures; None without pictures.
+ShareInterval = Callable[[int, int], list[float] | None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +96,8 @@ class Predictions:
                 np.array([[*map(float, column)] for column in shares]).T.copy(),
             )
         except (ValueError, LookupError, OverflowError, csv.Error) as error:
-            raise ValueError(f"expected a file of predictions, but {path} is damaged ({error}); test again") from error
+            reason = str(error)[:200]
+            raise ValueError(f"expected a file of predictions, but {path} is damaged ({reason}); test again") from error
 
     def confusion_matrix(self) -> np.ndarray:
         """Pictures by class (rows) and prediction; int (K, K), or (K, K + 1) where an unused output wins somewhere."""
@@ -98,7 +114,7 @@ class Predictions:
         """
         return -np.log(np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 5e-324))
 
-    def scores(self) -> dict[str, Any]:
+    def scores(self, interval: ShareInterval = wilson_interval) -> dict[str, Any]:
         """Loss, accuracy, macro F1, per-class scores and the confusion matrix, as they stand in `scores.json`.
 
         Precision of a class that is never predicted, and F1 of one never predicted rightly, are 0 as in scikit-learn.
@@ -117,20 +133,20 @@ class Predictions:
                 "recall": float(right[k] / support[k]) if support[k] else None,
                 "f1": float(f1[k]) if support[k] else None,
                 "support": int(support[k]),
-                "recall_ci95": wilson_interval(int(right[k]), int(support[k])),
+                "recall_ci95": interval(int(right[k]), int(support[k])),
             }
             for k, name in enumerate(self.class_names)
         ]
         return {
             "loss": float(self.losses().mean()),
             "accuracy": float(right.sum() / support.sum()),
-            "accuracy_ci95": wilson_interval(int(right.sum()), int(support.sum())),
+            "accuracy_ci95": interval(int(right.sum()), int(support.sum())),
             "macro_f1": float(f1[support > 0].mean()),
             "classes": classes,
             "confusion_matrix": confusion.tolist(),
         }
 
-    def scores_without(self, duplicates: np.ndarray) -> dict[str, Any]:
+    def scores_without(self, duplicates: np.ndarray, interval: ShareInterval = wilson_interval) -> dict[str, Any]:
         """Number and accuracy of the pictures whose index is not among `duplicates`, int (M,).
 
         Without a picture there is no accuracy (None).
@@ -140,21 +156,25 @@ class Predictions:
         return {
             "count": count,
             "accuracy": num_right / count if count else None,
-            "accuracy_ci95": wilson_interval(num_right, count),
+            "accuracy_ci95": interval(num_right, count),
         }
-
-
-def wilson_interval(num_right: int, num_pictures: int) -> list[float] | None:
-    """Wilson's 95 % interval of a share (Wilson 1927), or None without pictures."""
-    if num_pictures == 0:
-        return None
-    # Half a second to import, and only needed where scores are computed.
-    from scipy.stats import binomtest
-
-    interval = binomtest(num_right, num_pictures).proportion_ci(confidence_level=0.95, method="wilson")
-    return [float(interval.low), float(interval.high)]
 
 
 def write_scores(path: Path, scores: dict[str, Any]) -> None:
     """Writes `scores.json`."""
     write_text(path, json.dumps(scores, indent=1, allow_nan=False) + "\n")
+
+
+def read_duplicates(path: Path) -> np.ndarray:
+    """Indices of the test pictures in `duplicates.csv`, int64 (M,).
+
+    Raises:
+        ValueError: if the file is damaged.
+    """
+    try:
+        header, rows = read_csv(path)
+        place = header.index("index")
+        return np.array([int(row[place]) for row in rows], np.int64)
+    except (ValueError, LookupError, OverflowError, csv.Error) as error:
+        reason = str(error)[:200]
+        raise ValueError(f"expected a file of near copies, but {path} is damaged ({reason}); test again") from error

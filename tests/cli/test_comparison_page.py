@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from simulated_runs import write_run
 
+from cifar_lightning.runs.figures import draw_test_pictures
+
 
 def make_run(folder, strategy, seed, accuracy):
     """A tested run of `strategy`, right in a share `accuracy` of 80 pictures."""
@@ -109,6 +111,16 @@ def test_the_page_says_the_answer_and_loads_nothing(runs, command):
     assert all(address.startswith("data:") for address in page.loaded)
     assert "script" not in page.tags
     assert "table" in page.tags
+
+
+def test_pictures_are_left_out_where_the_page_is_to_be_passed_on(runs, command):
+    draw_test_pictures(runs / "good/seed_0/test_pictures.png", np.zeros((80, 32, 32, 3), np.uint8))
+    assert command("compare", str(runs)).code == 0
+    assert len(Page((runs / "comparison.html").read_text()).loaded) == 12
+    assert command("compare", str(runs), "--no_pictures").code == 0
+    page = Page((runs / "comparison.html").read_text())
+    assert page.loaded == []
+    assert "The pictures themselves are left out." in page.text
 
 
 def test_a_name_is_text_on_the_page_whatever_it_holds(tmp_path, command):

@@ -16,7 +16,7 @@ from PIL import Image
 from tiny import TINY
 from warm import nothing, start, write_every_epoch
 
-pytestmark = pytest.mark.slow
+from cifar_lightning.cli.stopping import ended_by_exception
 
 # Many more are tried by hand now and then.
 NUM_SIGNALS = int(os.environ.get("CIFAR_LIGHTNING_SIGNALS", "6"))
@@ -50,6 +50,22 @@ def assert_whole(folder):
             Image.open(path).load()
 
 
+@pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
+def test_a_signal_is_not_lost_where_python_drops_exceptions(number, error):
+    class Cleared:
+        def __del__(self):
+            os.kill(os.getpid(), number)
+
+    @ended_by_exception()
+    def clear_and_go_on():
+        Cleared()
+        time.sleep(5)
+
+    with pytest.raises(error):
+        clear_and_go_on()
+
+
+@pytest.mark.slow
 @each_signal
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_signal_at_any_moment_ends_a_command_without_a_trace(tmp_path, fitted, name, number, code):
@@ -78,6 +94,7 @@ def test_a_signal_at_any_moment_ends_a_command_without_a_trace(tmp_path, fitted,
     print(f"{name}: {dict(said)}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.02, 0.1, 0.3, 0.6])
 def test_a_second_ctrl_c_ends_a_fit_at_once(tmp_path, seconds):
     # Such a disk takes three times 0.4 seconds for the files of an epoch.
@@ -98,6 +115,7 @@ def test_a_second_ctrl_c_ends_a_fit_at_once(tmp_path, seconds):
     assert start(tmp_path, *FIT[:-1], f"--trainer.max_epochs={epoch + 2}", "--ckpt_path=last").wait() == 0
 
 
+@pytest.mark.slow
 @each_signal
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.0, 3.5])
 def test_a_signal_while_the_program_is_loaded_ends_it_without_a_trace(tmp_path, number, code, seconds):

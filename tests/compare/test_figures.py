@@ -117,6 +117,29 @@ def test_what_the_runs_do_not_have_is_not_drawn(tmp_path):
     assert [chart.name for chart in charts] == ["result", "differences", "recall", "compute"]
 
 
+def test_no_epoch_of_a_short_training_is_off_the_axes(drawn):
+    assert not any("Off the axes" in drawn[0][name].reading for name in ("loss_curves", "accuracy_curves"))
+
+
+def test_what_the_marks_and_bars_mean_follows_from_how_many_seeds_there_are(tmp_path):
+    readings = {}
+    for seeds in (1, 3, {"a": 1, "b": 3}):
+        folder = tmp_path / str(len(readings))
+        comparison = compare_runs([write_study(folder, {"a": 0.95, "b": 0.6}, seeds, 200)])
+        draw = (draw_result, draw_differences)
+        readings[str(seeds)] = [one(comparison, looks_of(comparison), folder).reading for one in draw]
+    assert readings["1"][0].startswith("Large mark: the one run. Bar: 95 % interval for new pictures (one seed")
+    assert "Thin bar" not in readings["1"][1]
+    assert readings["3"][0].startswith(
+        "Large mark: mean over seeds. Bar: 95 % interval for new seeds and new pictures."
+    )
+    # One pair alone needs no correction.
+    assert "Filled mark: a difference that is shown. Dashed line" in readings["3"][1]
+    mixed = readings[str({"a": 1, "b": 3})]
+    assert "(of one seed: for new pictures alone)" in mixed[0]
+    assert mixed[1].startswith("Thick bar: 95 % interval for new pictures; seed noise is not in it.")
+
+
 def test_one_seed_says_that_its_noise_is_not_in_the_interval(tmp_path):
     root = write_study(tmp_path / "study", {"a": 0.9, "b": 0.7}, 1, 90)
     comparison = compare_runs([root])
@@ -205,6 +228,7 @@ def test_coordinates_of_a_long_training_do_not_make_the_figure_heavy(tmp_path):
     root = write_study(tmp_path / "study", {"a": 0.95, "b": 0.7}, 2, 60, epochs=3000)
     charts = {chart.name: chart for chart in write_figures(compare_runs([root]), tmp_path / "figures")}
     assert len(charts["loss_curves"].svg) < 250_000
+    assert charts["loss_curves"].reading.endswith(" Off the axes: a few epochs, mostly the first.")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """The run's folder number, and its curves as TensorBoard reads them."""
 
+import os
+import queue
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -129,3 +132,32 @@ def test_values_are_kept_to_float32(tmp_path, value):
     logger.log_metrics({"val_loss": value, "epoch": 0})
     logger.finalize("success")
     assert read_scalars(tmp_path / "run/version_0/val")["loss"] == [(0, pytest.approx(value, rel=1e-7))]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_tensorboard_has_its_event(tmp_path, monkeypatch, number):
+    """From within its queue an exception can leave the writing thread asleep for good."""
+    put, came_back = queue.Queue.put, []
+
+    def interrupted_put(*arguments, **options):
+        os.kill(os.getpid(), number)
+        put(*arguments, **options)
+        came_back.append(True)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    logger = RunLogger(str(tmp_path), "run")
+    before = signal.signal(number, stop)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(queue.Queue, "put", interrupted_put)
+            with pytest.raises(KeyboardInterrupt):
+                logger.log_metrics({"train_loss": 0.5, "epoch": 0})
+        assert signal.getsignal(number) is stop
+    finally:
+        signal.signal(number, before)
+    assert came_back
+    logger.finalize("interrupted")
+    events = EventAccumulator(str(tmp_path / "run/version_0/train")).Reload()
+    assert [event.value for event in events.Scalars("loss")] == [0.5]
