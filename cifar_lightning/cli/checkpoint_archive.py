@@ -29,6 +29,14 @@ _PLAIN_NAMES = {
     ("torch._utils", "_rebuild_tensor_v2"),
     ("torch._utils", "_rebuild_parameter"),
 }
+# torch's own classes would say so too, but with a warning for whoever reads the terminal.
+_ITEM_BYTES = {
+    **dict.fromkeys(("ByteStorage", "CharStorage", "BoolStorage"), 1),
+    **dict.fromkeys(("HalfStorage", "BFloat16Storage", "ShortStorage"), 2),
+    **dict.fromkeys(("FloatStorage", "IntStorage"), 4),
+    **dict.fromkeys(("DoubleStorage", "LongStorage", "ComplexFloatStorage"), 8),
+    "ComplexDoubleStorage": 16,
+}
 # Of what a damaged or made-up file raises while it is looked through.
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, struct.error, pickle.UnpicklingError, EOFError, RuntimeError, MemoryError),
@@ -104,14 +112,12 @@ class _StorageReader(pickle.Unpickler):
         self._sizes = sizes
 
     def find_class(self, module: str, name: str) -> Any:
-        dtype = getattr(getattr(torch, name, None), "dtype", None) if name.endswith("Storage") else None
         if (module, name) == ("torch.storage", "UntypedStorage"):
             return 1
-        if module == "torch" and isinstance(dtype, torch.dtype):
-            return dtype.itemsize
-        if (module, name) in _PLAIN_NAMES or (
-            module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)
-        ):
+        if module == "torch" and name in _ITEM_BYTES:
+            return _ITEM_BYTES[name]
+        is_type = module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)
+        if is_type or (module, name) in _PLAIN_NAMES:
             return _Anything
         raise NoCheckpointError("holds more than tensors and plain values")
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from tiny import TINY
 
+from cifar_lightning.cli.checkpoint_archive import check_archive
 from cifar_lightning.cli.checkpoints import load_checkpoint
 from cifar_lightning.models.classifier import ImageClassifier
 
@@ -217,3 +218,17 @@ def test_bombs_in_a_checkpoint_take_no_memory(finished_run, tmp_path):
         with tracing_memory() as peak, pytest.raises(ValueError, match="expected a"):
             load_checkpoint(checkpoint)
         assert peak() < 5_000_000
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        *(torch.uint8, torch.int8, torch.bool, torch.float16, torch.bfloat16, torch.int16, torch.float32, torch.int32),
+        *(torch.float64, torch.int64, torch.complex64, torch.complex128),
+    ],
+    ids=str,
+)
+def test_tensors_of_every_type_are_plain_and_cause_no_warning(tmp_path, dtype):
+    torch.save({"weights": torch.zeros(7, dtype=dtype)}, tmp_path / "a.ckpt")
+    check_archive(tmp_path / "a.ckpt")
