@@ -180,6 +180,9 @@ class RunCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         settings = self.settings
         refuse_nulls(settings, {"trainer": Trainer, "model": ImageClassifier, "data": SubsetDataModule})
+        if settings.trainer.logger is None:
+            # Lightning would take null for a logger of its own, whose folder holds no run.
+            settings.trainer.logger = False
         if type(settings.seed_everything) is not int:
             raise ValueError(
                 f"expected a whole number for seed_everything, got {settings.seed_everything!r}; name one, as 0,"

@@ -577,7 +577,7 @@ def says_something_else(config, before):
     return now != was
 
 
-@tried(60)
+@tried(45)
 @given(
     name=st.sampled_from(FILES),
     damage=st.one_of(DAMAGE, st.sampled_from([0, 1, 2])),
@@ -686,7 +686,7 @@ for kind, mode in itertools.product(["PNG", "JPEG"], ["RGB", "L", "P", "RGBA", "
     PICTURES.append(buffer.getvalue())
 
 
-@tried(60)
+@tried(25)
 @given(picture=st.sampled_from(PICTURES), damage=DAMAGE, name=st.sampled_from(["a.png", "a.jpg", "a.jpeg", "a.PNG"]))
 def test_a_damaged_picture_is_answered_or_refused_in_one_sentence(runs, picture, damage, name):
     with working_folder() as folder:

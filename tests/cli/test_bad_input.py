@@ -82,10 +82,14 @@ MISTAKES_IN_FIT = {
     "a number for the data": (["--data=3"], "expected keys and values below data"),
     "null for a group": (["--model=null"], "expected keys and values below model, got 'null'"),
     "null for the source": (["--data.source=null"], "a class derived from ImageSource for data.source, got None"),
-    "null for a number": (["--data.batch_size=null"], "a whole number for data.batch_size, got 'None'"),
-    "null for a share": (["--data.val_fraction=null"], "a number for data.val_fraction, got 'None'"),
-    "null for an argument of the source": (["--data.source.noise=null"], "data.source.noise, got null"),
-    "null for the devices": (["--trainer.devices=null"], "should be an int > 0"),
+    "null for a number, behind the command": (
+        ["--data.batch_size=null"],
+        "a whole number for data.batch_size, got 'None'",
+    ),
+    "null for a number": (["--config=null_batch.yaml"], "a value for data.batch_size, got null; leave it out for 128"),
+    "null for a share": (["--config=null_share.yaml"], "a value for data.val_fraction, got null"),
+    "null for an argument of the source": (["--config=null_noise.yaml"], "data.source.noise, got null"),
+    "null for the devices": (["--config=null_devices.yaml"], "trainer.devices, got null; leave it out for 'auto'"),
     "no seed": (["--seed_everything=false"], "a whole number for seed_everything, got False"),
     "a scheduler that divides by zero": (
         ["--model.scheduler=torch.optim.lr_scheduler.StepLR", "--model.scheduler.step_size=0"],
@@ -127,6 +131,10 @@ FILES = {
     "nested.yaml": "trainer: " + "[" * 50_000,
     "tab.yaml": "strategies:\n  one: {model: {backbone: {class_path: a.\tb}}}",
     "command.yaml": "strategies: {one: {model: {backbone: {class_path: os.system}}}}",
+    "null_batch.yaml": "data: {batch_size: null}",
+    "null_share.yaml": "data: {val_fraction: null}",
+    "null_noise.yaml": "data: {source: {init_args: {noise: null}}}",
+    "null_devices.yaml": "trainer: {devices: null}",
     "misspelt.yaml": "trainer: {max_epoch: 1}",
     "text.ckpt": "no checkpoint",
 }
@@ -168,6 +176,13 @@ def test_a_net_of_the_working_folder_that_the_mistakes_misname_is_accepted(comma
 def test_a_mistake_in_fit_ends_in_one_sentence_and_leaves_nothing(command, folder, change, part):
     before = snapshot(folder)
     assert_one_sentence(command("fit", *TINY, *change), 2, part)
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize("logger", ["null", "false"])
+def test_without_a_logger_nothing_is_left(command, folder, logger):
+    before = snapshot(folder)
+    assert command("fit", *TINY, f"--trainer.logger={logger}").code == 0
     assert snapshot(folder) == before
 
 
@@ -230,7 +245,7 @@ def test_a_save_folder_that_cannot_be_written_is_the_machine(command, folder):
         (["test", "--ckpt_path", "last"], "there is no last"),
         (["study", "--config=tab.yaml"], "tab.yaml"),
         (["study", "--config=command.yaml", "--dry_run"], "in strategy one: expected a class derived from Module"),
-        (["data", "--data.batch_size=null"], "data.batch_size, got 'None'"),
+        (["data", "--config=null_batch.yaml"], "data.batch_size, got 'None'"),
         (["data", "--data.classes=[aple,forest]"], "'apple'"),
         (["data", "--config", "nope"], "`cifar-lightning configs`"),
         (["data", "--frob"], "unknown key 'frob'"),
