@@ -112,7 +112,7 @@ def test_a_fit_whose_disk_fills_up_at_any_file_goes_on_when_there_is_room(
 
 @pytest.mark.parametrize(
     ("num_files", "place"),
-    [(0, "train_predictions.csv"), (3, "probes.csv"), (5, "mistakes.png"), (9, "scores.json")],
+    [(0, "train_predictions.csv"), (3, "probes.csv"), (4, "duplicates.csv"), (6, "mistakes.png"), (10, "scores.json")],
 )
 def test_a_test_whose_disk_fills_up_has_no_scores(command, tmp_path, full_after, whole_run, num_files, place):
     shutil.copytree(whole_run, tmp_path / "run")
