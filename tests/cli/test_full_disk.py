@@ -46,7 +46,7 @@ def assert_all_whole(folder):
         elif path.suffix == ".csv":
             with path.open(newline="") as file:
                 header, *rows = csv.reader(file)
-            assert {len(row) for row in rows} == {len(header)}
+            assert {len(row) for row in rows} <= {len(header)}
         elif path.suffix == ".png":
             Image.open(path).load()
 
