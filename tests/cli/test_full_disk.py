@@ -46,7 +46,8 @@ def assert_all_whole(folder):
         elif path.suffix == ".csv":
             with path.open(newline="") as file:
                 header, *rows = csv.reader(file)
-            assert {len(row) for row in rows} <= {len(header)}
+            # Only near copies there may be none of.
+            assert {len(row) for row in rows} == {len(header)} or (path.name == "duplicates.csv" and not rows)
         elif path.suffix == ".png":
             Image.open(path).load()
 
