@@ -62,7 +62,9 @@ def check_archive(path: Path) -> None:
     except NoCheckpointError:
         raise
     except _DAMAGE as error:
-        if not zipfile.is_zipfile(path) and path.read_bytes()[:2] != b"PK":
+        with path.open("rb") as file:
+            begins_as_one = file.read(2) == b"PK"
+        if not begins_as_one and not zipfile.is_zipfile(path):
             raise NoCheckpointError("is none") from error
         raise ValueError("it is damaged") from error
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any, NoReturn
 
+from cifar_lightning.runs.signals import signals_handled
+
 CTRL_C = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 
@@ -19,7 +21,7 @@ def ended_at_once() -> Iterator[None]:
 
     An exception from within an import comes out as anything, or not at all.
     """
-    with _handled({signal.SIGINT: signal.SIG_DFL, signal.SIGTERM: signal.SIG_DFL}):
+    with signals_handled({signal.SIGINT: signal.SIG_DFL, signal.SIGTERM: signal.SIG_DFL}):
         yield
 
 
@@ -29,7 +31,7 @@ def ended_by_exception() -> Iterator[None]:
     before = sys.unraisablehook
     sys.unraisablehook = _send_again
     try:
-        with _handled({signal.SIGTERM: _exit}):
+        with signals_handled({signal.SIGTERM: _exit}):
             yield
     finally:
         sys.unraisablehook = before
@@ -53,17 +55,3 @@ def _send_again(unraisable: Any) -> None:
         return
     # Not now, which is still within the clearing.
     threading.Timer(0.01, os.kill, (os.getpid(), number)).start()
-
-
-@contextlib.contextmanager
-def _handled(handlers: dict[signal.Signals, Any]) -> Iterator[None]:
-    # Python delivers signals to the main thread, and lets no other one ask for them.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

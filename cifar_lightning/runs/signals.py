@@ -1,9 +1,27 @@
-"""Signals that wait."""
+"""Signals answered otherwise for the length of a block."""
 
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+@contextlib.contextmanager
+def signals_handled(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
+    """Answers these signals by these handlers, as `signal.signal` takes them; in other threads does nothing.
+
+    Python delivers signals to the main thread, and lets no other one ask for them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -13,17 +31,10 @@ def signals_held() -> Iterator[None]:
     For what hands work to another thread: an exception from within a lock can leave it locked, or the other thread
     asleep, and whoever waits for it would wait for ever.
     """
-    # Python delivers signals to the main thread, and lets no other one ask for them.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda number, frame: came.append(number)) for number in numbers}
     try:
-        yield
+        with signals_handled(dict.fromkeys((signal.SIGINT, signal.SIGTERM), lambda number, frame: came.append(number))):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         if came:
             signal.raise_signal(came[0])

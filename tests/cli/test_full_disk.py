@@ -3,7 +3,6 @@
 Real ones are small memory disks, where they may be mounted; elsewhere a disk is played that fails at one file.
 """
 
-import csv
 import functools
 import os
 import shutil
@@ -16,6 +15,7 @@ import torch
 from PIL import Image
 from tiny import TINY
 from warm import Command, file_size_limit, nothing, start, without_rights
+from whole import assert_all_whole
 
 from cifar_lightning.cli import trainer_commands
 from cifar_lightning.runs.recorder import RunRecorder
@@ -35,21 +35,6 @@ def assert_one_sentence(outcome, place):
     assert line.startswith("cifar-lightning: the machine refused: ")
     assert str(place) in line
     assert line.endswith(" and run the command again")
-
-
-def assert_all_whole(folder):
-    """Every file below `folder` can be read by who reads such files, and no half one was left."""
-    for path in folder.rglob("*"):
-        assert not path.name.startswith("."), path
-        if path.suffix == ".ckpt":
-            assert torch.load(path, weights_only=True)["state_dict"]
-        elif path.suffix == ".csv":
-            with path.open(newline="") as file:
-                header, *rows = csv.reader(file)
-            # Only near copies there may be none of.
-            assert {len(row) for row in rows} == {len(header)} or (path.name == "duplicates.csv" and not rows)
-        elif path.suffix == ".png":
-            Image.open(path).load()
 
 
 @pytest.fixture(scope="module")

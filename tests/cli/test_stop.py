@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from tiny import TINY
 from warm import nothing, start, write_every_epoch
+from whole import assert_all_whole
 
 from cifar_lightning.cli.stopping import ended_by_exception
 
@@ -38,16 +39,6 @@ def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("fitted")
     assert start(folder, "fit", *TINY, "--num_threads=1", "--trainer.logger.name=run", prepare=nothing).wait() == 0
     return folder / "lightning_logs/run/version_0"
-
-
-def assert_whole(folder):
-    """No half file under any name."""
-    for path in folder.rglob("*"):
-        assert not path.name.startswith("."), path
-        if path.suffix == ".ckpt":
-            assert torch.load(path, weights_only=True)["state_dict"]
-        elif path.suffix == ".png":
-            Image.open(path).load()
 
 
 @pytest.mark.parametrize(("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)])
@@ -84,7 +75,7 @@ def test_a_signal_at_any_moment_ends_a_command_without_a_trace(tmp_path, fitted,
         # At its very beginning the system ends it; and a short command may have come to its end.
         assert process.wait() in (code, -number, *([0] if name != "fit" else [])), process.err
         assert process.err in ("", "stopped\n")
-        assert_whole(folder)
+        assert_all_whole(folder)
         said[f"exit {process.wait()}"] += 1
         if name == "fit":
             last = folder / "lightning_logs/run/version_0/checkpoints/last.ckpt"
@@ -110,7 +101,7 @@ def test_a_second_ctrl_c_ends_a_fit_at_once(tmp_path, seconds):
     assert process.wait() == 130
     assert time.monotonic() - asked < 0.4
     assert process.err in ("", "stopped\n")
-    assert_whole(tmp_path)
+    assert_all_whole(tmp_path)
     epoch = torch.load(last, weights_only=True)["epoch"]
     assert start(tmp_path, *FIT[:-1], f"--trainer.max_epochs={epoch + 2}", "--ckpt_path=last").wait() == 0
 
