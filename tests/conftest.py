@@ -6,11 +6,30 @@ import socket
 from pathlib import Path
 
 import pytest
+import torch
 from small_cifar import SmallCifar
 
+from cifar_lightning.cli.machine import num_cores
 from cifar_lightning.data import cifar100
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Of `-n auto`. Each process holds torch and what tests load, about 1 GB."""
+    return min(num_cores(), 8)
+
+
+def pytest_configure():
+    """Gives each of several test processes cores of its own: torch's threads wait for one another by spinning."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        number, count = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        share = cores[number % len(cores) :: count]
+        os.sched_setaffinity(0, share)
+        torch.set_num_threads(len(share))
 
 
 @pytest.fixture(autouse=True)
