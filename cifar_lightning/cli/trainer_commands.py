@@ -312,7 +312,6 @@ class RunCLI(LightningCLI):
         if isinstance(logger, RunLogger):
             with naming(self._run_folder()):
                 logger.log_scores(scores, self.trainer.current_epoch)
-                logger.flush()
         if self.checkpoint is not None and not scores:
             print(
                 f"nothing was left to train after {self.trained.num_epochs} epochs; raise trainer.max_epochs to go on"

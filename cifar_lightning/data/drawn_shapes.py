@@ -44,7 +44,7 @@ class DrawnShapes(ImageSource):
                 raise ValueError(f"expected {name} of at least {least}, got {value}; mend data.source")
         self.num_pictures: dict[Split, int] = {"train": num_train, "test": num_test}
         self.seed = seed
-        self.noise = noise
+        self.noise = noise + 0.0  # which makes 0.0 of -0.0: NumPy takes that for negative
         self.image_size = image_size
 
     @property

@@ -99,13 +99,15 @@ class RunLogger(TensorBoardLogger):
 
     @rank_zero_only
     def log_scores(self, scores: dict[str, float], epoch: int) -> None:
-        """Writes the hyper-parameters and the scores of a finished run for TensorBoard's HParams tab."""
+        """Writes the hyper-parameters and the scores of a finished run for TensorBoard's HParams tab, and closes it."""
         expected = dict.fromkeys([*scores, "test/loss", "test/accuracy"], 0.0)
         with signals_held():
             for summary in hparams(self.hparams, expected):
                 self.experiment._get_file_writer().add_summary(summary)
             for tag, value in scores.items():
                 self.experiment.add_scalar(tag, value, epoch)
+            # Or its thread would stay, one for each run of a study's worker.
+            self.experiment.close()
 
     @rank_zero_only
     def flush(self) -> None:

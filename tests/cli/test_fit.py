@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import threading
 
 import pytest
 import torch
@@ -126,6 +127,12 @@ def test_fit_ends_with_the_run_folder_the_scores_and_the_next_command(command, t
     assert "accuracy at the end: train" in lines[-2]
     next_command = lines[-1].removeprefix("next: cifar-lightning ").split()
     assert command(*next_command).code == 0
+
+
+def test_a_fit_leaves_no_thread_behind(command):
+    before = threading.active_count()
+    assert command("fit", *TINY).code == 0
+    assert threading.active_count() == before
 
 
 def test_output_that_is_no_terminal_gets_a_line_every_twentieth_and_no_warning(command):

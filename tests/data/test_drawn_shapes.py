@@ -60,6 +60,11 @@ def test_without_noise_a_picture_has_a_flat_background_and_a_flat_shape():
         assert torch.equal(picture[:, 0, 0].int(), background)
 
 
+def test_minus_zero_is_no_noise():
+    clean, same = (DrawnShapes(**SMALL, noise=noise).load("train").images for noise in (0.0, -0.0))
+    assert torch.equal(clean, same)
+
+
 def test_noise_has_the_standard_deviation_asked_for():
     clean, noisy = (DrawnShapes(**SMALL, noise=noise).load("train").images.float() for noise in (0, 8))
     inside = (clean[:1] > 40) & (clean[:1] < 215)
