@@ -46,10 +46,11 @@ class Components:
         )
         return self.variance(num_seeds, num_pictures) ** 2 / spread if spread > 0 else float(num_pictures - 1)
 
-    def detectable(self, num_seeds: np.ndarray, num_pictures: int, power: float = 0.8) -> float:
-        """The true value that a share `power` of studies of this size tells from 0 (two-sided 5 %, noncentral t)."""
+    def detectable(self, num_seeds: np.ndarray, num_pictures: int, power: float = 0.8, level: float = 0.05) -> float:
+        """The true value that a share `power` of studies of this size tells from 0, with p below `level` (two-sided,
+        noncentral t)."""
         degrees_of_freedom = self.degrees_of_freedom(num_seeds, num_pictures)
-        critical = stdtrit(degrees_of_freedom, 0.975)
+        critical = stdtrit(degrees_of_freedom, 1 - level / 2)
         noncentrality = nctdtrinc(degrees_of_freedom, 1 - power, critical)
         return float(noncentrality * self.variance(num_seeds, num_pictures) ** 0.5)
 
@@ -132,3 +133,15 @@ def analyse_pictures(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, 
     differences = combine(nets, weights)
     num_pictures = len(differences)
     return Contrast(float(differences.mean()), float((differences.var(ddof=1) / num_pictures) ** 0.5), num_pictures - 1)
+
+
+def find_unseen_interval(value: float, num_pictures: int) -> Interval:
+    """95 % interval of a difference of shares that every one of `num_pictures` pictures shows alike: 0, or 1 or -1.
+
+    No variance is seen then, but of new pictures a share of up to u = 1 - 0.025^(1/N) may behave in another way, since
+    N pictures that do not have a chance of 2.5 % there. Source: Hanley & Lippman-Hand 1983, JAMA 249(13).
+    """
+    unseen = 1 - 0.025 ** (1 / num_pictures)
+    # From 0 a picture can go to 1 and to -1, from 1 to -1.
+    reach = unseen if abs(value) < 0.5 else 2 * unseen
+    return max(value - reach, -1.0), min(value + reach, 1.0)

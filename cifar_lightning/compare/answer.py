@@ -91,9 +91,11 @@ def describe_sensitivity(comparison: Comparison) -> str:
     powers = [pair.power for pair in comparison.pairs if pair.power is not None]
     if not powers:
         return ""
+    seen = {name for pair in comparison.pairs if pair.power is not None for name in (pair.a, pair.b)}
+    strategies = [summary for summary in comparison.strategies if summary.name in seen]
     scale = scale_of(comparison)
     return (
-        f"With {count_runs(comparison.strategies)} x {_num_pictures(comparison)} pictures a difference below"
+        f"With {count_runs(strategies)} x {_num_pictures(comparison)} pictures a difference below"
         f" {_range([power.missed_below for power in powers], scale)} would probably be missed, and one of"
         f" {_range([power.detectable for power in powers], scale)} be found in 80 % of such studies."
         f" To find half of that, {_describe_half(powers)}."

@@ -50,7 +50,8 @@ class TrainingNoiseOnly:
 
 @dataclass(frozen=True)
 class Power:
-    """What a comparison of this size can see (two-sided 5 %, before Holm's correction).
+    """What a comparison of this size can see: of a pair that is the only one to differ, whose p is held to 5 % divided
+    by the number of pairs (two-sided; what Holm's correction asks of the first).
 
     Attributes:
         detectable: difference found in 80 % of such studies.

@@ -20,7 +20,10 @@ _MOST_SEEDS, _MOST_PICTURES = 10_000, 10_000_000
 
 def compare_pairs(strategies: Sequence[Summary], higher_is_better: bool) -> list[Pair]:
     """Every two strategies, with p-values corrected for the number of pairs (Holm) and verdicts at 5 %."""
-    pairs = [_compare(*sorted(two, key=lambda summary: -summary.mean)) for two in combinations(strategies, 2)]
+    several = list(combinations(strategies, 2))
+    # What Holm's correction asks of the first of them: of a difference that stands alone.
+    level = 0.05 / len(several)
+    pairs = [_compare(*sorted(two, key=lambda summary: -summary.mean), level) for two in several]
     seeds = {summary.name: len(summary.runs) for summary in strategies}
     judged = []
     for pair, p_holm in zip(pairs, holm([pair.p for pair in pairs]), strict=True):
@@ -46,22 +49,25 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def _compare(a: Summary, b: Summary) -> Pair:
-    nets, power = [a.values, b.values], None
+def _compare(a: Summary, b: Summary, level: float) -> Pair:
+    nets, power = (a.values, b.values), None
     if min(len(a.values), len(b.values)) > 1:
         method, estimate = "crossed", analysis.analyse_crossed(nets)
         p, ci95 = estimate.p, estimate.ci95
-        power = find_power(a.values, b.values)
+        power = find_power(a.values, b.values, level)
     elif len(a.values) == len(b.values) == 1 and np.isin(nets, (0, 1)).all():
         method = "mcnemar"
         p, ci95 = mcnemar(a.values[0], b.values[0])
     else:
         method, estimate = "pictures", analysis.analyse_pictures(nets)
         p, ci95 = estimate.p, estimate.ci95
+    difference = a.mean - b.mean
+    if ci95[0] == ci95[1] and np.isin(nets, (0, 1)).all():
+        ci95 = analysis.find_unseen_interval(difference, a.values.shape[1])
     return Pair(
         a=a.name,
         b=b.name,
-        difference=a.mean - b.mean,
+        difference=difference,
         ci95=ci95,
         p=p,
         p_holm=p,
@@ -90,28 +96,33 @@ def find_training_noise(a: Summary, b: Summary) -> TrainingNoiseOnly | None:
     return TrainingNoiseOnly(contrast.ci95, contrast.p) if error or abs(contrast.value) < 1e-12 else None
 
 
-def find_power(a: np.ndarray, b: np.ndarray) -> Power | None:
+def find_power(a: np.ndarray, b: np.ndarray, level: float = 0.05) -> Power | None:
     """What a study of this size can see, and what would see half of it, by its own variance components.
 
     Args:
-        a: float64 (S_a, N), S_a and N at least 2.
+        a: float64 (S_a, N), N at least 2.
         b: float64 (S_b, N).
+        level: that p has to be below.
 
     Returns:
-        None where the nets' values show no noise at all.
+        None where there are too few seeds for a verdict, or the nets' values show no noise at all.
     """
-    components = analysis.find_components([a, b], (1, -1))
     num_seeds, num_pictures = np.array([len(a), len(b)]), a.shape[1]
-    detectable = components.detectable(num_seeds, num_pictures)
-    if detectable == 0:
+    if num_seeds.min() < MIN_SEEDS:
+        return None
+    components = analysis.find_components([a, b], (1, -1))
+
+    def detectable(seeds: np.ndarray, pictures: int, power: float = 0.8) -> float:
+        return components.detectable(seeds, pictures, power, level)
+
+    found = detectable(num_seeds, num_pictures)
+    if found == 0:
         return None
     return Power(
-        detectable,
-        _smallest(
-            lambda seeds: components.detectable(np.array([seeds, seeds]), num_pictures), detectable / 2, _MOST_SEEDS
-        ),
-        _smallest(lambda pictures: components.detectable(num_seeds, pictures), detectable / 2, _MOST_PICTURES),
-        components.detectable(num_seeds, num_pictures, power=0.5),
+        found,
+        _smallest(lambda seeds: detectable(np.array([seeds, seeds]), num_pictures), found / 2, _MOST_SEEDS),
+        _smallest(lambda pictures: detectable(num_seeds, pictures), found / 2, _MOST_PICTURES),
+        detectable(num_seeds, num_pictures, power=0.5),
     )
 
 

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import ndtri
+from scipy.stats import binomtest
 from statsmodels.stats.power import TTestPower
 
-from cifar_lightning.compare.analysis import analyse_crossed, analyse_pictures, find_components
+from cifar_lightning.compare.analysis import (
+    analyse_crossed,
+    analyse_pictures,
+    find_components,
+    find_unseen_interval,
+)
 
 
 def draw_net(generator, seeds, pictures, difficulty=0.0, seed_sd=1.5):
@@ -136,13 +142,22 @@ def test_nets_that_differ_on_every_picture_by_the_same_differ_for_sure():
     assert (crossed.value, crossed.p, crossed.ci95) == (1, 0, (1, 1))
 
 
+@pytest.mark.parametrize("num_pictures", [2, 60, 300])
+def test_what_no_picture_shows_may_be_so_of_as_many_new_ones_as_the_exact_binomial_interval_holds(num_pictures):
+    unseen = binomtest(0, num_pictures).proportion_ci(method="exact").high
+    assert find_unseen_interval(0.0, num_pictures) == pytest.approx((-unseen, unseen))
+    assert find_unseen_interval(1.0, num_pictures) == pytest.approx((1 - 2 * unseen, 1))
+    assert find_unseen_interval(-1.0, num_pictures) == pytest.approx((-1, 2 * unseen - 1))
+
+
 @pytest.mark.parametrize("power", [0.5, 0.8])
-def test_what_is_detectable_without_noise_of_seeds_is_what_statsmodels_says_of_the_paired_t_test(power):
+@pytest.mark.parametrize("level", [0.05, 0.05 / 6])
+def test_what_is_detectable_without_noise_of_seeds_is_what_statsmodels_says_of_the_paired_t_test(power, level):
     generator = np.random.default_rng(2)
     difference = generator.normal(0, 0.3, 40)
     nets = [np.repeat(values[None], 5, axis=0) for values in (difference, np.zeros(40))]
-    detectable = find_components(nets, (1, -1)).detectable(np.array([5, 5]), 40, power)
-    effect = TTestPower().solve_power(nobs=40, alpha=0.05, power=power, alternative="two-sided")
+    detectable = find_components(nets, (1, -1)).detectable(np.array([5, 5]), 40, power, level)
+    effect = TTestPower().solve_power(nobs=40, alpha=level, power=power, alternative="two-sided")
     assert detectable == pytest.approx(effect * difference.std(ddof=1), rel=1e-3)
 
 

@@ -120,6 +120,11 @@ def test_seeds_and_pictures_for_half_are_enough_for_every_pair(tmp_path, halves,
     assert sentence.endswith(said)
 
 
+def test_what_would_be_missed_is_said_of_the_strategies_that_have_a_verdict(tmp_path):
+    runs = [write_nets(tmp_path / "many", seeds=4, first=5, second=9), write_nets(tmp_path / "one", seeds=1, third=12)]
+    assert compare_runs(runs).sensitivity.startswith("With 4 seeds x 100 pictures a difference below ")
+
+
 def test_without_power_nothing_is_said(tmp_path):
     assert compare_runs([write_nets(tmp_path, seeds=1, first=5, second=9)]).sensitivity == ""
 

@@ -10,7 +10,7 @@ from simulated_runs import predict
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from cifar_lightning.compare.analysis import find_components
+from cifar_lightning.compare.analysis import find_components, find_unseen_interval
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.pairs import compare_pairs, find_power, find_training_noise, holm
@@ -154,3 +154,35 @@ def test_the_seeds_and_pictures_for_half_are_the_fewest_that_are_enough():
 
 def test_there_is_no_power_to_speak_of_where_nothing_varies():
     assert find_power(np.ones((3, 20)), np.ones((3, 20))) is None
+
+
+def test_there_is_no_power_to_speak_of_where_no_verdict_is_given():
+    assert find_power(draw(0.93, 2), draw(0.9, 10)) is None
+    assert find_power(draw(0.93, 3), draw(0.9, 10)) is not None
+
+
+def test_power_is_that_of_a_verdict_which_holms_correction_makes_harder():
+    a, b, *others = (summary(str(share), draw(share, 5)) for share in (0.95, 0.93, 0.91, 0.89))
+    alone, corrected = (
+        next(pair.power for pair in compare_pairs(those, True) if {pair.a, pair.b} == {a.name, b.name})
+        for those in ([a, b], [a, b, *others])
+    )
+    assert alone == find_power(a.values, b.values, 0.05)
+    assert corrected == find_power(a.values, b.values, 0.05 / 6)
+    assert corrected.missed_below > alone.missed_below
+
+
+def test_a_difference_of_the_size_called_detectable_gets_its_verdict_in_four_of_five_studies():
+    power = find_power(draw(0.92, 5, seed=1), draw(0.92, 5, seed=1), 0.05 / 3)
+    verdicts = []
+    for seed in range(2, 152):
+        nets = [summary(str(share), draw(share, 5, seed=seed)) for share in (0.92 + power.detectable, 0.92)]
+        third = summary("third", draw(0.9201, 5, seed=seed))
+        verdicts += [pair.verdict for pair in compare_pairs([*nets, third], True) if "third" not in (pair.a, pair.b)]
+    assert 0.75 <= np.mean(["is better" in verdict for verdict in verdicts]) <= 0.97
+
+
+def test_nets_that_are_right_on_every_picture_may_differ_on_others():
+    (pair,) = compare_pairs([summary("a", np.ones((3, 60))), summary("b", np.ones((3, 60)))], True)
+    assert pair.ci95 == find_unseen_interval(0.0, 60)
+    assert (pair.p, pair.verdict) == (1, "no difference shown")
