@@ -1,6 +1,10 @@
 """Checkpoints named on the command line: found, checked, and loaded without running anything of theirs."""
 
+import contextlib
 import pickle
+import re
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,10 +12,19 @@ import torch
 
 from cifar_lightning.cli.checkpoint_archive import NoCheckpointError, check_archive
 from cifar_lightning.cli.configs import read_config
+from cifar_lightning.cli.saved_settings import find_change
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.recorder import HEADER, RunRecorder
-from cifar_lightning.runs.settings import flatten
+from cifar_lightning.runs.settings import flatten, load_plain_yaml
+
+# Of curves.csv: an epoch, four values or none, seconds.
+_ROW = re.compile(r"\d+(,[\d.e+-]*){4},\d+(\.\d+)?")
+# Settings of a run that are about how long it is and where it lies.
+_FREE = (
+    *("trainer.max_epochs", "trainer.max_steps", "trainer.max_time"),
+    *("trainer.logger.init_args.save_dir", "trainer.logger.init_args.version"),
+)
 
 
 def find_checkpoint_argument(command: str, arguments: list[str]) -> tuple[list[str], Path | None]:
@@ -98,11 +111,23 @@ def _is_ours(checkpoint: Any) -> bool:
         and all(isinstance(name, str) for name in names)
         and isinstance(settings.get("image_size"), int)
         and isinstance(checkpoint.get("epoch"), int)
-        and isinstance(checkpoint.get("loops"), dict)
+        and checkpoint["epoch"] >= 0
+        # Other callbacks than ours may save before the epoch counts as finished.
+        and _count_epochs(checkpoint.get("loops")) in (checkpoint["epoch"], checkpoint["epoch"] + 1)
         and all(isinstance(checkpoint.get(name), list) for name in ("optimizer_states", "lr_schedulers"))
+        and len(checkpoint["optimizer_states"]) == 1
         and isinstance(checkpoint.get("callbacks"), dict)
         and _is_state_of_recorder(checkpoint["callbacks"].get(RunRecorder.__name__))
     )
+
+
+def _count_epochs(loops: Any) -> Any:
+    """The finished epochs by the trainer's loops, as a checkpoint has them; None if they do not say."""
+    for key in ("fit_loop", "epoch_progress", "current", "processed"):
+        if not isinstance(loops, dict):
+            return None
+        loops = loops.get(key)
+    return loops
 
 
 def _is_state_of_recorder(state: Any) -> bool:
@@ -111,8 +136,12 @@ def _is_state_of_recorder(state: Any) -> bool:
         isinstance(state, dict)
         and isinstance(state.get("curves"), str)
         and state["curves"].startswith(HEADER)
+        and all(_ROW.fullmatch(row) for row in state["curves"].splitlines()[1:])
         and isinstance(state.get("best_loss"), float)
         and isinstance(state.get("random_state"), dict)
+        and all(isinstance(of_device, torch.ByteTensor) for of_device in state["random_state"].values())
+        and state["random_state"].get("cpu", torch.empty(0)).shape == torch.get_rng_state().shape
+        and isinstance(state.get("config"), str)
     )
 
 
@@ -147,15 +176,35 @@ def check_checkpoint(path: Path, model: ImageClassifier) -> Trained:
                 f" leave out --model.{option}"
             )
     expected, found = model.state_dict(), checkpoint["state_dict"]
-    if {key: value.shape for key, value in expected.items()} != {key: value.shape for key, value in found.items()}:
+    if _describe_weights(expected) != _describe_weights(found):
         raise ValueError(
             f"expected the weights of {type(model.backbone).__name__}, but {path} holds those of another net"
         )
     state = checkpoint["callbacks"].get(RunRecorder.__name__)
     curves = state["curves"].splitlines() if state is not None else []
     _check_curves(path, curves)
+    run = folder.find_run_folder(path)
+    if state is not None and run is not None:
+        _check_config(path, state["config"], run)
     seconds = float(curves[-1].rpartition(",")[2]) if len(curves) > 1 else None
     return Trained(checkpoint["epoch"] + 1, seconds)
+
+
+def _describe_weights(weights: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {key: (value.shape, value.dtype) for key, value in weights.items()}
+
+
+def _check_config(path: Path, made_with: str, run: Path) -> None:
+    """Raises a ValueError if the `config.yaml` of a run folder is not the one that its checkpoint was made with."""
+    file = run / folder.CONFIG
+    made, saved = load_plain_yaml(made_with), read_config(file)
+    change = find_change(made, saved, ("data", "model", "seed_everything", "num_threads", "trainer"), besides=_FREE)
+    if change is not None:
+        key, old, new = change
+        raise ValueError(
+            f"expected {key} {old!r} in {file}, as {path} was made with, got {new!r}: one of them is edited or of"
+            " another run; put the right one back"
+        )
 
 
 def _check_curves(path: Path, curves: list[str]) -> None:
@@ -165,10 +214,32 @@ def _check_curves(path: Path, curves: list[str]) -> None:
     if file is None or not file.is_file() or not curves:
         return
     theirs = file.read_bytes().decode(errors="replace").splitlines()
-    # Either may be ahead after a kill, and what was run again took other seconds.
+    # The file is written first, so it is ahead after a kill; and what was run again took other seconds.
     pairs = zip(curves, theirs, strict=False)
-    if not theirs or any(ours.rpartition(",")[0] != other.rpartition(",")[0] for ours, other in pairs):
+    if len(theirs) < len(curves) or any(ours.rpartition(",")[0] != other.rpartition(",")[0] for ours, other in pairs):
         raise ValueError(
             f"expected {path} and {file} of one run, but their epochs differ: one of them is damaged or of another run;"
             f" put the right one back, or remove {folder.CURVES} if the checkpoint is right"
         )
+
+
+@contextlib.contextmanager
+def restoring(path: Path | None) -> Iterator[None]:
+    """Refuses a checkpoint of which Lightning, in this block, cannot restore a part.
+
+    What it holds of loops, optimisers and schedulers is theirs to know.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError, AssertionError) as error:
+        places = [Path(frame.filename).stem + frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        if not any(
+            place.startswith(("checkpoint_connectorrestore", "checkpoint_connector_restore")) for place in places
+        ):
+            raise
+        raise ValueError(
+            f"expected a checkpoint that `cifar-lightning fit` can go on from, but {path} cannot be restored"
+            f" ({type(error).__name__}: {' '.join(str(error).split())[:200]}); go on from another one"
+        ) from error

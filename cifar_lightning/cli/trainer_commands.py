@@ -13,7 +13,12 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from cifar_lightning.cli.checkpoints import check_checkpoint, find_checkpoint_argument, load_checkpoint
+from cifar_lightning.cli.checkpoints import (
+    check_checkpoint,
+    find_checkpoint_argument,
+    load_checkpoint,
+    restoring,
+)
 from cifar_lightning.cli.machine import num_cores, use_threads
 from cifar_lightning.cli.nulls import refuse_nulls
 from cifar_lightning.cli.outputs import check_output
@@ -37,11 +42,15 @@ from cifar_lightning.runs.recorder import RunRecorder
 def run_trainer_command(command: str, arguments: list[str]) -> int:
     """Runs one of Lightning's commands and returns its exit code."""
     silence_framework()
-    checkpoint = None
+    checkpoint = run = None
     if command != "fit":
         arguments, checkpoint = find_checkpoint_argument(command, arguments)
+    if command == "test" and checkpoint is not None:
+        run = folder.find_run_folder(checkpoint)
     try:
-        RunCLI(command, arguments, checkpoint)
+        # The scores are to be those of the run as it is then.
+        with folder.hold(run) if run is not None else contextlib.nullcontext():
+            RunCLI(command, arguments, checkpoint)
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
     except SystemExit as stop:
@@ -153,14 +162,19 @@ class RunCLI(LightningCLI):
         run: Path | None
         if self.settings.ckpt_path == "last":
             parent = self._runs_folder()
-            run = folder.find_newest_version(parent)
-            if run is None:
+            versions = folder.find_versions(parent)
+            if not versions:
                 raise ValueError(f"expected a run to go on from in {parent}, but there is none; leave out --ckpt_path")
+            run = versions[0]
             if not (run / folder.CHECKPOINTS).is_dir():
                 raise ValueError(
                     f"expected a checkpoint in {run}, the newest run, but it has none;"
                     " leave out --ckpt_path to start anew, or name an older run"
                 )
+            num_epochs = self.settings.trainer.max_epochs
+            if num_epochs is not None and 0 <= num_epochs <= folder.count_epochs(run):
+                # One that was stopped before the newest was begun, if there is one.
+                run = next((older for older in versions if 0 < folder.count_epochs(older) < num_epochs), run)
             self.settings.ckpt_path = str(folder.resolve_checkpoint(run))
         else:
             checkpoint = folder.resolve_checkpoint(Path(self.settings.ckpt_path))
@@ -251,6 +265,10 @@ class RunCLI(LightningCLI):
         self.trainer_defaults["callbacks"] = callbacks
         return super().instantiate_trainer(**kwargs)
 
+    def _run_subcommand(self, subcommand: str) -> None:
+        with restoring(self.checkpoint):
+            super()._run_subcommand(subcommand)
+
     def _settings_as_yaml(self) -> dict[str, Any]:
         """The settings as they would be saved."""
         text = self._parser(self.command).dump(self.settings, skip_none=False)
@@ -303,13 +321,8 @@ class RunCLI(LightningCLI):
                 logger.release()
         if not self.trainer.is_global_zero:
             return
-        scores = {
-            f"{split}/{metric}": self.trainer.callback_metrics[f"{split}_{metric}"].item()
-            for split in ("train", "val")
-            for metric in ("loss", "accuracy")
-            if f"{split}_{metric}" in self.trainer.callback_metrics
-        }
-        if isinstance(logger, RunLogger):
+        scores = self._final_scores()
+        if scores and isinstance(logger, RunLogger):
             with naming(self._run_folder()):
                 logger.log_scores(scores, self.trainer.current_epoch)
         if self.checkpoint is not None and not scores:
@@ -319,6 +332,19 @@ class RunCLI(LightningCLI):
         run = self._run_folder() if self.recorder and self._last_checkpoint().exists() else None
         curves = self.recorder.curves if self.recorder else None
         print_fit_summary(run, scores, curves, lab_protocol=datamodule.validate_on_test)
+
+    def _final_scores(self) -> dict[str, float]:
+        """Of the last finished epoch, as `train/loss`; empty if nothing was trained."""
+        metrics = {key: value.item() for key, value in self.trainer.callback_metrics.items()}
+        if metrics and self.recorder:
+            # The trainer has those of an epoch that was cut short too.
+            metrics = self.recorder.last_epoch()
+        return {
+            f"{split}/{metric}": metrics[f"{split}_{metric}"]
+            for split in ("train", "val")
+            for metric in ("loss", "accuracy")
+            if f"{split}_{metric}" in metrics
+        }
 
     def _run_folder(self) -> Path:
         # Not the trainer's `log_dir`, which waits for all processes.

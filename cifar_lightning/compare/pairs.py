@@ -23,7 +23,10 @@ def compare_pairs(strategies: Sequence[Summary], higher_is_better: bool) -> list
     several = list(combinations(strategies, 2))
     # What Holm's correction asks of the first of them: of a difference that stands alone.
     level = 0.05 / len(several)
-    pairs = [_compare(*sorted(two, key=lambda summary: -summary.mean), level) for two in several]
+    pairs = []
+    for two in several:
+        a, b = sorted(two, key=lambda summary: -summary.mean)
+        pairs.append(_compare(a, b, level))
     seeds = {summary.name: len(summary.runs) for summary in strategies}
     judged = []
     for pair, p_holm in zip(pairs, holm([pair.p for pair in pairs]), strict=True):

@@ -134,11 +134,17 @@ def find_run_folder(checkpoint: Path) -> Path | None:
     return folder if checkpoint.absolute().parent.name == CHECKPOINTS and (folder / CONFIG).is_file() else None
 
 
-def find_newest_version(folder: Path) -> Path | None:
-    """Of the run folders `version_N` in `folder`, the one with the highest N; None if there is none."""
+def find_versions(folder: Path) -> list[Path]:
+    """The run folders `version_N` in `folder`, the one with the highest N first."""
     numbers = [
         int(match[1])
         for path in (folder.iterdir() if folder.is_dir() else ())
         if (match := re.fullmatch(r"version_(\d+)", path.name)) and path.is_dir()
     ]
-    return folder / f"version_{max(numbers)}" if numbers else None
+    return [folder / f"version_{number}" for number in sorted(numbers, reverse=True)]
+
+
+def count_epochs(run: Path) -> int:
+    """The epochs of a run that are finished and on the disk, by its `curves.csv`."""
+    curves = run / CURVES
+    return max(0, curves.read_bytes().count(b"\n") - 1) if curves.is_file() else 0

@@ -16,7 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from cifar_lightning.disk import naming
-from cifar_lightning.runs.folder import find_newest_version
+from cifar_lightning.runs.folder import find_versions
 from cifar_lightning.runs.signals import signals_held
 
 SPLITS = ("train", "val")
@@ -44,8 +44,8 @@ class RunLogger(TensorBoardLogger):
 
     def _get_next_version(self) -> int:
         root = Path(self.root_dir)
-        newest = find_newest_version(root)
-        number = int(newest.name.removeprefix("version_")) + 1 if newest else 0
+        versions = find_versions(root)
+        number = int(versions[0].name.removeprefix("version_")) + 1 if versions else 0
         if getattr(rank_zero_only, "rank", 0) != 0:
             return number
         missing = [folder for folder in (root, *root.parents) if not folder.exists()]

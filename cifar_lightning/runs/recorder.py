@@ -1,5 +1,6 @@
 """The callback that keeps a run folder while a net is fitted."""
 
+import csv
 import math
 import signal
 import time
@@ -30,10 +31,12 @@ class RunRecorder(Checkpoint):
     """Keeps `last.ckpt`, `best.ckpt`, `curves.csv` and the events of a run.
 
     The state of every finished epoch is held in memory; files are written every `sync_seconds`, at the end, and when
-    the run is stopped by a signal or an error. `best.ckpt` is the epoch of the lowest validation loss.
+    the run is stopped by a signal or an error. `best.ckpt` is the epoch of the lowest validation loss. An epoch that is
+    cut short (`max_steps`, `max_time`) is not kept.
 
     Args:
-        config: the resolved settings as YAML, for `config.yaml`.
+        config: the resolved settings as YAML, for `config.yaml` and, so that neither can be taken for that of another
+            run, for the checkpoints.
         keep_best: whether there is a validation share to choose by.
         sync_seconds: how old the files may grow, in seconds.
     """
@@ -51,13 +54,23 @@ class RunRecorder(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         # The curves go as one string: of all types the cheapest to copy, every epoch.
-        return {"curves": self.curves, "best_loss": self.best_loss, "random_state": _random_state()}
+        return {
+            "curves": self.curves,
+            "best_loss": self.best_loss,
+            "random_state": _random_state(),
+            "config": self.config,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.curves = state_dict["curves"]
         self.best_loss = state_dict["best_loss"]
         self.seconds_before = float(self.curves.splitlines()[-1].split(",")[-1])
         self._random_state = state_dict["random_state"]
+
+    def last_epoch(self) -> dict[str, float]:
+        """The metrics of the last finished epoch by their names, as in `curves.csv`; empty if there is none."""
+        _, *rows = csv.reader(self.curves.splitlines())
+        return {name: float(text) for name, text in zip(COLUMNS, rows[-1][1:], strict=False) if text} if rows else {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         trainer.strategy.checkpoint_io = self._checkpoints
@@ -83,6 +96,9 @@ class RunRecorder(Checkpoint):
         self._validated = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
+            # Cut short by `max_steps` or `max_time`: an unfinished epoch is run again.
+            return
         now = time.monotonic()
         # Where validation is rarer than epochs, the metrics still hold the values of an earlier one.
         metrics = {

@@ -191,6 +191,59 @@ def test_a_bad_checkpoint_is_refused_and_runs_nothing(command, finished_run, tmp
     assert not (tmp_path / "poisoned").exists()
 
 
+def recorder_state(checkpoint):
+    return checkpoint["callbacks"]["RunRecorder"]
+
+
+def as_bytes(checkpoint):
+    weights = checkpoint["state_dict"]
+    weights.update({key: weight.to(torch.int8) for key, weight in weights.items()})
+
+
+MADE_UP = {
+    "no loops": lambda checkpoint: checkpoint.update(loops={}),
+    "loops of text": lambda checkpoint: checkpoint["loops"].update(fit_loop="none"),
+    "loops of nothing": lambda checkpoint: checkpoint["loops"]["fit_loop"].clear(),
+    "no optimiser": lambda checkpoint: checkpoint.update(optimizer_states=[]),
+    "an optimiser of nothing": lambda checkpoint: checkpoint.update(optimizer_states=[{}]),
+    "a random state of floats": lambda checkpoint: recorder_state(checkpoint)["random_state"].update(
+        cpu=torch.zeros(3)
+    ),
+    "a short random state": lambda checkpoint: recorder_state(checkpoint)["random_state"].update(
+        cpu=torch.zeros(3, dtype=torch.uint8)
+    ),
+    "seconds of text": lambda checkpoint: recorder_state(checkpoint).update(
+        curves=recorder_state(checkpoint)["curves"].rpartition(",")[0] + ",x\n"
+    ),
+    "an epoch below zero": lambda checkpoint: checkpoint.update(epoch=-7),
+    "weights of bytes": as_bytes,
+    "a version of Lightning that is none": lambda checkpoint: checkpoint.update({"pytorch-lightning_version": "x.y"}),
+}
+
+
+@pytest.mark.parametrize("change", MADE_UP.values(), ids=list(MADE_UP))
+@pytest.mark.parametrize("name", ["test", "fit", "validate"])
+def test_a_made_up_checkpoint_is_refused_in_one_sentence_or_its_weights_are_right(
+    command, finished_run, tmp_path, change, name
+):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    checkpoint = torch.load(run / "checkpoints/last.ckpt", weights_only=True)
+    change(checkpoint)
+    torch.save(checkpoint, run / "checkpoints/last.ckpt")
+    before = (run / "scores.json").read_bytes()
+    settings = ["--config", "run/config.yaml", "--trainer.max_epochs=3"] if name == "fit" else []
+    outcome = command(name, *settings, "--ckpt_path", "run")
+    if outcome.code == 0:
+        # What only training needs.
+        assert name != "fit"
+    else:
+        assert outcome.code == 2
+        assert len(outcome.err.splitlines()) == 1
+        assert "checkpoint" in outcome.err or "last.ckpt" in outcome.err
+    assert (run / "scores.json").read_bytes() == before
+
+
 def test_a_run_folder_without_its_config_says_so(command, finished_run, tmp_path):
     shutil.copytree(finished_run, tmp_path / "run")
     (tmp_path / "run/config.yaml").unlink()

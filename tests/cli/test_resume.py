@@ -5,7 +5,10 @@ import shutil
 import pytest
 import torch
 import yaml
+from PIL import Image
 from tiny import TINY
+
+from cifar_lightning.runs.folder import hold
 
 MORE = "--trainer.max_epochs=3"
 
@@ -75,6 +78,106 @@ def test_a_test_on_other_pictures_or_under_another_seed_is_refused(command, fini
     shutil.copytree(finished_run, run)
     before = contents(run)
     assert command("test", "--ckpt_path", "run", change).code == 2
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize("name", ["test", "validate", "fit", "predict"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("data.split_seed", 5),
+        ("data.batch_size", 16),
+        ("model.optimizer.init_args.lr", 0.5),
+        ("seed_everything", 1),
+        ("num_threads", 7),
+        ("trainer.gradient_clip_val", 0.1),
+        ("trainer.logger.init_args.name", "other"),
+    ],
+)
+def test_an_edited_config_is_told_from_the_one_that_the_checkpoint_was_made_with(
+    command, finished_run, tmp_path, name, key, value
+):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    Image.new("RGB", (32, 32)).save(tmp_path / "picture.png")
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    *groups, last = key.split(".")
+    group = config
+    for part in groups:
+        group = group[part]
+    group[last] = value
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    before = contents(run)
+    extra = {"fit": ["--config", "run/config.yaml", MORE], "predict": ["--images", "picture.png"]}.get(name, [])
+    outcome = command(name, *extra, "--ckpt_path", "run")
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 1
+    assert f"got {value!r}" in outcome.err
+    assert contents(run) == before
+
+
+def test_a_config_of_another_run_is_told_from_the_runs_own(command, tmp_path):
+    others = ["--seed_everything=1", "--data.split_seed=5", "--data.val_fraction=0.4", "--trainer.logger.name=other"]
+    assert command("fit", *TINY, "--trainer.logger.name=one").code == 0
+    assert command("fit", *TINY, *others).code == 0
+    one, other = (tmp_path / f"lightning_logs/{name}/version_0" for name in ("one", "other"))
+    shutil.copy(other / "config.yaml", one)
+    before = contents(one)
+    for arguments in (["test"], ["fit", "--config", str(one / "config.yaml"), MORE]):
+        outcome = command(*arguments, "--ckpt_path", str(one))
+        assert outcome.code == 2
+        assert "expected data.split_seed 0" in outcome.err
+        assert contents(one) == before
+
+
+def test_last_is_the_newest_run_that_has_epochs_left(command, tmp_path):
+    assert command("fit", *TINY, "--trainer.max_epochs=1").code == 0
+    assert command("fit", *TINY).code == 0
+    stopped, finished = (tmp_path / f"lightning_logs/quickstart/version_{number}" for number in (0, 1))
+    before = contents(finished)
+    outcome = command("fit", *TINY, "--ckpt_path=last")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "version_0" in outcome.out
+    assert contents(finished) == before
+    assert (stopped / "curves.csv").read_text().count("\n") == 1 + 2
+    # And past its end the newest goes on.
+    assert command("fit", *TINY, MORE, "--ckpt_path=last").code == 0
+    assert (finished / "curves.csv").read_text().count("\n") == 1 + 3
+    assert (stopped / "curves.csv").read_text().count("\n") == 1 + 2
+
+
+def test_an_epoch_that_is_cut_short_is_run_again(command, tmp_path):
+    # Some six steps an epoch.
+    fit = ["fit", *TINY, MORE, "--data.batch_size=20", "--num_threads=1"]
+    stopped = command(*fit, "--trainer.max_steps=9", "--trainer.logger.name=parts")
+    assert (stopped.code, stopped.err) == (0, "")
+    assert "nan" not in stopped.out
+    parts, whole = (tmp_path / f"lightning_logs/{name}/version_0" for name in ("parts", "whole"))
+    assert (parts / "curves.csv").read_text().count("\n") == 1 + 1
+    resumed = command(*fit, "--trainer.logger.name=parts", "--ckpt_path=last")
+    assert (resumed.code, resumed.err) == (0, "")
+    assert command(*fit, "--trainer.logger.name=whole").code == 0
+    checkpoints = [torch.load(run / "checkpoints/last.ckpt", weights_only=True) for run in (parts, whole)]
+    assert checkpoints[0]["global_step"] == checkpoints[1]["global_step"]
+    weights, others = (checkpoint["state_dict"] for checkpoint in checkpoints)
+    assert all(torch.equal(weights[key], others[key]) for key in others)
+
+
+def test_a_run_without_a_whole_epoch_is_not_kept_and_that_is_said(command, tmp_path):
+    outcome = command("fit", *TINY, "--trainer.max_steps=1", "--data.batch_size=20")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "no run folder was kept" in outcome.out
+    assert not (tmp_path / "lightning_logs").exists()
+
+
+def test_scores_are_not_taken_of_a_run_that_goes_on(command, finished_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    before = contents(run)
+    with hold(run):
+        outcome = command("test", "--ckpt_path", "run")
+    assert outcome.code == 2
+    assert "another process goes on with" in outcome.err
     assert contents(run) == before
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cifar_lightning.runs.folder import (
-    find_newest_version,
     find_run_folder,
+    find_versions,
     resolve_checkpoint,
     write_text,
     write_whole,
@@ -110,9 +110,9 @@ def test_the_newest_version_is_the_highest_number(tmp_path):
     for name in ("version_2", "version_10", "version_9", "version_x", "version_", "old_version_11", "version_12.bak"):
         (tmp_path / name).mkdir()
     (tmp_path / "version_99").touch()
-    assert find_newest_version(tmp_path) == tmp_path / "version_10"
+    assert find_versions(tmp_path)[0] == tmp_path / "version_10"
 
 
 def test_without_versions_there_is_no_newest(tmp_path):
-    assert find_newest_version(tmp_path) is None
-    assert find_newest_version(tmp_path / "nowhere") is None
+    assert find_versions(tmp_path) == []
+    assert find_versions(tmp_path / "nowhere") == []

@@ -38,7 +38,7 @@ def test_a_version_asked_for_is_used_as_it_is(tmp_path):
 
 def test_loggers_that_see_the_same_folders_get_versions_of_their_own(tmp_path, monkeypatch):
     # As if each had looked before any of them made its folder.
-    monkeypatch.setattr(logger_module, "find_newest_version", lambda folder: None)
+    monkeypatch.setattr(logger_module, "find_versions", lambda folder: [])
     assert [RunLogger(str(tmp_path)).version for _ in range(3)] == [0, 1, 2]
 
 
