@@ -4,7 +4,7 @@ import http.server
 import re
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 CONTENT = bytes(range(256)) * 40
 
@@ -42,7 +42,9 @@ def serve(**settings):
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            served.answer(self)
+            # Whoever asked may have been killed.
+            with suppress(ConnectionError):
+                served.answer(self)
 
         def log_message(self, *args):
             pass

@@ -1,10 +1,14 @@
 """`kill -9` at random moments: what is left is whole, and goes on to the same last bit."""
 
 import csv
+import functools
+import hashlib
 import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from itertools import cycle
@@ -12,8 +16,11 @@ from itertools import cycle
 import pytest
 import torch
 import yaml
+from local_server import serve
 from tiny import TINY
-from warm import start
+from warm import checksums, start
+
+from cifar_lightning.data import cifar100
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
@@ -160,3 +167,44 @@ def test_a_killed_test_leaves_whole_files_and_scores_only_with_all_others(tmp_pa
         assert start(tmp_path, "test", "--ckpt_path", "run").wait() == 0
         assert contents(run) == tested
     print(f"{phases.total()} kills of test: {dict(phases)}")
+
+
+@pytest.mark.parametrize("downloads", [True, False], ids=["downloading", "extracting"])
+def test_data_whose_fetching_is_killed_are_fetched_the_next_time(tmp_path, small_cifar, downloads):
+    archive = small_cifar.archive()
+    prepare = functools.partial(checksums, dict(cifar100.FILE_MD5), hashlib.md5(archive).hexdigest())
+    generator = random.Random(2)
+    left = Counter()
+    for attempt in range(4):
+        folder = tmp_path / str(attempt)
+        (folder / "root").mkdir(parents=True)
+        if not downloads:
+            (folder / "root/cifar-100-python.tar.gz").write_bytes(archive)
+        with serve(content=archive, seconds=0.3) as server:
+            fetch = ["data", "--config", "avgpool", "--data.val_fraction=0", "--data.source.root=root"]
+            fetch += [f"--data.source.mirrors=[{server.url}]"]
+            command = start(folder, *fetch, prepare=prepare)
+            time.sleep(generator.uniform(0.05, 0.5))
+            command.send(signal.SIGKILL)
+            left[command.wait()] += 1
+            assert start(folder, *fetch, prepare=prepare).wait() == 0
+        files = {str(path.relative_to(folder / "root")) for path in (folder / "root").rglob("*") if path.is_file()}
+        names = {f"cifar-100-python/{name}" for name in small_cifar.files}
+        assert files == {"cifar-100-python.tar.gz", *names}
+        for name, content in small_cifar.files.items():
+            assert (folder / "root/cifar-100-python" / name).read_bytes() == content
+    assert left[-signal.SIGKILL]
+    print(f"exit codes of data: {dict(left)}")
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1.5, 2.5, 3.5, 4.5])
+def test_a_fit_that_is_killed_while_the_program_is_loaded_leaves_what_can_be_gone_on_from_or_nothing(tmp_path, seconds):
+    fit = [sys.executable, "-m", "cifar_lightning", *fit_arguments("momentum")]
+    with subprocess.Popen(fit, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        time.sleep(seconds)
+        process.kill()
+    run = tmp_path / "lightning_logs/run/version_0"
+    assert not run.exists() or (run / "config.yaml").exists() or not list(run.rglob("*.*"))
+    resume = ["--ckpt_path=last"] if (run / "checkpoints/last.ckpt").exists() else []
+    again = start(tmp_path, *fit_arguments("momentum"), *resume)
+    assert again.wait() == 0, again.err
