@@ -9,10 +9,13 @@ from cifar_lightning.compare.grouping import differing_settings, name_seeds
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.compare.recomputing import find_disagreements
 from cifar_lightning.compare.wording import list_names
+from cifar_lightning.runs.folder import TEST_PICTURES
 
 _BACKBONES = "cifar_lightning.models.backbones."
 # Pooling without padding drops incomplete windows.
 _SEES_PART = (_BACKBONES + "MaxPoolNet", _BACKBONES + "AvgPoolNet")
+_CIFAR100 = "cifar_lightning.data.Cifar100"
+_ROOT = "data.source.init_args.root"
 _MOST_NAMED = 3
 
 
@@ -93,7 +96,7 @@ def _describe_protocol(runs: Sequence[Run]) -> str:
 def _describe_classes(run: Run) -> str:
     count = len(run.test.class_names)
     source = (run.settings or {}).get("data.source.class_path")
-    whole = "CIFAR-100" if source == "cifar_lightning.data.Cifar100" else "every class there is"
+    whole = "CIFAR-100" if source == _CIFAR100 else "every class there is"
     return f"These {count} classes are not {whole}: with other classes the strategies may rank differently."
 
 
@@ -101,7 +104,12 @@ def describe_oddities(
     strategies: Mapping[str, Sequence[Run]], read: Sequence[Run], unfinished: Sequence[Path]
 ) -> list[str]:
     """Sentences on missing seeds, untested runs, and scores of the runs as `read` that their CSV files contradict."""
-    return [*_describe_missing_seeds(strategies), *_describe_unfinished(unfinished), *_describe_disagreements(read)]
+    return [
+        *_describe_missing_seeds(strategies),
+        *_describe_unfinished(unfinished),
+        *_describe_folders(read),
+        *_describe_disagreements(read),
+    ]
 
 
 def _describe_missing_seeds(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
@@ -118,6 +126,21 @@ def _describe_unfinished(unfinished: Sequence[Path]) -> list[str]:
     if not unfinished:
         return []
     return [f"Left out, since not yet tested: {_name_first(list(map(str, unfinished)))}."]
+
+
+def _describe_folders(runs: Sequence[Run]) -> list[str]:
+    """For CIFAR-100 a root is how the data are reached, for a folder of pictures it is the data."""
+    roots = {
+        str(run.settings.get(_ROOT) or "the default one")
+        for run in runs
+        if run.settings is not None and run.settings.get("data.source.class_path") != _CIFAR100
+    }
+    if len(roots) < 2 or all((run.folder / TEST_PICTURES).is_file() for run in runs):
+        return []
+    return [
+        f"The pictures come from different folders ({_name_first(sorted(roots))}), and where a run has no"
+        f" {TEST_PICTURES} it cannot be seen whether its test pictures are the same."
+    ]
 
 
 def _describe_disagreements(runs: Sequence[Run]) -> list[str]:

@@ -1,14 +1,18 @@
 """Which runs go together, what is mixed when it is allowed, and what is odd about them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from PIL import Image
 from simulated_runs import NAMES, write_run, write_study
 
 from cifar_lightning.compare.comparing import compare_runs
 from cifar_lightning.compare.grouping import name_seeds
 from cifar_lightning.compare.reading import Run, find_run_folders
+from cifar_lightning.runs.figures import draw_test_pictures
+from cifar_lightning.runs.folder import TEST_PICTURES
 
 RIGHT = np.arange(30) % 7 != 0
 
@@ -94,6 +98,62 @@ def test_mixed_pictures_are_compared_where_all_runs_have_them(tmp_path):
     stride = next(summary for summary in comparison.strategies if summary.name == "stride")
     assert stride.values.shape == (3, 25)
     assert np.array_equal(stride.values[1], run.probes.shares["shift_1"][:25])
+
+
+def write_folders(root, pictures):
+    """Two strategies whose pictures came from folders of other names; `pictures` by strategy, None for no sheet."""
+    for strategy, shown in pictures.items():
+        settings = {
+            "data.source.class_path": "cifar_lightning.data.ImageFolder",
+            "data.source.init_args.root": f"/data/{strategy}",
+        }
+        for seed in range(3):
+            run = write_run(root / strategy / f"seed_{seed}", strategy, seed, RIGHT, settings=settings)
+            if shown is not None:
+                draw_test_pictures(run / TEST_PICTURES, shown)
+    return root
+
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), np.uint8)
+
+
+def test_other_test_pictures_under_the_same_indices_are_refused(tmp_path):
+    others = PICTURES.copy()
+    others[29, 0, 0, 0] ^= 1
+    root = write_folders(tmp_path, {"maxpool": PICTURES, "stride": others})
+    said = (
+        r"the same test pictures .* maxpool \(seeds 0 to 2\), as .*, shows others than .* stride \(seeds 0 to 2\), as"
+    )
+    with pytest.raises(ValueError, match=f"{said}.*--allow_mixed"):
+        compare_runs([root])
+    comparison = compare_runs([root], allow_mixed=True)
+    assert comparison.mixed
+    assert re.search(said, comparison.notes[0])
+
+
+def test_a_folder_of_pictures_may_be_elsewhere_and_its_sheet_packed_in_another_way(tmp_path):
+    root = write_folders(tmp_path, {"maxpool": PICTURES, "stride": PICTURES})
+    with Image.open(root / "stride/seed_1" / TEST_PICTURES) as sheet:
+        sheet.save(root / "stride/seed_1" / TEST_PICTURES, compress_level=0)
+    turned = root / "stride/seed_2"
+    for name in ("test_predictions.csv", "probes.csv"):
+        header, *rows = (turned / name).read_text().splitlines()
+        (turned / name).write_text("\n".join([header, *rows[::-1]]) + "\n")
+    draw_test_pictures(turned / TEST_PICTURES, PICTURES[::-1])
+    assert compare_runs([root]).notes == []
+    # The same sheet, but another order: other pictures.
+    draw_test_pictures(turned / TEST_PICTURES, PICTURES)
+    with pytest.raises(ValueError, match=r"stride \(seed 2\)"):
+        compare_runs([root])
+
+
+def test_pictures_that_cannot_be_seen_are_not_taken_for_others(tmp_path):
+    root = write_folders(tmp_path, {"maxpool": PICTURES, "stride": None})
+    (root / "maxpool/seed_0" / TEST_PICTURES).write_text("no picture")
+    assert compare_runs([root]).notes == [
+        "The pictures come from different folders (/data/maxpool, /data/stride), and where a run has no"
+        " test_pictures.png it cannot be seen whether its test pictures are the same."
+    ]
 
 
 def test_classes_in_another_order_are_mixed_by_their_names(tmp_path):
