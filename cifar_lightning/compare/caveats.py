@@ -5,15 +5,15 @@ from pathlib import Path
 
 import numpy as np
 
+from cifar_lightning.compare.claims import LAB_NETS
 from cifar_lightning.compare.grouping import differing_settings, name_seeds
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.compare.recomputing import find_disagreements
 from cifar_lightning.compare.wording import list_names
 from cifar_lightning.runs.folder import TEST_PICTURES
 
-_BACKBONES = "cifar_lightning.models.backbones."
 # Pooling without padding drops incomplete windows.
-_SEES_PART = (_BACKBONES + "MaxPoolNet", _BACKBONES + "AvgPoolNet")
+_SEES_PART = (LAB_NETS["maxpool"], LAB_NETS["avgpool"])
 _CIFAR100 = "cifar_lightning.data.Cifar100"
 _ROOT = "data.source.init_args.root"
 _MOST_NAMED = 3
