@@ -1,16 +1,16 @@
 """What the verdict of a comparison leaves out, and what was odd about its runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cifar_lightning.compare.claims import LAB_NETS
-from cifar_lightning.compare.grouping import differing_settings, name_seeds
+from cifar_lightning.compare.grouping import describe_groups, differing_settings, name_seeds
 from cifar_lightning.compare.reading import Run
-from cifar_lightning.compare.recomputing import find_disagreements
-from cifar_lightning.compare.wording import list_names
-from cifar_lightning.runs.folder import TEST_PICTURES
+from cifar_lightning.compare.recomputing import find_contradictions, find_disagreements
+from cifar_lightning.compare.wording import capitalise, list_names
+from cifar_lightning.runs.folder import CONFIG, TEST_PICTURES
 
 # Pooling without padding drops incomplete windows.
 _SEES_PART = (LAB_NETS["maxpool"], LAB_NETS["avgpool"])
@@ -108,7 +108,9 @@ def describe_oddities(
         *_describe_missing_seeds(strategies),
         *_describe_unfinished(unfinished),
         *_describe_folders(read),
+        *_describe_missing_settings(read),
         *_describe_disagreements(read),
+        *_describe_sizes(strategies),
     ]
 
 
@@ -143,15 +145,41 @@ def _describe_folders(runs: Sequence[Run]) -> list[str]:
     ]
 
 
+def _describe_missing_settings(runs: Sequence[Run]) -> list[str]:
+    missing = [str(run.folder) for run in runs if run.settings is None]
+    if not missing:
+        return []
+    return [f"Settings unknown, for want of a {CONFIG}: {_name_first(missing)}."]
+
+
 def _describe_disagreements(runs: Sequence[Run]) -> list[str]:
     sentences = []
     for run in runs:
+        if wrong := find_contradictions(run):
+            sentences.append(
+                f"scores.json of {run.folder} disagrees with the files beside it in {_name_first(wrong)};"
+                " scores.json was used."
+            )
         if wrong := find_disagreements(run):
             sentences.append(
                 f"scores.json of {run.folder} disagrees with the CSV files beside it in {_name_first(wrong)};"
                 " the CSV files were used."
             )
     return sentences
+
+
+def _describe_sizes(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
+    """One net has one size: where its runs tell several, that of the first is shown."""
+    sizes: dict[str, Callable[[Run], Hashable]] = {
+        "num_parameters": lambda run: run.facts["num_parameters"],
+        "flops_per_image": lambda run: run.facts["flops_per_image"],
+    }
+    return [
+        f"{capitalise(sentence)}; that of the first is shown."
+        for name, runs in strategies.items()
+        for key, size in sizes.items()
+        for sentence in describe_groups(f"one {key} in all runs of {name}", runs, size)
+    ]
 
 
 def _name_first(names: Sequence[str]) -> str:

@@ -62,16 +62,16 @@ def _find_mixtures(runs: Sequence[Run]) -> Iterable[str]:
         "epoch tested": lambda run: run.facts["epoch"] if run.facts["checkpoint"] == "last.ckpt" else None,
     }
     for what, fact in facts.items():
-        yield from _describe_groups(f"one {what} in all runs", runs, fact)
+        yield from describe_groups(f"one {what} in all runs", runs, fact)
     known = [run for run in runs if run.settings is not None]
     for key in _differing_keys(known, _is_source):
-        yield from _describe_groups(f"one {key} in all runs", known, _setting(key))
+        yield from describe_groups(f"one {key} in all runs", known, _setting(key))
     for strategy in dict.fromkeys(run.strategy for run in known):
         same = [run for run in known if run.strategy == strategy]
         own_splits = all(run.settings.get("data.split_seed") == run.seed for run in same)  # type: ignore[union-attr]
         for key in _differing_keys(same, _is_of_training):
             if not (key == "data.split_seed" and own_splits):
-                yield from _describe_groups(f"one {key} in all runs of {strategy}", same, _setting(key))
+                yield from describe_groups(f"one {key} in all runs of {strategy}", same, _setting(key))
     yield from _find_other_pictures(runs)
 
 
@@ -146,7 +146,7 @@ def _is_missing(key: str, runs: Sequence[Run]) -> bool:
     return bool(without) and there[0] is not None and not (owner and len(classes) == 1)
 
 
-def _describe_groups(expected: str, runs: Sequence[Run], value: Callable[[Run], Hashable]) -> Iterable[str]:
+def describe_groups(expected: str, runs: Sequence[Run], value: Callable[[Run], Hashable]) -> Iterable[str]:
     groups: dict[Hashable, list[Run]] = {}
     for run in runs:
         groups.setdefault(value(run), []).append(run)
@@ -195,7 +195,7 @@ def _share_classes(runs: Sequence[Run], mixed: list[str]) -> list[Run]:
                 f" {', '.join(run.test.class_names)}; nets that choose among other classes cannot be compared, name"
                 " the runs of one class list"
             )
-    mixed += _describe_groups("one order of the classes", runs, lambda run: ", ".join(run.test.class_names))
+    mixed += describe_groups("one order of the classes", runs, lambda run: ", ".join(run.test.class_names))
     return [run.order_classes(names) for run in runs]
 
 

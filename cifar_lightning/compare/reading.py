@@ -159,11 +159,22 @@ def _read_scores(path: Path) -> dict[str, Any]:
         )
     for key, kind in _FACTS.items():
         value = scores["run"].get(key)
-        if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and abs(value) >= 2**63):
+        if (
+            not isinstance(value, kind)
+            or isinstance(value, bool)
+            or (isinstance(value, int) and not 0 <= value < 2**63)
+        ):
+            range_ = ", 0 and more" if kind is int else ""
             raise ValueError(
-                f"expected run.{key} of type {kind.__name__}, but {path} has {str(value)[:50]!r}; test that run again,"
-                " or leave it out"
+                f"expected run.{key} of type {kind.__name__}{range_}, but {path} has {str(value)[:50]!r}; test that run"
+                " again, or leave it out"
             )
+    seconds = scores["run"].get("fit_seconds")
+    if seconds is not None and (not isinstance(seconds, int | float) or isinstance(seconds, bool)):
+        raise ValueError(
+            f"expected run.fit_seconds to be a number or null, but {path} has {str(seconds)[:50]!r}; test that run"
+            " again, or leave it out"
+        )
     return scores
 
 

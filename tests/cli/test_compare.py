@@ -137,6 +137,11 @@ MISTAKES = {
     ),
     "a later format": (lambda run: change_json(run / "scores.json", lambda s: s.update(format=2)), "in format 1"),
     "a seed in words": (lambda run: set_fact(run, "seed", "one"), "run.seed of type int"),
+    "a seed below zero": (lambda run: set_fact(run, "seed", -1), "run.seed of type int, 0 and more"),
+    "less than no arithmetic": (lambda run: set_fact(run, "flops_per_image", -7), "run.flops_per_image of type int, 0"),
+    "half a parameter": (lambda run: set_fact(run, "num_parameters", 0.5), "run.num_parameters of type int"),
+    "a time in words": (lambda run: set_fact(run, "fit_seconds", "81 s"), "run.fit_seconds to be a number or null"),
+    "a list of times": (lambda run: set_fact(run, "fit_seconds", [81]), "run.fit_seconds to be a number or null"),
     "a seed that no machine counts": (lambda run: set_fact(run, "seed", 10**30), "run.seed of type int"),
     "an index that no machine counts": (
         lambda run: (run / "test_predictions.csv").write_text(

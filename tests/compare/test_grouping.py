@@ -241,6 +241,48 @@ def test_seeds_are_named_shortly(seeds, named):
     assert name_seeds(seeds) == named
 
 
+def edit_facts(run, **facts):
+    scores = json.loads((run / "scores.json").read_text())
+    scores["run"].update(facts)
+    (run / "scores.json").write_text(json.dumps(scores))
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"seed": 7}, "run.seed 7 (config.yaml: 1)"),
+        ({"strategy": "strided"}, "run.strategy strided (config.yaml: stride)"),
+        ({"fit_seconds": 8.1}, "run.fit_seconds 8.1 (curves.csv: 81.0)"),
+        ({"fit_seconds": float("nan")}, "run.fit_seconds nan (curves.csv: 81.0)"),
+    ],
+)
+def test_scores_that_contradict_settings_or_curves_are_named(tmp_path, facts, said):
+    run = write_pair(tmp_path) / "stride/seed_1"
+    edit_facts(run, **facts)
+    sentence = f"scores.json of {run} disagrees with the files beside it in {said}; scores.json was used."
+    assert sentence in compare_runs([tmp_path]).notes
+
+
+def test_a_time_that_nobody_took_and_a_logger_without_a_name_contradict_nothing(tmp_path):
+    for run in write_pair(tmp_path, settings={"trainer.logger": True}).glob("*/*"):
+        edit_facts(run, fit_seconds=None)
+    assert compare_runs([tmp_path]).notes == []
+
+
+@pytest.mark.parametrize("size", ["num_parameters", "flops_per_image"])
+def test_a_net_of_two_sizes_is_named(tmp_path, size):
+    edit_facts(write_pair(tmp_path) / "stride/seed_1", **{size: 5})
+    (note,) = compare_runs([tmp_path]).notes
+    assert note.startswith(f"Expected one {size} in all runs of stride, but there is ")
+    assert f"and 5 in stride (seed 1), as {tmp_path / 'stride/seed_1'}; that of the first is shown." in note
+
+
+def test_runs_without_settings_are_named(tmp_path):
+    run = write_pair(tmp_path) / "stride/seed_1"
+    (run / "config.yaml").unlink()
+    assert compare_runs([tmp_path]).notes == [f"Settings unknown, for want of a config.yaml: {run}."]
+
+
 EDITS = {
     "splits.test.accuracy": lambda scores: scores["splits"]["test"].update(accuracy=0.99),
     "splits.test.classes.0.recall": lambda scores: scores["splits"]["test"]["classes"][0].update(recall=10**400),
