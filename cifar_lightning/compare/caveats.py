@@ -35,19 +35,37 @@ def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
 
 def _describe_variation(strategies: Mapping[str, Sequence[Run]]) -> str:
     runs = [run for its_runs in strategies.values() for run in its_runs]
+    single = [name for name, its_runs in strategies.items() if len(its_runs) == 1]
     seeds = "(initialisation and order of the training pictures)"
-    covered = f"The intervals cover other seeds {seeds} and other test pictures."
-    if len(runs) == len(strategies):
-        covered = f"The intervals cover other test pictures, but not other seeds {seeds}: each strategy has one run."
-    known = [np.sort(run.train.indices).tobytes() for run in runs if run.train is not None]
-    if len(known) < len(runs):
-        return f"{covered} Whether all runs share their training pictures cannot be seen: no train_predictions.csv."
-    if len(set(known)) > 1:
-        return f"{covered} The choice of training pictures differs from run to run and goes with the seed."
-    return (
-        f"{covered} The training pictures are the same in all runs: what other ones would change is in no interval"
-        " (study --vary_split puts some of it there)."
-    )
+    covered = f"The intervals cover other seeds {seeds} and other test pictures"
+    if len(single) == len(strategies):
+        covered = f"The intervals cover other test pictures, but not other seeds {seeds}: each strategy has one run"
+    elif single:
+        covered += f", but those with {list_names(single)}, of which there is one run, no other seeds"
+    if any(run.train is None for run in runs):
+        return f"{covered}. Whether all runs share their training pictures cannot be seen: no train_predictions.csv."
+    return f"{covered}. {_describe_training_pictures(strategies)}"
+
+
+def _describe_training_pictures(strategies: Mapping[str, Sequence[Run]]) -> str:
+    of_strategy: dict[str, set[bytes]] = {}
+    of_seed: dict[int, set[bytes]] = {}
+    for name, runs in strategies.items():
+        for run in runs:
+            assert run.train is not None
+            choice = np.sort(run.train.indices).tobytes()
+            of_strategy.setdefault(name, set()).add(choice)
+            of_seed.setdefault(run.seed, set()).add(choice)
+    if len(set.union(*of_seed.values())) == 1:
+        return (
+            "The training pictures are the same in all runs: what other ones would change is in no interval"
+            " (study --vary_split puts some of it there)."
+        )
+    if all(len(choices) == 1 for choices in of_strategy.values()):
+        return "The training pictures differ from strategy to strategy: a verdict is about them too."
+    if all(len(choices) == 1 for choices in of_seed.values()):
+        return "The choice of training pictures differs from run to run and goes with the seed."
+    return "The training pictures differ from run to run, and not by the seed alone: a verdict is about them too."
 
 
 def _describe_settings(runs: Sequence[Run]) -> str:

@@ -46,6 +46,7 @@ def test_the_files_and_the_next_step_are_named(written):
         assert (output / name).stat().st_size > 500
     assert list((output / "figures").glob("*.png"))
     assert f"written to {output}" in printed
+    assert f" --output {output}</code>" in (output / "comparison.html").read_text()
     assert printed.rstrip().endswith(f"next: open {output / 'comparison.html'}")
 
 
@@ -87,6 +88,7 @@ def test_what_is_printed_leads_with_the_answer_and_fits_80_columns(written):
     lines = written[1].splitlines()
     assert " ".join(written[1].split()).startswith(content["answer"])
     assert max(len(line) for line in lines if str(written[0]) not in line) <= 80
+    assert "differences, points, for new seeds and pictures; verdicts" in written[1]
     assert "stride lacks seed 3, which other strategies have." in written[1]
     assert "seed_3" in " ".join(content["notes"])
 

@@ -249,7 +249,9 @@ def test_a_p_value_never_hides_on_which_side_of_the_threshold_it_is(p, text):
         assert (float(text) < 0.05) == (p < 0.05)
 
 
-def test_what_rounds_to_zero_has_no_minus():
-    assert SHARES.number(-0.0001) == "0.0"
-    assert SHARES.difference(-0.0001) == "+0.0 points"
+def test_what_rounds_to_zero_shows_its_side_and_zero_has_no_minus():
+    assert SHARES.number(-1e-17) == SHARES.number(-0.0) == "0.0"
+    assert SHARES.difference(-1e-17) == "+0.0 points"
+    assert SHARES.difference_interval((-0.0003, 0.0004)) == "\N{MINUS SIGN}0.03 to +0.04"
+    assert SHARES.number(0.000021) == "0.002"
     assert re.sub("\N{MINUS SIGN}", "-", SHARES.difference(-0.034)) == "-3.4 points"

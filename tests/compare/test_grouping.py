@@ -193,11 +193,32 @@ def test_splits_that_follow_the_seed_are_no_other_setting_and_said(tmp_path):
     for strategy in ("maxpool", "stride"):
         for seed in range(3):
             run = write_run(tmp_path / strategy / str(seed), strategy, seed, RIGHT, settings={"data.split_seed": seed})
-            path = run / "train_predictions.csv"
-            path.write_text(path.read_text().replace("\n1,", f"\n{1000 + seed},"))
+            change_training_pictures(run, seed)
     comparison = compare_runs([tmp_path])
     assert not comparison.mixed
     assert "The choice of training pictures differs from run to run" in comparison.does_not_say[0]
+
+
+def change_training_pictures(run, number):
+    path = run / "train_predictions.csv"
+    path.write_text(path.read_text().replace("\n1,", f"\n{1000 + number},"))
+
+
+def test_training_pictures_that_differ_by_strategy_are_not_put_down_to_the_seed(tmp_path):
+    for run in write_pair(tmp_path).glob("stride/*"):
+        change_training_pictures(run, 0)
+    said = "The training pictures differ from strategy to strategy: a verdict is about them too."
+    assert compare_runs([tmp_path]).does_not_say[0].endswith(said)
+    change_training_pictures(tmp_path / "maxpool/seed_1", 1)
+    assert "differ from run to run, and not by the seed alone" in compare_runs([tmp_path]).does_not_say[0]
+
+
+def test_a_strategy_of_one_run_is_said_to_have_no_seeds_in_its_intervals(tmp_path):
+    write_study(
+        tmp_path, {"maxpool": 0.9, "stride": 0.8, "avgpool": 0.9}, {"maxpool": 1, "stride": 3, "avgpool": 3}, 30
+    )
+    said = "other test pictures, but those with maxpool, of which there is one run, no other seeds."
+    assert said in compare_runs([tmp_path]).does_not_say[0]
 
 
 def test_the_same_training_pictures_in_all_runs_are_said_to_be_in_no_interval(tmp_path):
