@@ -34,6 +34,8 @@ from cifar_lightning.runs.overfitting import validation_name
 _MOST_POINTS = 1200
 _HEIGHT = 3.8  # inches, without title, legend and how to read it
 _DASHED = (0, (4, 2))
+# Between the first and the last of the strategies of equal cost, however many: all of them stand at their cost.
+_ASIDE = 8.0  # points
 
 
 def draw_loss_curves(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
@@ -250,13 +252,14 @@ def _draw_cost(
     for summary in strategies:
         look, x = looks[summary.name], costs[summary.name]
         equals = [other.name for other in strategies if costs[other.name] == x]
-        aside = 7 * (equals.index(summary.name) - (len(equals) - 1) / 2) / POINTS_PER_INCH
-        moved = axes.transData + ScaledTranslation(aside, 0, figure.dpi_scale_trans)
+        aside = _ASIDE / max(len(equals) - 1, 1) * (equals.index(summary.name) - (len(equals) - 1) / 2)
+        moved = axes.transData + ScaledTranslation(aside / POINTS_PER_INCH, 0, figure.dpi_scale_trans)
         ends = [scale.factor * end for end in summary.ci95]
         # matplotlib does not count moved lines when it chooses the limits.
         axes.update_datalim([(x, end) for end in ends])
-        axes.plot([x] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved)
-        axes.plot(x, scale.factor * summary.mean, transform=moved, **look.style(markersize=11))
+        # A cost of 0 lies on the edge.
+        axes.plot([x] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved, clip_on=False)
+        axes.plot(x, scale.factor * summary.mean, transform=moved, clip_on=False, **look.style(markersize=11))
     axes.autoscale_view()
     add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
     named = [f"{s.name} {scale.value(s.mean)} at {cost.written.format(costs[s.name])}" for s in strategies]
