@@ -34,6 +34,7 @@ from cifar_lightning.runs.overfitting import validation_name
 _MOST_POINTS = 1200
 _HEIGHT = 3.8  # inches, without title, legend and how to read it
 _DASHED = (0, (4, 2))
+_HIGHEST = 1e100  # of what is drawn: beyond, the sums of a mean and of an axis overflow
 # Between the first and the last of the strategies of equal cost, however many: all of them stand at their cost.
 _ASIDE = 8.0  # points
 
@@ -120,17 +121,17 @@ class Band:
 
 
 def find_band(summary: Summary, column: str, factor: float, most: int) -> Band | None:
-    """Of a column of `curves.csv`, at most `most` of the epochs that all runs have; None where there are none."""
+    """Of a column of `curves.csv`, at most `most` epochs that all runs have and that can be drawn; None without any."""
     curves = [run.curves for run in summary.runs if run.curves is not None]
     if len(curves) < len(summary.runs):
         return None
     length = min(len(of_run.epochs) for of_run in curves)
-    of_runs = factor * np.stack([getattr(of_run, column)[:length] for of_run in curves])
-    seen = np.flatnonzero(np.isfinite(of_runs).all(axis=0))
+    of_runs = np.stack([getattr(of_run, column)[:length] for of_run in curves])
+    seen = np.flatnonzero((np.abs(of_runs) < _HIGHEST).all(axis=0))
     if not len(seen):
         return None
     kept = seen[np.linspace(0, len(seen) - 1, min(len(seen), most)).round().astype(int)]
-    of_runs = of_runs[:, kept]
+    of_runs = factor * of_runs[:, kept]
     return Band(curves[0].epochs[kept], of_runs.mean(axis=0), of_runs.min(axis=0), of_runs.max(axis=0))
 
 
