@@ -199,8 +199,10 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         if not path.is_dir():
             raise ValueError(f"expected a folder with run folders below it, got the file {path}; name a folder")
     found = {path.resolve(): path for root in paths for path in _walk(root)}
-    # A config.yaml above run folders is that of no run.
+    # A config.yaml above run folders is that of no run, also where a link leads from it to them.
     above = {parent for path in found for parent in path.parents}
+    as_named = {parent for path in found.values() for parent in Path(os.path.abspath(path)).parents}
+    above |= {parent.resolve() for parent in as_named}
     found = {place: path for place, path in found.items() if place not in above}
     finished = [path for path in found.values() if (path / folder.SCORES).is_file()]
     unfinished = [path for path in found.values() if not (path / folder.SCORES).is_file()]
@@ -218,7 +220,14 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    for name, folders, files in os.walk(root):
+    seen = set()
+    for name, folders, files in os.walk(root, followlinks=True):
+        # A link may lead back to where it lies.
+        place = os.path.realpath(name)
+        if place in seen:
+            folders.clear()
+            continue
+        seen.add(place)
         folders.sort()
         if folder.SCORES in files:
             # What lies in a run folder is no further run.

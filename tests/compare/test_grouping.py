@@ -38,6 +38,26 @@ def test_every_run_folder_is_found_once_however_often_and_deep_it_is_named(tmp_p
     assert unfinished == []
 
 
+def test_links_to_the_folders_of_strategies_are_followed_and_those_that_lead_back_end(tmp_path):
+    elsewhere = write_pair(tmp_path / "elsewhere")
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "config.yaml").touch()
+    for strategy in ("maxpool", "stride"):
+        (runs / strategy).symlink_to(elsewhere / strategy)
+    (runs / "back").symlink_to(tmp_path)
+    (elsewhere / "stride/back").symlink_to(runs)
+    finished, unfinished = find_run_folders([runs])
+    assert len(finished) == 6
+    assert unfinished == []
+    (runs / "back").unlink()
+    finished, unfinished = find_run_folders([runs])
+    assert [path.relative_to(runs).as_posix() for path in finished] == [
+        f"{strategy}/seed_{seed}" for strategy in ("maxpool", "stride") for seed in range(3)
+    ]
+    assert unfinished == []
+
+
 def test_a_config_above_run_folders_is_no_run_and_one_below_none_is_an_unfinished_run(tmp_path):
     root = write_pair(tmp_path / "runs")
     (root / "config.yaml").touch()
