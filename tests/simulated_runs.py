@@ -48,7 +48,8 @@ def write_run(
     shares.write(folder / PROBES)
     header = ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"]
     curves = [
-        [epoch, 1 / (epoch + 1), 1 - 0.5 / (epoch + 1), 0.5, right.mean(), epoch + 1.0] for epoch in range(epochs)
+        [epoch, 1 / (epoch + 1), 1 - 0.5 / (epoch + 1), 0.5, right.mean(), (80.0 + seed) * (epoch + 1) / epochs]
+        for epoch in range(epochs)
     ]
     write_csv(folder / CURVES, header, curves)
     write_text(folder / "config.yaml", yaml.safe_dump(make_settings(strategy, seed, epochs, settings or {})))
@@ -81,7 +82,7 @@ def make_settings(strategy, seed, epochs, changes):
     """The settings of config.yaml that a comparison looks at."""
     settings = {
         "seed_everything": seed,
-        "trainer": {"max_epochs": epochs, "precision": None},
+        "trainer": {"max_epochs": epochs, "precision": None, "logger": {"init_args": {"name": strategy}}},
         "model": {
             "backbone": {"class_path": f"cifar_lightning.models.backbones.{BACKBONES.get(strategy, 'AvgPoolNet')}"},
             "optimizer": {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.005, "momentum": 0.9}},

@@ -3,8 +3,10 @@
 Nothing heavy is imported here, so that help, a list and a mistyped word answer at once.
 """
 
+import codecs
 import difflib
 import errno
+import io
 import os
 import signal
 import sys
@@ -38,6 +40,8 @@ Controlled comparisons of small convolutional nets on a few CIFAR-100 classes.
   cifar-lightning COMMAND --help               all options of a command
 """
 
+_SPELLED = "cifar_lightning.spelled"
+
 # What to do about a disk that refuses.
 _ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there"),
@@ -51,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done; 1: the machine failed; 2: the user's mistake; 130 and 143: stopped by Ctrl-C and SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _print_anywhere()
     try:
         return _run(arguments)
     except KeyboardInterrupt:
@@ -71,6 +76,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv is None:
             # All is done: who presses Ctrl-C while the interpreter ends need not see where it was.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _print_anywhere() -> None:
+    """Lets output go to terminals and files of any encoding: what it lacks is no reason to stop half-way."""
+    codecs.register_error(_SPELLED, _spell)
+    for stream in (sys.stdout, sys.stderr):
+        # Whoever calls `main` may have put something else there.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_SPELLED)
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    """In place of what an encoding lacks: a hyphen for a minus, since a number must not lose its sign, else `?`."""
+    assert isinstance(error, UnicodeEncodeError)
+    lacking = error.object[error.start : error.end]
+    return "".join("-" if letter == "\N{MINUS SIGN}" else "?" for letter in lacking), error.end
 
 
 def _run(arguments: list[str]) -> int:

@@ -111,7 +111,7 @@ def draw_figures(run: Path, predictions: Predictions, data: SubsetDataModule, sc
     from cifar_lightning.runs import curve_figures, figures
 
     pictures = data.test.images.permute(0, 2, 3, 1).cpu().numpy()
-    figures.draw_test_pictures(run / "test_pictures.png", pictures)
+    figures.draw_test_pictures(run / folder.TEST_PICTURES, pictures)
     mistakes, confusion, reliability, curves = (
         run / name for name in ("mistakes.png", "confusion.png", "reliability.png", "curves.png")
     )

@@ -1,18 +1,21 @@
 """What the verdict of a comparison leaves out, and what was odd about its runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from cifar_lightning.compare.grouping import differing_settings, name_seeds
+from cifar_lightning.compare.claims import LAB_NETS
+from cifar_lightning.compare.grouping import describe_groups, differing_settings, name_seeds
 from cifar_lightning.compare.reading import Run
-from cifar_lightning.compare.recomputing import find_disagreements
-from cifar_lightning.compare.wording import list_names
+from cifar_lightning.compare.recomputing import find_contradictions, find_disagreements
+from cifar_lightning.compare.wording import capitalise, list_names
+from cifar_lightning.runs.folder import CONFIG, TEST_PICTURES
 
-_BACKBONES = "cifar_lightning.models.backbones."
 # Pooling without padding drops incomplete windows.
-_SEES_PART = (_BACKBONES + "MaxPoolNet", _BACKBONES + "AvgPoolNet")
+_SEES_PART = (LAB_NETS["maxpool"], LAB_NETS["avgpool"])
+_CIFAR100 = "cifar_lightning.data.Cifar100"
+_ROOT = "data.source.init_args.root"
 _MOST_NAMED = 3
 
 
@@ -32,19 +35,37 @@ def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
 
 def _describe_variation(strategies: Mapping[str, Sequence[Run]]) -> str:
     runs = [run for its_runs in strategies.values() for run in its_runs]
+    single = [name for name, its_runs in strategies.items() if len(its_runs) == 1]
     seeds = "(initialisation and order of the training pictures)"
-    covered = f"The intervals cover other seeds {seeds} and other test pictures."
-    if len(runs) == len(strategies):
-        covered = f"The intervals cover other test pictures, but not other seeds {seeds}: each strategy has one run."
-    known = [np.sort(run.train.indices).tobytes() for run in runs if run.train is not None]
-    if len(known) < len(runs):
-        return f"{covered} Whether all runs share their training pictures cannot be seen: no train_predictions.csv."
-    if len(set(known)) > 1:
-        return f"{covered} The choice of training pictures differs from run to run and goes with the seed."
-    return (
-        f"{covered} The training pictures are the same in all runs: what other ones would change is in no interval"
-        " (study --vary_split puts some of it there)."
-    )
+    covered = f"The intervals cover other seeds {seeds} and other test pictures"
+    if len(single) == len(strategies):
+        covered = f"The intervals cover other test pictures, but not other seeds {seeds}: each strategy has one run"
+    elif single:
+        covered += f", but those with {list_names(single)}, of which there is one run, no other seeds"
+    if any(run.train is None for run in runs):
+        return f"{covered}. Whether all runs share their training pictures cannot be seen: no train_predictions.csv."
+    return f"{covered}. {_describe_training_pictures(strategies)}"
+
+
+def _describe_training_pictures(strategies: Mapping[str, Sequence[Run]]) -> str:
+    of_strategy: dict[str, set[bytes]] = {}
+    of_seed: dict[int, set[bytes]] = {}
+    for name, runs in strategies.items():
+        for run in runs:
+            assert run.train is not None
+            choice = np.sort(run.train.indices).tobytes()
+            of_strategy.setdefault(name, set()).add(choice)
+            of_seed.setdefault(run.seed, set()).add(choice)
+    if len(set.union(*of_seed.values())) == 1:
+        return (
+            "The training pictures are the same in all runs: what other ones would change is in no interval"
+            " (study --vary_split puts some of it there)."
+        )
+    if all(len(choices) == 1 for choices in of_strategy.values()):
+        return "The training pictures differ from strategy to strategy: a verdict is about them too."
+    if all(len(choices) == 1 for choices in of_seed.values()):
+        return "The choice of training pictures differs from run to run and goes with the seed."
+    return "The training pictures differ from run to run, and not by the seed alone: a verdict is about them too."
 
 
 def _describe_settings(runs: Sequence[Run]) -> str:
@@ -93,7 +114,7 @@ def _describe_protocol(runs: Sequence[Run]) -> str:
 def _describe_classes(run: Run) -> str:
     count = len(run.test.class_names)
     source = (run.settings or {}).get("data.source.class_path")
-    whole = "CIFAR-100" if source == "cifar_lightning.data.Cifar100" else "every class there is"
+    whole = "CIFAR-100" if source == _CIFAR100 else "every class there is"
     return f"These {count} classes are not {whole}: with other classes the strategies may rank differently."
 
 
@@ -101,7 +122,14 @@ def describe_oddities(
     strategies: Mapping[str, Sequence[Run]], read: Sequence[Run], unfinished: Sequence[Path]
 ) -> list[str]:
     """Sentences on missing seeds, untested runs, and scores of the runs as `read` that their CSV files contradict."""
-    return [*_describe_missing_seeds(strategies), *_describe_unfinished(unfinished), *_describe_disagreements(read)]
+    return [
+        *_describe_missing_seeds(strategies),
+        *_describe_unfinished(unfinished),
+        *_describe_folders(read),
+        *_describe_missing_settings(read),
+        *_describe_disagreements(read),
+        *_describe_sizes(strategies),
+    ]
 
 
 def _describe_missing_seeds(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
@@ -120,15 +148,56 @@ def _describe_unfinished(unfinished: Sequence[Path]) -> list[str]:
     return [f"Left out, since not yet tested: {_name_first(list(map(str, unfinished)))}."]
 
 
+def _describe_folders(runs: Sequence[Run]) -> list[str]:
+    """For CIFAR-100 a root is how the data are reached, for a folder of pictures it is the data."""
+    roots = {
+        str(run.settings.get(_ROOT) or "the default one")
+        for run in runs
+        if run.settings is not None and run.settings.get("data.source.class_path") != _CIFAR100
+    }
+    if len(roots) < 2 or all((run.folder / TEST_PICTURES).is_file() for run in runs):
+        return []
+    return [
+        f"The pictures come from different folders ({_name_first(sorted(roots))}), and where a run has no"
+        f" {TEST_PICTURES} it cannot be seen whether its test pictures are the same."
+    ]
+
+
+def _describe_missing_settings(runs: Sequence[Run]) -> list[str]:
+    missing = [str(run.folder) for run in runs if run.settings is None]
+    if not missing:
+        return []
+    return [f"Settings unknown, for want of a {CONFIG}: {_name_first(missing)}."]
+
+
 def _describe_disagreements(runs: Sequence[Run]) -> list[str]:
     sentences = []
     for run in runs:
+        if wrong := find_contradictions(run):
+            sentences.append(
+                f"scores.json of {run.folder} disagrees with the files beside it in {_name_first(wrong)};"
+                " scores.json was used."
+            )
         if wrong := find_disagreements(run):
             sentences.append(
                 f"scores.json of {run.folder} disagrees with the CSV files beside it in {_name_first(wrong)};"
                 " the CSV files were used."
             )
     return sentences
+
+
+def _describe_sizes(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
+    """One net has one size: where its runs tell several, that of the first is shown."""
+    sizes: dict[str, Callable[[Run], Hashable]] = {
+        "num_parameters": lambda run: run.facts["num_parameters"],
+        "flops_per_image": lambda run: run.facts["flops_per_image"],
+    }
+    return [
+        f"{capitalise(sentence)}; that of the first is shown."
+        for name, runs in strategies.items()
+        for key, size in sizes.items()
+        for sentence in describe_groups(f"one {key} in all runs of {name}", runs, size)
+    ]
 
 
 def _name_first(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.runs.folder import write_text, write_whole
-from cifar_lightning.runs.slides import CHARACTER_WIDTH, MEDIUM, SMALL, new_figure, style_axes
+from cifar_lightning.runs.slides import CHARACTER_WIDTH, MEDIUM, SMALL, any_letters, new_figure, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -162,6 +162,7 @@ def strategy_handles(looks: Sequence[Look]) -> list[Any]:
     return [Line2D([], [], linewidth=2, label=look.label, **look.style()) for look in looks]
 
 
+@any_letters()
 def save_chart(figure: "Figure", folder: Path, name: str, title: str, finding: str, reading: str) -> Chart:
     """Writes `figure` as PNG and as SVG; the same figure gives the same bytes."""
     from matplotlib import rc_context

@@ -12,7 +12,7 @@ against, judged by the crossed analysis of that quantity's values a seed and pic
 
 The p-values of all lines together are corrected by Holm's method. A claim is carried where all its p-values are below
 0.05 in its direction, contradicted where one is in the other direction, else not shown: also where a net has fewer than
-three seeds. Strategies are known by their names in the lab.
+three seeds. Strategies are known by their names in the lab; where a run tells its net, it must be the lab's too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,10 +25,17 @@ from cifar_lightning.compare.comparison import Claim
 from cifar_lightning.compare.pairs import MIN_SEEDS, holm
 from cifar_lightning.compare.questions import correctness, gap, probe_shares
 from cifar_lightning.compare.reading import Run
-from cifar_lightning.compare.wording import SHARES, write_p
+from cifar_lightning.compare.wording import SHARES, list_names, write_p
 
 CARRIED, CONTRADICTED, NOT_SHOWN = "carried", "contradicted", "not shown"
-_NOISE = ("noise_8", "noise_16", "noise_32")
+_BACKBONES = "cifar_lightning.models.backbones."
+LAB_NETS = {
+    "maxpool": _BACKBONES + "MaxPoolNet",
+    "avgpool": _BACKBONES + "AvgPoolNet",
+    "stride": _BACKBONES + "StrideNet",
+    "baseline": _BACKBONES + "BaselineNet",
+}
+_NOISE_LEVELS = (8, 16, 32)
 _SMALL_SHIFTS = ("consistency_1", "consistency_2")
 
 
@@ -37,6 +44,7 @@ class _Line:
     """A claim: `quantity` of the net `about` is higher (`higher`), or lower, than of those `against`.
 
     `each` tells whether it must be so against each of them, or against their mean; `phrase` what the quantity says.
+    `noise_levels`, if any, are those that it is the mean over.
     """
 
     text: str
@@ -47,20 +55,25 @@ class _Line:
     unit: str
     higher: bool
     each: bool = False
+    noise_levels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Finding:
-    """A line asked of the runs: `values`, float64 (S, N), by strategy, and `contrasts` by what they are against."""
+    """A line asked of the runs: `values`, float64 (S, N), by strategy, and `contrasts` by what they are against.
+
+    `at_levels`: what each of the line's noise levels alone takes from the net that it is about.
+    """
 
     line: _Line
     values: dict[str, np.ndarray]
     contrasts: dict[str, Contrast]
+    at_levels: dict[int, float]
 
 
-def noise_drop(run: Run) -> np.ndarray:
-    """What noise takes: right without noise, less the mean share right under the three levels; float64 (N,), -1..1."""
-    return correctness(run) - probe_shares(run, *_NOISE)
+def noise_drop(run: Run, levels: Sequence[int] = _NOISE_LEVELS) -> np.ndarray:
+    """What noise takes: right without noise, less the mean share right under `levels` of it; float64 (N,), -1..1."""
+    return correctness(run) - probe_shares(run, *(f"noise_{level}" for level in levels))
 
 
 def small_shift_consistency(run: Run) -> np.ndarray:
@@ -71,7 +84,9 @@ def small_shift_consistency(run: Run) -> np.ndarray:
 _STRIDED, _POOLED = ("stride", "baseline"), ("maxpool", "avgpool")
 _UNDER_NOISE = (noise_drop, "loses {} of accuracy under noise of 8 to 32 grey levels", " points")
 _LINES = (
-    _Line("max pooling is robust to noise", "maxpool", _STRIDED, *_UNDER_NOISE, higher=False),
+    _Line(
+        "max pooling is robust to noise", "maxpool", _STRIDED, *_UNDER_NOISE, higher=False, noise_levels=_NOISE_LEVELS
+    ),
     _Line(
         "max pooling is robust to small shifts",
         "maxpool",
@@ -81,7 +96,9 @@ _LINES = (
         " %",
         higher=True,
     ),
-    _Line("average pooling smooths noise", "avgpool", _STRIDED, *_UNDER_NOISE, higher=False),
+    _Line(
+        "average pooling smooths noise", "avgpool", _STRIDED, *_UNDER_NOISE, higher=False, noise_levels=_NOISE_LEVELS
+    ),
     _Line("a large stride loses detail", "stride", _POOLED, correctness, "answers {} rightly", " %", higher=False),
     _Line(
         "a large stride overfits most",
@@ -97,7 +114,8 @@ _LINES = (
 
 
 def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
-    """The lab's claims about strategies of its names; those that the runs cannot be asked about are left out."""
+    """The lab's claims about its own nets; those that the runs cannot be asked about are left out."""
+    strategies = {name: runs for name, runs in strategies.items() if all(_may_be_labs(name, run) for run in runs)}
     findings = [finding for line in _LINES if (finding := _ask(line, strategies))]
     corrected = iter(holm([contrast.p for finding in findings for contrast in finding.contrasts.values()]))
     claims = []
@@ -105,6 +123,11 @@ def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
         p_values = [next(corrected) for _ in finding.contrasts]
         claims.append(Claim(finding.line.text, _judge(finding, p_values), _describe(finding, p_values)))
     return claims
+
+
+def _may_be_labs(strategy: str, run: Run) -> bool:
+    backbone = (run.settings or {}).get("model.backbone.class_path")
+    return backbone is None or backbone == LAB_NETS.get(strategy)
 
 
 def _ask(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> _Finding | None:
@@ -118,11 +141,17 @@ def _ask(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> _Finding | Non
         return None
     about, others = values[line.about], [values[name] for name in against]
     if min(map(len, values.values())) < MIN_SEEDS:
-        return _Finding(line, values, {})
-    if line.each:
-        return _Finding(line, values, {name: analyse_crossed([about, values[name]]) for name in against})
-    weights = [1, *(-1 / len(others) for _ in others)]
-    return _Finding(line, values, {" and ".join(against): analyse_crossed([about, *others], weights)})
+        contrasts = {}
+    elif line.each:
+        contrasts = {name: analyse_crossed([about, values[name]]) for name in against}
+    else:
+        weights = [1, *(-1 / len(others) for _ in others)]
+        contrasts = {" and ".join(against): analyse_crossed([about, *others], weights)}
+    at_levels = {
+        level: float(np.mean([noise_drop(run, [level]) for run in strategies[line.about]]))
+        for level in line.noise_levels
+    }
+    return _Finding(line, values, contrasts, at_levels)
 
 
 def _judge(finding: _Finding, p_values: Sequence[float]) -> str:
@@ -137,13 +166,17 @@ def _judge(finding: _Finding, p_values: Sequence[float]) -> str:
 
 def _describe(finding: _Finding, p_values: Sequence[float]) -> str:
     line, means = finding.line, {name: float(values.mean()) for name, values in finding.values.items()}
-    own = SHARES.number(means.pop(line.about)) + line.unit
+    said = f"{line.about} {line.phrase.format(SHARES.number(means.pop(line.about)) + line.unit)}"
+    if finding.at_levels:
+        # One mean would hide where the loss begins.
+        drops = [f"{SHARES.number(drop)} at {level}" for level, drop in finding.at_levels.items()]
+        said += f" on average, {list_names(drops)}"
     others = ", ".join(f"{name} {SHARES.number(mean)}" for name, mean in means.items())
     if not finding.contrasts:
-        return f"{line.about} {line.phrase.format(own)} ({others}), but one of them has fewer than {MIN_SEEDS} seeds"
+        return f"{said} ({others}), but one of them has fewer than {MIN_SEEDS} seeds"
     differences = "; ".join(
         f"{SHARES.difference(contrast.value)} against {'the mean of ' if ' and ' in name else ''}{name}"
         f" (95 % interval {SHARES.difference_interval(contrast.ci95)}, Holm's p {write_p(p)})"
         for (name, contrast), p in zip(finding.contrasts.items(), p_values, strict=True)
     )
-    return f"{line.about} {line.phrase.format(own)} ({others}): {differences}"
+    return f"{said} ({others}): {differences}"

@@ -3,18 +3,15 @@
 import base64
 import io
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.questions import stack_correctness
-from cifar_lightning.runs.figures import SHEET_COLUMNS
-from cifar_lightning.runs.folder import predictions_name
+from cifar_lightning.runs.figures import read_test_pictures
+from cifar_lightning.runs.folder import TEST_PICTURES, predictions_name
 from cifar_lightning.runs.scores import Predictions
-
-TEST_PICTURES = "test_pictures.png"
 
 
 @dataclass(frozen=True)
@@ -71,30 +68,14 @@ def _cut_pictures(comparison: Comparison, indices: np.ndarray) -> list[str] | No
                 continue
             # Those of the file: in memory pictures may be in another order, or left out, for the sake of other runs.
             order = Predictions.read(run.folder / predictions_name("test")).indices.tolist()
-            sheet = _read_sheet(run.folder / TEST_PICTURES, len(order))
-            if sheet is not None:
-                return [_cut(sheet, order.index(index)) for index in indices]
+            pictures = read_test_pictures(run.folder / TEST_PICTURES, len(order))
+            if pictures is not None:
+                return [_embed(pictures[order.index(index)]) for index in indices]
     return None
 
 
-def _read_sheet(path: Path, num_pictures: int) -> Image.Image | None:
-    """The sheet of so many square pictures; None where the file is something else."""
-    num_rows = -(-num_pictures // SHEET_COLUMNS)
-    try:
-        with Image.open(path) as sheet:
-            side = sheet.width // SHEET_COLUMNS
-            if side == 0 or sheet.size != (SHEET_COLUMNS * side, num_rows * side):
-                return None
-            return sheet.convert("RGB")
-    except (OSError, SyntaxError, Image.DecompressionBombError):
-        # Damaged, or no picture at all. The page does without it.
-        return None
-
-
-def _cut(sheet: Image.Image, place: int) -> str:
-    """The picture at `place` of the sheet, as a `data:` URI."""
-    side = sheet.width // SHEET_COLUMNS
-    left, top = side * (place % SHEET_COLUMNS), side * (place // SHEET_COLUMNS)
+def _embed(picture: np.ndarray) -> str:
+    """The picture, uint8 (S, S, 3), as a `data:` URI."""
     file = io.BytesIO()
-    sheet.crop((left, top, left + side, top + side)).save(file, format="PNG")
+    Image.fromarray(picture).save(file, format="PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,12 +1,16 @@
 """Which runs may be compared with one another."""
 
+import hashlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.figures import read_test_pictures
+from cifar_lightning.runs.folder import TEST_PICTURES
 from cifar_lightning.runs.settings import SOURCE_ACCESS
 
 # Settings of the trainer that change what is learnt; the others say where and how it is shown.
@@ -58,16 +62,47 @@ def _find_mixtures(runs: Sequence[Run]) -> Iterable[str]:
         "epoch tested": lambda run: run.facts["epoch"] if run.facts["checkpoint"] == "last.ckpt" else None,
     }
     for what, fact in facts.items():
-        yield from _describe_groups(f"one {what} in all runs", runs, fact)
+        yield from describe_groups(f"one {what} in all runs", runs, fact)
     known = [run for run in runs if run.settings is not None]
     for key in _differing_keys(known, _is_source):
-        yield from _describe_groups(f"one {key} in all runs", known, _setting(key))
+        yield from describe_groups(f"one {key} in all runs", known, _setting(key))
     for strategy in dict.fromkeys(run.strategy for run in known):
         same = [run for run in known if run.strategy == strategy]
         own_splits = all(run.settings.get("data.split_seed") == run.seed for run in same)  # type: ignore[union-attr]
         for key in _differing_keys(same, _is_of_training):
             if not (key == "data.split_seed" and own_splits):
-                yield from _describe_groups(f"one {key} in all runs of {strategy}", same, _setting(key))
+                yield from describe_groups(f"one {key} in all runs of {strategy}", same, _setting(key))
+    yield from _find_other_pictures(runs)
+
+
+def _find_other_pictures(runs: Sequence[Run]) -> Iterable[str]:
+    """A sentence if the sheets of runs as they were read show other pictures under the same indices.
+
+    A folder of pictures may have been moved, or filled anew: where the data came from does not tell.
+    """
+    sheets: dict[Hashable, list[Run]] = {}
+    for run in runs:
+        if (run.folder / TEST_PICTURES).is_file():
+            # Equal files in the same order are equal pictures: of hundreds of runs few are decoded.
+            content = hashlib.sha256((run.folder / TEST_PICTURES).read_bytes()).digest()
+            sheets.setdefault((content, run.test.indices.tobytes()), []).append(run)
+    if len(sheets) < 2:
+        return
+    shared = reduce(np.intersect1d, (same[0].test.indices for same in sheets.values()))
+    groups: dict[Hashable, list[Run]] = {}
+    for same in sheets.values():
+        indices = same[0].test.indices
+        pictures = read_test_pictures(same[0].folder / TEST_PICTURES, len(indices))
+        if pictures is not None:
+            ascending = np.argsort(indices)
+            shown = pictures[ascending[np.isin(indices[ascending], shared)]]
+            groups.setdefault(hashlib.sha256(shown.tobytes()).digest(), []).extend(same)
+    if len(groups) > 1:
+        here, there, *_ = groups.values()
+        yield (
+            f"expected the same test pictures in all runs, but {TEST_PICTURES} of {name_runs(here)}, shows others than"
+            f" that of {name_runs(there)}"
+        )
 
 
 def _is_source(key: str) -> bool:
@@ -111,7 +146,7 @@ def _is_missing(key: str, runs: Sequence[Run]) -> bool:
     return bool(without) and there[0] is not None and not (owner and len(classes) == 1)
 
 
-def _describe_groups(expected: str, runs: Sequence[Run], value: Callable[[Run], Hashable]) -> Iterable[str]:
+def describe_groups(expected: str, runs: Sequence[Run], value: Callable[[Run], Hashable]) -> Iterable[str]:
     groups: dict[Hashable, list[Run]] = {}
     for run in runs:
         groups.setdefault(value(run), []).append(run)
@@ -160,7 +195,7 @@ def _share_classes(runs: Sequence[Run], mixed: list[str]) -> list[Run]:
                 f" {', '.join(run.test.class_names)}; nets that choose among other classes cannot be compared, name"
                 " the runs of one class list"
             )
-    mixed += _describe_groups("one order of the classes", runs, lambda run: ", ".join(run.test.class_names))
+    mixed += describe_groups("one order of the classes", runs, lambda run: ", ".join(run.test.class_names))
     return [run.order_classes(names) for run in runs]
 
 

@@ -89,7 +89,7 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         disagreements=find_disagreements(comparison, with_pictures=with_pictures),
         agreements=count_agreements(comparison),
         trainings=describe_trainings(comparison),
-        compare_command=compare_command(comparison, with_pictures),
+        compare_command=compare_command(comparison, folder, with_pictures),
     )
     write_text(folder / PAGE, page)
 
@@ -110,9 +110,10 @@ def describe_trainings(comparison: Comparison) -> list[str]:
     return [f"{wording.count(epochs, 'epoch')}, {_PROTOCOLS.get(protocol, protocol)}" for epochs, protocol in ways]
 
 
-def compare_command(comparison: Comparison, with_pictures: bool = True) -> str:
-    """What to type to get this comparison."""
+def compare_command(comparison: Comparison, output: Path, with_pictures: bool = True) -> str:
+    """What to type to get this comparison into the folder `output`."""
     words = ["cifar-lightning", "compare", *map(str, comparison.paths)]
+    words += [] if output == comparison.paths[0] else ["--output", str(output)]
     words += [] if comparison.question == "accuracy" else ["--question", comparison.question]
     words += ["--allow_mixed"] if comparison.mixed else []
     words += [] if with_pictures else ["--no_pictures"]

@@ -34,6 +34,9 @@ from cifar_lightning.runs.overfitting import validation_name
 _MOST_POINTS = 1200
 _HEIGHT = 3.8  # inches, without title, legend and how to read it
 _DASHED = (0, (4, 2))
+_HIGHEST = 1e100  # of what is drawn: beyond, the sums of a mean and of an axis overflow
+# Between the first and the last of the strategies of equal cost, however many: all of them stand at their cost.
+_ASIDE = 8.0  # points
 
 
 def draw_loss_curves(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
@@ -118,17 +121,17 @@ class Band:
 
 
 def find_band(summary: Summary, column: str, factor: float, most: int) -> Band | None:
-    """Of a column of `curves.csv`, at most `most` of the epochs that all runs have; None where there are none."""
+    """Of a column of `curves.csv`, at most `most` epochs that all runs have and that can be drawn; None without any."""
     curves = [run.curves for run in summary.runs if run.curves is not None]
     if len(curves) < len(summary.runs):
         return None
     length = min(len(of_run.epochs) for of_run in curves)
-    of_runs = factor * np.stack([getattr(of_run, column)[:length] for of_run in curves])
-    seen = np.flatnonzero(np.isfinite(of_runs).all(axis=0))
+    of_runs = np.stack([getattr(of_run, column)[:length] for of_run in curves])
+    seen = np.flatnonzero((np.abs(of_runs) < _HIGHEST).all(axis=0))
     if not len(seen):
         return None
     kept = seen[np.linspace(0, len(seen) - 1, min(len(seen), most)).round().astype(int)]
-    of_runs = of_runs[:, kept]
+    of_runs = factor * of_runs[:, kept]
     return Band(curves[0].epochs[kept], of_runs.mean(axis=0), of_runs.min(axis=0), of_runs.max(axis=0))
 
 
@@ -250,13 +253,14 @@ def _draw_cost(
     for summary in strategies:
         look, x = looks[summary.name], costs[summary.name]
         equals = [other.name for other in strategies if costs[other.name] == x]
-        aside = 7 * (equals.index(summary.name) - (len(equals) - 1) / 2) / POINTS_PER_INCH
-        moved = axes.transData + ScaledTranslation(aside, 0, figure.dpi_scale_trans)
+        aside = _ASIDE / max(len(equals) - 1, 1) * (equals.index(summary.name) - (len(equals) - 1) / 2)
+        moved = axes.transData + ScaledTranslation(aside / POINTS_PER_INCH, 0, figure.dpi_scale_trans)
         ends = [scale.factor * end for end in summary.ci95]
         # matplotlib does not count moved lines when it chooses the limits.
         axes.update_datalim([(x, end) for end in ends])
-        axes.plot([x] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved)
-        axes.plot(x, scale.factor * summary.mean, transform=moved, **look.style(markersize=11))
+        # A cost of 0 lies on the edge.
+        axes.plot([x] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved, clip_on=False)
+        axes.plot(x, scale.factor * summary.mean, transform=moved, clip_on=False, **look.style(markersize=11))
     axes.autoscale_view()
     add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
     named = [f"{s.name} {scale.value(s.mean)} at {cost.written.format(costs[s.name])}" for s in strategies]

@@ -159,11 +159,22 @@ def _read_scores(path: Path) -> dict[str, Any]:
         )
     for key, kind in _FACTS.items():
         value = scores["run"].get(key)
-        if not isinstance(value, kind) or isinstance(value, bool) or (isinstance(value, int) and abs(value) >= 2**63):
+        if (
+            not isinstance(value, kind)
+            or isinstance(value, bool)
+            or (isinstance(value, int) and not 0 <= value < 2**63)
+        ):
+            range_ = ", 0 and more" if kind is int else ""
             raise ValueError(
-                f"expected run.{key} of type {kind.__name__}, but {path} has {str(value)[:50]!r}; test that run again,"
-                " or leave it out"
+                f"expected run.{key} of type {kind.__name__}{range_}, but {path} has {str(value)[:50]!r}; test that run"
+                " again, or leave it out"
             )
+    seconds = scores["run"].get("fit_seconds")
+    if seconds is not None and (not isinstance(seconds, int | float) or isinstance(seconds, bool)):
+        raise ValueError(
+            f"expected run.fit_seconds to be a number or null, but {path} has {str(seconds)[:50]!r}; test that run"
+            " again, or leave it out"
+        )
     return scores
 
 
@@ -188,8 +199,10 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         if not path.is_dir():
             raise ValueError(f"expected a folder with run folders below it, got the file {path}; name a folder")
     found = {path.resolve(): path for root in paths for path in _walk(root)}
-    # A config.yaml above run folders is that of no run.
+    # A config.yaml above run folders is that of no run, also where a link leads from it to them.
     above = {parent for path in found for parent in path.parents}
+    as_named = {parent for path in found.values() for parent in Path(os.path.abspath(path)).parents}
+    above |= {parent.resolve() for parent in as_named}
     found = {place: path for place, path in found.items() if place not in above}
     finished = [path for path in found.values() if (path / folder.SCORES).is_file()]
     unfinished = [path for path in found.values() if not (path / folder.SCORES).is_file()]
@@ -207,7 +220,14 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    for name, folders, files in os.walk(root):
+    seen = set()
+    for name, folders, files in os.walk(root, followlinks=True):
+        # A link may lead back to where it lies.
+        place = os.path.realpath(name)
+        if place in seen:
+            folders.clear()
+            continue
+        seen.add(place)
         folders.sort()
         if folder.SCORES in files:
             # What lies in a run folder is no further run.

@@ -1,13 +1,14 @@
-"""Whether a `scores.json` says what the CSV files beside it say."""
+"""Whether a `scores.json` says what the files beside it say."""
 
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from scipy.special import ndtri
 
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.compare.summaries import wilson
-from cifar_lightning.runs.folder import DUPLICATES, predictions_name
+from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, predictions_name
 from cifar_lightning.runs.scores import Predictions, read_duplicates
 
 _TOLERANCE = 1e-6
@@ -24,6 +25,24 @@ def find_disagreements(run: Run) -> list[str]:
     theirs = dict(_flatten(run.scores))
     ours = dict(_flatten(_recompute(run)))
     return [key for key, value in ours.items() if not _agree(value, theirs.get(key))]
+
+
+def find_contradictions(run: Run) -> list[str]:
+    """What a run's `scores.json` says otherwise than its config and its curves, as `run.seed 7 (config.yaml: 1)`."""
+    settings = run.settings or {}
+    theirs = [
+        ("seed", CONFIG, settings.get("seed_everything")),
+        ("strategy", CONFIG, settings.get("trainer.logger.init_args.name")),
+        ("epochs", CONFIG, settings.get("trainer.max_epochs")),
+    ]
+    if run.curves is not None:
+        (tested,) = np.nonzero(run.curves.epochs == run.facts["epoch"])
+        theirs += [("fit_seconds", CURVES, float(run.curves.seconds[place])) for place in tested]
+    return [
+        f"run.{key} {str(ours)[:50]} ({file}: {str(value)[:50]})"
+        for key, file, value in theirs
+        if value is not None and (ours := run.facts.get(key)) is not None and not _agree(value, ours)
+    ]
 
 
 def _recompute(run: Run) -> dict[str, Any]:

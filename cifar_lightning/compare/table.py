@@ -5,7 +5,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.wording import scale_of, write_p
+from cifar_lightning.compare.wording import covered_by, scale_of, write_p
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -55,7 +55,8 @@ def _strategies_table(comparison: Comparison) -> Table:
 def _pairs_table(comparison: Comparison) -> Table:
     scale = scale_of(comparison)
     unit = f",{scale.difference_unit}" if scale.difference_unit else ""
-    table = Table(title=f"differences{unit}, for new seeds and pictures; verdicts by Holm's p", title_justify="left")
+    covered = covered_by([pair.method for pair in comparison.pairs])
+    table = Table(title=f"differences{unit}, for {covered}; verdicts by Holm's p", title_justify="left")
     table.add_column("pair")
     for column in ("a - b", "95 % interval", "Holm's p"):
         table.add_column(column, justify="right")

@@ -9,6 +9,7 @@ from cifar_lightning.compare.comparison import Comparison, Interval, Summary
 MINUS = "\N{MINUS SIGN}"
 # More numbers than these in one sentence are no longer read.
 MOST_NAMED = 6
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Scale:
 
     Attributes:
         factor: that a value is multiplied by.
-        digits: after the point.
+        digits: after the point, more where these would show a zero that is none.
         unit: of a value, with the space before it: " %", " points" or "".
         difference_unit: of a difference of two values.
     """
@@ -29,9 +30,12 @@ class Scale:
 
     def number(self, value: float, sign: str = "") -> str:
         """`value` without its unit; `sign` "+" shows it for positive numbers too."""
-        # What rounds to zero is never written as minus zero.
-        rounded = round(self.factor * value, self.digits) + 0.0
-        return f"{rounded:{sign}.{self.digits}f}".replace("-", MINUS)
+        scaled, digits = self.factor * value, self.digits
+        # What rounds to zero would hide on which side of it it is; below is the error of the arithmetic.
+        while round(scaled, digits) == 0 and round(scaled, _MOST_DIGITS) != 0:
+            digits += 1
+        # Never minus zero.
+        return f"{round(scaled, digits) + 0.0:{sign}.{digits}f}".replace("-", MINUS)
 
     def value(self, value: float) -> str:
         """`94.1 %`"""
@@ -111,6 +115,13 @@ def interval_of(strategies: Sequence[Summary]) -> str:
     if has_several_runs(strategies):
         return "95 % interval for new seeds and new pictures (of one seed: for new pictures alone)"
     return "95 % interval for new pictures (one seed: its noise is not in it)"
+
+
+def covered_by(methods: Sequence[str]) -> str:
+    """What the intervals of differences found by these methods are for."""
+    if set(methods) == {"crossed"}:
+        return "new seeds and pictures"
+    return "new seeds and pictures, with one seed new pictures alone" if "crossed" in methods else "new pictures alone"
 
 
 def in_unit(unit: str) -> str:

@@ -1,5 +1,7 @@
 """Pictures of what a net got right and wrong: sheet of the test pictures, worst mistakes, confusion matrix."""
 
+import struct
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from cifar_lightning.runs.slides import (
 
 SHEET_COLUMNS = 20
 _MISTAKE_COLUMNS = 7
+_TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 _MATRIX_COLOURS = "Blues"
 _SMALLEST_COUNT = 7  # font size
 
@@ -44,6 +47,28 @@ def draw_test_pictures(path: Path, pictures: np.ndarray) -> None:
     rows = tiles.reshape(num_rows, SHEET_COLUMNS, side, side, 3).transpose(0, 2, 1, 3, 4)
     sheet = Image.fromarray(rows.reshape(num_rows * side, SHEET_COLUMNS * side, 3))
     write_whole(path, lambda file: sheet.save(file, format="PNG"))
+
+
+def read_test_pictures(path: Path, count: int) -> np.ndarray | None:
+    """The first `count` pictures of the sheet that `draw_test_pictures` wrote, uint8 (`count`, S, S, 3).
+
+    None where the file is something else: damaged, of another number of pictures, or no picture at all.
+    """
+    num_rows = -(-count // SHEET_COLUMNS)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of very large pictures before it refuses them.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG",)) as sheet:
+                side = sheet.width // SHEET_COLUMNS
+                if side == 0 or sheet.size != (SHEET_COLUMNS * side, num_rows * side):
+                    return None
+                pixels = np.asarray(sheet.convert("RGB"))
+    # What Pillow raises on damaged files.
+    except (OSError, SyntaxError, EOFError, ValueError, struct.error, *_TOO_LARGE):
+        return None
+    rows = pixels.reshape(num_rows, side, SHEET_COLUMNS, side, 3).transpose(0, 2, 1, 3, 4)
+    return rows.reshape(-1, side, side, 3)[:count]
 
 
 def find_worst_mistakes(predictions: Predictions, most: int = 20) -> np.ndarray:

@@ -27,6 +27,7 @@ class Curves:
         train_accuracy: float64 (E,), 0..1.
         val_loss: float64 (E,), 0 and more.
         val_accuracy: float64 (E,), 0..1.
+        seconds: float64 (E,), of fitting so far.
     """
 
     epochs: np.ndarray
@@ -34,6 +35,7 @@ class Curves:
     train_accuracy: np.ndarray
     val_loss: np.ndarray
     val_accuracy: np.ndarray
+    seconds: np.ndarray
 
     @classmethod
     def parse(cls, text: str) -> "Curves":
@@ -42,7 +44,7 @@ class Curves:
         Raises:
             ValueError: if a column is missing or a value is no number.
         """
-        names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+        names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
         try:
             header, *rows = [row for row in csv.reader(io.StringIO(text)) if row] or [[]]
             # Column by column: a comparison reads hundreds of these files.

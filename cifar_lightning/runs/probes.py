@@ -33,13 +33,15 @@ class ProbeShares:
         """Reads what `write` wrote.
 
         Raises:
-            ValueError: if the file is not whole.
+            ValueError: if the file is not whole, or a value is no share.
         """
         try:
             header, rows = read_csv(path)
             columns = zip(*rows, strict=True)
             indices = np.array([int(value) for value in next(columns)], np.int64)
             shares = [np.array([float(value) for value in column]) for column in columns]
+            if not all(((share >= 0) & (share <= 1)).all() for share in shares):
+                raise ValueError("a share that is not within 0 and 1")
             return cls(indices, dict(zip(header[1:], shares, strict=True)))
         except (ValueError, StopIteration, OverflowError, csv.Error) as error:
             reason = str(error)[:200]

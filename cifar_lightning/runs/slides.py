@@ -4,6 +4,9 @@ matplotlib is imported when a figure is drawn and not before: it takes a good pa
 used: that one keeps global state and may open windows.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +39,15 @@ def new_figure(width: float, height: float) -> "Figure":
     return figure
 
 
+@contextmanager
+def any_letters() -> Iterator[None]:
+    """Draws names without a warning: they are the user's, and what the font lacks becomes a box, in SVG stays text."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from|Matplotlib currently does not support")
+        yield
+
+
+@any_letters()
 def save_figure(figure: "Figure", path: Path) -> None:
     """Writes `figure` as PNG; the same figure gives the same bytes."""
     write_whole(path, lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}))

@@ -46,6 +46,7 @@ def test_the_files_and_the_next_step_are_named(written):
         assert (output / name).stat().st_size > 500
     assert list((output / "figures").glob("*.png"))
     assert f"written to {output}" in printed
+    assert f" --output {output}</code>" in (output / "comparison.html").read_text()
     assert printed.rstrip().endswith(f"next: open {output / 'comparison.html'}")
 
 
@@ -87,6 +88,7 @@ def test_what_is_printed_leads_with_the_answer_and_fits_80_columns(written):
     lines = written[1].splitlines()
     assert " ".join(written[1].split()).startswith(content["answer"])
     assert max(len(line) for line in lines if str(written[0]) not in line) <= 80
+    assert "differences, points, for new seeds and pictures; verdicts" in written[1]
     assert "stride lacks seed 3, which other strategies have." in written[1]
     assert "seed_3" in " ".join(content["notes"])
 
@@ -105,6 +107,13 @@ def change_json(path, change):
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
+
+
+def write_column(path, column, value):
+    header, *rows = [line.split(",") for line in path.read_text().splitlines()]
+    for row in rows:
+        row[column] = value
+    path.write_text("".join(",".join(row) + "\n" for row in (header, *rows)))
 
 
 def set_fact(run, key, value):
@@ -137,6 +146,11 @@ MISTAKES = {
     ),
     "a later format": (lambda run: change_json(run / "scores.json", lambda s: s.update(format=2)), "in format 1"),
     "a seed in words": (lambda run: set_fact(run, "seed", "one"), "run.seed of type int"),
+    "a seed below zero": (lambda run: set_fact(run, "seed", -1), "run.seed of type int, 0 and more"),
+    "less than no arithmetic": (lambda run: set_fact(run, "flops_per_image", -7), "run.flops_per_image of type int, 0"),
+    "half a parameter": (lambda run: set_fact(run, "num_parameters", 0.5), "run.num_parameters of type int"),
+    "a time in words": (lambda run: set_fact(run, "fit_seconds", "81 s"), "run.fit_seconds to be a number or null"),
+    "a list of times": (lambda run: set_fact(run, "fit_seconds", [81]), "run.fit_seconds to be a number or null"),
     "a seed that no machine counts": (lambda run: set_fact(run, "seed", 10**30), "run.seed of type int"),
     "an index that no machine counts": (
         lambda run: (run / "test_predictions.csv").write_text(
@@ -157,6 +171,10 @@ MISTAKES = {
     "no test predictions": (lambda run: (run / "test_predictions.csv").unlink(), "expected test_predictions.csv"),
     "torn predictions": (lambda run: os.truncate(run / "test_predictions.csv", 500), "test_predictions.csv is damaged"),
     "torn probes": (lambda run: os.truncate(run / "probes.csv", 500), "probes.csv is damaged"),
+    "probes that are no shares": (
+        lambda run: write_column(run / "probes.csv", 1, "1e308"),
+        "probes.csv is damaged (a share that is not within 0 and 1)",
+    ),
     "torn curves": (lambda run: (run / "curves.csv").write_text("epoch\n0\n"), "curves.csv"),
     "torn settings": (lambda run: (run / "config.yaml").write_text("model: ["), "config.yaml is damaged"),
     "settings with aliases": (lambda run: (run / "config.yaml").write_text("a: &a {}\nb: *a"), "an alias"),
@@ -221,6 +239,41 @@ def test_a_mistaken_argument_ends_in_one_sentence(command, study, tmp_path, mist
 def test_an_output_that_cannot_be_written_is_the_machines_failure(command, study, tmp_path):
     (tmp_path / "taken").touch()
     assert_one_sentence(command("compare", str(study), "--output", "taken"), 1, "taken")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_output_of_any_encoding_loses_no_sign_and_stops_nothing(tmp_path, encoding):
+    root = write_study(
+        tmp_path / "runs",
+        {"na\N{LATIN SMALL LETTER I WITH DIAERESIS}ve \N{CJK UNIFIED IDEOGRAPH-7F51}": 0.8, "plain": 0.8},
+        3,
+        60,
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "cifar_lightning", "compare", str(root)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    printed = run.stdout.decode(encoding)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert (root / "comparison.html").is_file()
+    low = json.loads((root / "comparison.json").read_text())["pairs"][0]["ci95"][0]
+    assert low < 0
+    assert f" {100 * low:.1f} to +" in printed
+    assert "ve ?" in printed
+
+
+def test_what_cannot_be_drawn_warns_nobody_and_the_figures_are_there(tmp_path):
+    names = {"\N{CJK UNIFIED IDEOGRAPH-7F51}\N{ROCKET}": 0.9, "a tab\t and \N{HEBREW LETTER ALEF}": 0.8}
+    root = write_study(tmp_path / "runs", names, 3, 60)
+    for seed in range(3):
+        for column in (1, 4):
+            write_column(next(root.glob(f"a*/seed_{seed}")) / "curves.csv", column, "1e308")
+    # In a process of its own: within the tests, warnings go elsewhere.
+    command = [sys.executable, "-m", "cifar_lightning", "compare", str(root)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(list((root / "figures").glob("*.png"))) == 9
 
 
 def test_two_studies_with_the_same_strategies_are_told_apart_by_their_settings(command, study, tmp_path):

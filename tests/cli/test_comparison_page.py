@@ -61,9 +61,10 @@ def test_the_numbers_follow_from_the_predictions(runs, command):
 def test_one_seed_a_net_is_too_few_to_say_and_tested_by_mcnemar(tmp_path, command):
     for strategy, accuracy in (("good", 0.97), ("fair", 0.7)):
         make_run(tmp_path / "runs", strategy, 0, accuracy)
-    assert command("compare", "runs").code == 0
+    outcome = command("compare", "runs")
     (pair,) = read(tmp_path / "runs")["pairs"]
     assert (pair["method"], pair["verdict"]) == ("mcnemar", "too few runs to say")
+    assert "differences, points, for new pictures alone;" in outcome.out
 
 
 def test_scores_that_the_predictions_contradict_are_named(runs, command):

@@ -17,9 +17,10 @@ SHIFTS = "max pooling is robust to small shifts"
 SMOOTHS = "average pooling smooths noise"
 DETAIL = "a large stride loses detail"
 OVERFITS = "a large stride overfits most"
+BACKBONES = "cifar_lightning.models.backbones"
 
 
-def make_runs(name, accuracy=0.9, noise=0.85, consistency=0.9, train=1.0, seeds=4, probes=True):
+def make_runs(name, accuracy=0.9, noise=0.85, consistency=0.9, train=1.0, seeds=4, probes=True, settings=None):
     """Runs whose answers, noisy answers and consistencies are right, or the same, with these chances."""
     generator = np.random.default_rng([ord(letter) for letter in name])
 
@@ -33,7 +34,7 @@ def make_runs(name, accuracy=0.9, noise=0.85, consistency=0.9, train=1.0, seeds=
         shares = {probe: share(chances[probe.partition("_")[0]]) for probe in PROBE_NAMES}
         trained = predict(np.arange(100) < 100 * train)
         found = ProbeShares(test.indices, shares) if probes else None
-        runs.append(Run(Path(name), {"strategy": name, "seed": seed}, test, trained, found, None))
+        runs.append(Run(Path(name), {"strategy": name, "seed": seed}, test, trained, found, None, {}, settings))
     return runs
 
 
@@ -93,6 +94,27 @@ def test_the_numbers_are_those_of_the_crossed_analysis_against_the_mean_of_the_o
     run = strategies["maxpool"][0]
     noisy = np.mean([run.probes.shares[name] for name in ("noise_8", "noise_16", "noise_32")], axis=0)
     assert noise_drop(run) == pytest.approx((run.test.predicted == run.test.labels) - noisy)
+
+
+def test_what_noise_takes_is_told_level_by_level():
+    strategies = {name: make_runs(name) for name in ALIKE}
+    for run in strategies["maxpool"]:
+        right = (run.test.predicted == run.test.labels).astype(float)
+        # Half of what is right is lost at 32, and nothing at 8 and 16.
+        run.probes.shares.update(noise_8=right, noise_16=right, noise_32=right / 2)
+    accuracy = np.mean([run.test.predicted == run.test.labels for run in strategies["maxpool"]])
+    (claim,) = (claim for claim in judge_claims(strategies) if claim.text == NOISE)
+    said = f"maxpool loses {100 * accuracy / 6:.1f} points of accuracy under noise of 8 to 32 grey levels on average"
+    assert claim.evidence.startswith(f"{said}, 0.0 at 8, 0.0 at 16 and {50 * accuracy:.1f} at 32 (stride ")
+    assert not any(" at 32" in claim.evidence for claim in judge_claims(strategies) if claim.text in (SHIFTS, DETAIL))
+
+
+def test_a_net_of_another_kind_is_not_the_labs_whatever_its_name():
+    own, other = ({"model.backbone.class_path": f"{package}.StrideNet"} for package in (BACKBONES, "mine"))
+    assert DETAIL in judge(maxpool={}, stride={"settings": own})
+    assert judge(maxpool={}, stride={"settings": other}) == {}
+    pooled = {"model.backbone.class_path": f"{BACKBONES}.AvgPoolNet"}
+    assert set(judge(maxpool={"settings": pooled}, avgpool={}, stride={"settings": own})) == {SMOOTHS, DETAIL, OVERFITS}
 
 
 def test_with_two_seeds_nothing_is_shown():

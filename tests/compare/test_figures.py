@@ -13,7 +13,7 @@ from simulated_runs import NAMES, write_run, write_study
 from cifar_lightning.compare.charts import INK, MUTED, PAPER, STRATEGY_COLOURS, looks_of
 from cifar_lightning.compare.comparing import compare_runs
 from cifar_lightning.compare.figures import write_figures
-from cifar_lightning.compare.plane_figures import find_band
+from cifar_lightning.compare.plane_figures import draw_compute, find_band
 from cifar_lightning.compare.row_figures import draw_differences, draw_result
 from cifar_lightning.compare.wording import SHARES, write_p
 from cifar_lightning.runs.folder import CURVES, PROBES, predictions_name, write_text
@@ -174,6 +174,27 @@ def test_many_strategies_are_compared_with_the_best(tmp_path):
     assert rows == [f"\N{MINUS SIGN} net{place}" for place in range(1, 8)]
 
 
+@pytest.mark.parametrize("count", [5, 12])
+def test_strategies_of_equal_cost_stand_at_their_cost_however_many(tmp_path, count):
+    accuracies = {f"net{place}": 0.7 + 0.02 * place for place in range(count)}
+    comparison = compare_runs([write_study(tmp_path, accuracies, 2, 60)])
+    root = ET.fromstring(draw_compute(comparison, looks_of(comparison), tmp_path).svg)
+    (axes,) = (group for group in root.iter(f"{SVG}g") if group.get("id") == "axes_1")
+    # Marks are its own lines; those of the legend and the ticks lie deeper.
+    marks = [
+        float(use.get("x"))
+        for line in axes.iterfind(f"{SVG}g")
+        if "line2d" in line.get("id")
+        for use in line.iter(f"{SVG}use")
+    ]
+    (ticks,) = (group for group in axes if group.get("id") == "matplotlib.axis_1")
+    *_, of_one = (float(use.get("x")) for use in ticks.iter(f"{SVG}use"))
+    assert len(marks) == count
+    # Points; the last tick is at 1.0 MFLOP.
+    assert max(abs(mark - of_one) for mark in marks) <= 4.01
+    assert len(set(marks)) == count
+
+
 def test_names_are_drawn_as_text_whatever_is_in_them(comparison, tmp_path):
     names = ["<script>x</script>", "a $b$ & -->", "the same long beginning, but its own end"]
     strategies = [replace(summary, name=name) for summary, name in zip(comparison.strategies, names, strict=True)]
@@ -249,7 +270,9 @@ def test_a_p_value_never_hides_on_which_side_of_the_threshold_it_is(p, text):
         assert (float(text) < 0.05) == (p < 0.05)
 
 
-def test_what_rounds_to_zero_has_no_minus():
-    assert SHARES.number(-0.0001) == "0.0"
-    assert SHARES.difference(-0.0001) == "+0.0 points"
+def test_what_rounds_to_zero_shows_its_side_and_zero_has_no_minus():
+    assert SHARES.number(-1e-17) == SHARES.number(-0.0) == "0.0"
+    assert SHARES.difference(-1e-17) == "+0.0 points"
+    assert SHARES.difference_interval((-0.0003, 0.0004)) == "\N{MINUS SIGN}0.03 to +0.04"
+    assert SHARES.number(0.000021) == "0.002"
     assert re.sub("\N{MINUS SIGN}", "-", SHARES.difference(-0.034)) == "-3.4 points"

@@ -1,14 +1,18 @@
 """Which runs go together, what is mixed when it is allowed, and what is odd about them."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from PIL import Image
 from simulated_runs import NAMES, write_run, write_study
 
 from cifar_lightning.compare.comparing import compare_runs
 from cifar_lightning.compare.grouping import name_seeds
 from cifar_lightning.compare.reading import Run, find_run_folders
+from cifar_lightning.runs.figures import draw_test_pictures
+from cifar_lightning.runs.folder import TEST_PICTURES
 
 RIGHT = np.arange(30) % 7 != 0
 
@@ -29,6 +33,26 @@ def test_every_run_folder_is_found_once_however_often_and_deep_it_is_named(tmp_p
     paths = [tmp_path / "a", tmp_path / "a/b", tmp_path / "a/b/c/stride/seed_0"]
     finished, unfinished = find_run_folders(paths)
     assert sorted(path.relative_to(tmp_path / "a/b/c").as_posix() for path in finished) == [
+        f"{strategy}/seed_{seed}" for strategy in ("maxpool", "stride") for seed in range(3)
+    ]
+    assert unfinished == []
+
+
+def test_links_to_the_folders_of_strategies_are_followed_and_those_that_lead_back_end(tmp_path):
+    elsewhere = write_pair(tmp_path / "elsewhere")
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "config.yaml").touch()
+    for strategy in ("maxpool", "stride"):
+        (runs / strategy).symlink_to(elsewhere / strategy)
+    (runs / "back").symlink_to(tmp_path)
+    (elsewhere / "stride/back").symlink_to(runs)
+    finished, unfinished = find_run_folders([runs])
+    assert len(finished) == 6
+    assert unfinished == []
+    (runs / "back").unlink()
+    finished, unfinished = find_run_folders([runs])
+    assert [path.relative_to(runs).as_posix() for path in finished] == [
         f"{strategy}/seed_{seed}" for strategy in ("maxpool", "stride") for seed in range(3)
     ]
     assert unfinished == []
@@ -96,6 +120,62 @@ def test_mixed_pictures_are_compared_where_all_runs_have_them(tmp_path):
     assert np.array_equal(stride.values[1], run.probes.shares["shift_1"][:25])
 
 
+def write_folders(root, pictures):
+    """Two strategies whose pictures came from folders of other names; `pictures` by strategy, None for no sheet."""
+    for strategy, shown in pictures.items():
+        settings = {
+            "data.source.class_path": "cifar_lightning.data.ImageFolder",
+            "data.source.init_args.root": f"/data/{strategy}",
+        }
+        for seed in range(3):
+            run = write_run(root / strategy / f"seed_{seed}", strategy, seed, RIGHT, settings=settings)
+            if shown is not None:
+                draw_test_pictures(run / TEST_PICTURES, shown)
+    return root
+
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), np.uint8)
+
+
+def test_other_test_pictures_under_the_same_indices_are_refused(tmp_path):
+    others = PICTURES.copy()
+    others[29, 0, 0, 0] ^= 1
+    root = write_folders(tmp_path, {"maxpool": PICTURES, "stride": others})
+    said = (
+        r"the same test pictures .* maxpool \(seeds 0 to 2\), as .*, shows others than .* stride \(seeds 0 to 2\), as"
+    )
+    with pytest.raises(ValueError, match=f"{said}.*--allow_mixed"):
+        compare_runs([root])
+    comparison = compare_runs([root], allow_mixed=True)
+    assert comparison.mixed
+    assert re.search(said, comparison.notes[0])
+
+
+def test_a_folder_of_pictures_may_be_elsewhere_and_its_sheet_packed_in_another_way(tmp_path):
+    root = write_folders(tmp_path, {"maxpool": PICTURES, "stride": PICTURES})
+    with Image.open(root / "stride/seed_1" / TEST_PICTURES) as sheet:
+        sheet.save(root / "stride/seed_1" / TEST_PICTURES, compress_level=0)
+    turned = root / "stride/seed_2"
+    for name in ("test_predictions.csv", "probes.csv"):
+        header, *rows = (turned / name).read_text().splitlines()
+        (turned / name).write_text("\n".join([header, *rows[::-1]]) + "\n")
+    draw_test_pictures(turned / TEST_PICTURES, PICTURES[::-1])
+    assert compare_runs([root]).notes == []
+    # The same sheet, but another order: other pictures.
+    draw_test_pictures(turned / TEST_PICTURES, PICTURES)
+    with pytest.raises(ValueError, match=r"stride \(seed 2\)"):
+        compare_runs([root])
+
+
+def test_pictures_that_cannot_be_seen_are_not_taken_for_others(tmp_path):
+    root = write_folders(tmp_path, {"maxpool": PICTURES, "stride": None})
+    (root / "maxpool/seed_0" / TEST_PICTURES).write_text("no picture")
+    assert compare_runs([root]).notes == [
+        "The pictures come from different folders (/data/maxpool, /data/stride), and where a run has no"
+        " test_pictures.png it cannot be seen whether its test pictures are the same."
+    ]
+
+
 def test_classes_in_another_order_are_mixed_by_their_names(tmp_path):
     root = write_pair(tmp_path / "runs")
     before = compare_runs([root], "loss")
@@ -133,11 +213,32 @@ def test_splits_that_follow_the_seed_are_no_other_setting_and_said(tmp_path):
     for strategy in ("maxpool", "stride"):
         for seed in range(3):
             run = write_run(tmp_path / strategy / str(seed), strategy, seed, RIGHT, settings={"data.split_seed": seed})
-            path = run / "train_predictions.csv"
-            path.write_text(path.read_text().replace("\n1,", f"\n{1000 + seed},"))
+            change_training_pictures(run, seed)
     comparison = compare_runs([tmp_path])
     assert not comparison.mixed
     assert "The choice of training pictures differs from run to run" in comparison.does_not_say[0]
+
+
+def change_training_pictures(run, number):
+    path = run / "train_predictions.csv"
+    path.write_text(path.read_text().replace("\n1,", f"\n{1000 + number},"))
+
+
+def test_training_pictures_that_differ_by_strategy_are_not_put_down_to_the_seed(tmp_path):
+    for run in write_pair(tmp_path).glob("stride/*"):
+        change_training_pictures(run, 0)
+    said = "The training pictures differ from strategy to strategy: a verdict is about them too."
+    assert compare_runs([tmp_path]).does_not_say[0].endswith(said)
+    change_training_pictures(tmp_path / "maxpool/seed_1", 1)
+    assert "differ from run to run, and not by the seed alone" in compare_runs([tmp_path]).does_not_say[0]
+
+
+def test_a_strategy_of_one_run_is_said_to_have_no_seeds_in_its_intervals(tmp_path):
+    write_study(
+        tmp_path, {"maxpool": 0.9, "stride": 0.8, "avgpool": 0.9}, {"maxpool": 1, "stride": 3, "avgpool": 3}, 30
+    )
+    said = "other test pictures, but those with maxpool, of which there is one run, no other seeds."
+    assert said in compare_runs([tmp_path]).does_not_say[0]
 
 
 def test_the_same_training_pictures_in_all_runs_are_said_to_be_in_no_interval(tmp_path):
@@ -179,6 +280,48 @@ def test_missing_seeds_are_named(tmp_path):
 )
 def test_seeds_are_named_shortly(seeds, named):
     assert name_seeds(seeds) == named
+
+
+def edit_facts(run, **facts):
+    scores = json.loads((run / "scores.json").read_text())
+    scores["run"].update(facts)
+    (run / "scores.json").write_text(json.dumps(scores))
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"seed": 7}, "run.seed 7 (config.yaml: 1)"),
+        ({"strategy": "strided"}, "run.strategy strided (config.yaml: stride)"),
+        ({"fit_seconds": 8.1}, "run.fit_seconds 8.1 (curves.csv: 81.0)"),
+        ({"fit_seconds": float("nan")}, "run.fit_seconds nan (curves.csv: 81.0)"),
+    ],
+)
+def test_scores_that_contradict_settings_or_curves_are_named(tmp_path, facts, said):
+    run = write_pair(tmp_path) / "stride/seed_1"
+    edit_facts(run, **facts)
+    sentence = f"scores.json of {run} disagrees with the files beside it in {said}; scores.json was used."
+    assert sentence in compare_runs([tmp_path]).notes
+
+
+def test_a_time_that_nobody_took_and_a_logger_without_a_name_contradict_nothing(tmp_path):
+    for run in write_pair(tmp_path, settings={"trainer.logger": True}).glob("*/*"):
+        edit_facts(run, fit_seconds=None)
+    assert compare_runs([tmp_path]).notes == []
+
+
+@pytest.mark.parametrize("size", ["num_parameters", "flops_per_image"])
+def test_a_net_of_two_sizes_is_named(tmp_path, size):
+    edit_facts(write_pair(tmp_path) / "stride/seed_1", **{size: 5})
+    (note,) = compare_runs([tmp_path]).notes
+    assert note.startswith(f"Expected one {size} in all runs of stride, but there is ")
+    assert f"and 5 in stride (seed 1), as {tmp_path / 'stride/seed_1'}; that of the first is shown." in note
+
+
+def test_runs_without_settings_are_named(tmp_path):
+    run = write_pair(tmp_path) / "stride/seed_1"
+    (run / "config.yaml").unlink()
+    assert compare_runs([tmp_path]).notes == [f"Settings unknown, for want of a config.yaml: {run}."]
 
 
 EDITS = {
