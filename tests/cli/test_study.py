@@ -51,6 +51,26 @@ def finished_study(tmp_path_factory):
     return folder / "tiny"
 
 
+@pytest.fixture
+def go_on(finished_study, command, tmp_path):
+    """Runs `study` on `tmp_path/tiny`, a copy of the finished study, with more options."""
+    shutil.copytree(finished_study, tmp_path / "tiny")
+    config = str(finished_study.parent / "study.yaml")
+    return lambda *arguments: command("study", "--config", config, "--save_dir", str(tmp_path), *arguments)
+
+
+@pytest.fixture
+def half_finished(finished_study, go_on, tmp_path):
+    """Of that copy the run maxpool/seed_0, but after the first of its two epochs."""
+    run = tmp_path / "tiny/maxpool/seed_0"
+    shutil.rmtree(run)
+    logger = [f"--trainer.logger.{key}" for key in (f"save_dir={tmp_path}/tiny", "name=maxpool", "version=seed_0")]
+    config = str(finished_study / "maxpool/seed_0/config.yaml")
+    assert main(["fit", "--config", config, *logger, "--trainer.max_epochs=1"]) == 0
+    shutil.copy(config, run)
+    return run
+
+
 def tree(folder):
     return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*") if path.is_file()}
 
@@ -113,6 +133,80 @@ def test_changed_settings_are_refused_with_the_difference(finished_study, argume
     assert named in error
     assert "--restart" in error
     assert tree(finished_study) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dry_run", [[], ["--dry_run"]])
+def test_a_finished_run_is_kept_and_keeps_its_settings_also_without_a_checkpoint(go_on, tmp_path, dry_run):
+    shutil.rmtree(tmp_path / "tiny/maxpool/seed_1/checkpoints")
+    before = tree(tmp_path)
+    outcome = go_on("--max_epochs", "5", *dry_run)
+    assert outcome.code == 2
+    assert "expected trainer.max_epochs 2, as the run in" in outcome.err
+    outcome = go_on(*dry_run)
+    assert outcome.code == 0
+    assert "to do: 0 runs, 0 epochs" in outcome.out or not dry_run
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left", ["scores.json", "checkpoints/last.ckpt"])
+def test_a_run_of_which_nobody_knows_the_settings_is_neither_made_anew_nor_taken(go_on, tmp_path, left):
+    run = tmp_path / "tiny/maxpool/seed_1"
+    for path in run.rglob("*"):
+        if path.is_file() and path != run / left:
+            path.unlink()
+    before = tree(tmp_path)
+    outcome = go_on()
+    assert outcome.code == 2
+    assert outcome.err == (
+        f"cifar-lightning: expected the settings of the run in {run}, but its config.yaml is gone;"
+        " put it back, or move that folder away, and the run is made anew\n"
+    )
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.slow
+def test_a_run_without_scores_and_checkpoint_is_made_anew_beside_the_users_own_files(finished_study, go_on, tmp_path):
+    run = tmp_path / "tiny/maxpool/seed_0"
+    names = ("scores.json", "checkpoints/last.ckpt", "test_predictions.csv")
+    for name in names:
+        (run / name).unlink()
+    own = [run / "notes.txt", run / "checkpoints/best of all.ckpt", run / "train/picture.png"]
+    for path in own:
+        path.write_text("mine")
+    (events,) = run.glob("train/events*")
+    assert "to do: 1 runs, 2 epochs" in go_on("--dry_run").out
+    outcome = go_on()
+    assert outcome.code == 0
+    assert all(path.read_text() == "mine" for path in own)
+    assert not events.exists()
+    assert len(list(run.glob("train/events*"))) == 1
+    name = "maxpool/seed_0/test_predictions.csv"
+    assert (tmp_path / "tiny" / name).read_bytes() == (finished_study / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_half_finished_run_goes_on_from_its_checkpoint_with_its_own_number_of_threads(finished_study, half_finished, go_on):
+    config = yaml.safe_load((half_finished / "config.yaml").read_text())
+    # Curves are written before the checkpoint: a kill in between leaves them ahead.
+    shutil.copy(finished_study / "maxpool/seed_0/curves.csv", half_finished)
+    assert go_on("--num_threads", str(config["num_threads"] + 1)).code == 0
+    assert yaml.safe_load((half_finished / "config.yaml").read_text())["num_threads"] == config["num_threads"]
+    ours, theirs = weights(half_finished), weights(finished_study / "maxpool/seed_0")
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours | theirs)
+    for file in ("test_predictions.csv", "train_predictions.csv", "probes.csv"):
+        assert (half_finished / file).read_bytes() == (finished_study / "maxpool/seed_0" / file).read_bytes()
+
+
+@pytest.mark.slow
+def test_dry_run_counts_what_restart_would_discard_and_discards_nothing(go_on, tmp_path):
+    before = tree(tmp_path)
+    outcome = go_on("--dry_run", "--restart", "--max_epochs", "3")
+    assert outcome.code == 0
+    assert "to do: 4 runs, 12 epochs" in outcome.out
+    assert outcome.out.count("finished, discarded") == 4
+    assert tree(tmp_path) == before
 
 
 @pytest.mark.slow
