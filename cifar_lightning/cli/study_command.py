@@ -176,7 +176,11 @@ def _run_quietly(*command: str) -> str | None:
     if code == 0:
         return None
     sentences = [line for line in printed.getvalue().splitlines() if line.startswith("cifar-lightning: ")]
-    return sentences[-1].removeprefix("cifar-lightning: ") if sentences else f"{command[0]} ended with code {code}"
+    if sentences:
+        return sentences[-1].removeprefix("cifar-lightning: ")
+    # The traceback that CIFAR_LIGHTNING_DEBUG=1 asks for.
+    print(printed.getvalue(), file=sys.stderr)
+    return f"{command[0]} ended with code {code}"
 
 
 def _print_plan(study: StudyConfig, runs: Sequence[PlannedRun], restart: bool) -> None:

@@ -187,7 +187,9 @@ def test_a_run_without_scores_and_checkpoint_is_made_anew_beside_the_users_own_f
 
 
 @pytest.mark.slow
-def test_a_half_finished_run_goes_on_from_its_checkpoint_with_its_own_number_of_threads(finished_study, half_finished, go_on):
+def test_a_half_finished_run_goes_on_from_its_checkpoint_with_its_own_number_of_threads(
+    finished_study, half_finished, go_on
+):
     config = yaml.safe_load((half_finished / "config.yaml").read_text())
     # Curves are written before the checkpoint: a kill in between leaves them ahead.
     shutil.copy(finished_study / "maxpool/seed_0/curves.csv", half_finished)
@@ -236,6 +238,25 @@ def test_a_net_of_the_working_folder_enters_a_study(study, tmp_path):
     (tmp_path / "own.yaml").write_text("strategies: {own: {model: {backbone: {class_path: own_study_net.OwnNet}}}}")
     assert study("--config", "own.yaml", "--seeds", "1", "--max_epochs", "1").code == 0
     assert (tmp_path / "runs/tiny/own/seed_0/scores.json").is_file()
+
+
+@pytest.mark.slow
+def test_a_net_that_fails_while_it_is_trained_is_one_sentence_and_stops_no_other(study, tmp_path):
+    (tmp_path / "broken_study_net.py").write_text(
+        "from torch import nn\n\n\nclass BrokenNet(nn.Module):\n    def forward(self, images):\n"
+        "        if self.training:\n            open('tries', 'a').write('tried ')\n            self.conv(images)\n"
+        "        return images.mean((2, 3))\n"
+    )
+    own = "strategies: {broken: {model: {backbone: {class_path: broken_study_net.BrokenNet}}}}"
+    (tmp_path / "own.yaml").write_text(own)
+    outcome = study("--config", "own.yaml", "--seeds", "1")
+    assert outcome.code == 1
+    assert outcome.err == (
+        "cifar-lightning: broken seed 0 failed: BrokenNet failed in broken_study_net.py, line 8"
+        " (AttributeError: 'BrokenNet' object has no attribute 'conv'); mend it\n"
+    )
+    assert (tmp_path / "tries").read_text() == "tried "
+    assert len(list((tmp_path / "runs/tiny").rglob("scores.json"))) == 2
 
 
 def start_study(folder, *arguments):
