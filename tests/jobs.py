@@ -17,6 +17,14 @@ def die_the_first_time(run):
     return leave_a_file(run)
 
 
+def stumble(run):
+    if run.seed == 1:
+        with Path(run.folder, "tries").open("a") as tries:
+            print("tried", file=tries)
+        {}["accuracy"]
+    return leave_a_file(run)
+
+
 def die_always(run):
     if run.seed == 1:
         os.kill(os.getpid(), signal.SIGKILL)

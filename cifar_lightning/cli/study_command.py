@@ -21,6 +21,7 @@ from cifar_lightning.cli.stopping import CTRL_C, TERMINATED
 from cifar_lightning.cli.study_config import StudyConfig, plan_runs, read_study
 from cifar_lightning.cli.study_progress import StudyProgress, describe_duration
 from cifar_lightning.runs import folder
+from cifar_lightning.runs.logger import SPLITS
 from cifar_lightning.runs.settings import flatten
 from cifar_lightning.study.engines import ProcessEngine
 from cifar_lightning.study.plan import PlannedRun
@@ -41,16 +42,18 @@ def run_study(arguments: list[str]) -> int:
     study = read_study(options, rest)
     runs = plan_runs(study)
     if options.dry_run:
-        _print_plan(study, runs)
+        if not options.restart:
+            _refuse_changes(runs)
+        _print_plan(study, runs, options.restart)
         return 0
     study.folder.mkdir(parents=True, exist_ok=True)
     try:
         with folder.locked(study.folder, wait=False):
             if options.restart:
                 for run in runs:
-                    shutil.rmtree(run.folder, ignore_errors=True)
-            for run in runs:
-                _refuse_change(run)
+                    if run.folder.exists():
+                        shutil.rmtree(run.folder)
+            _refuse_changes(runs)
             return _execute_all(study, runs, arguments)
     except BlockingIOError as error:
         raise ValueError(
@@ -83,20 +86,26 @@ def _parser() -> SentenceArguments:
     return parser
 
 
-def _refuse_change(run: PlannedRun) -> None:
-    """Raises a ValueError if the run is there already, with other settings."""
-    if not run.can_go_on:
-        return
-    saved = read_saved_config(run.folder)
+def _refuse_changes(runs: Sequence[PlannedRun]) -> None:
+    """Raises a ValueError if a run is there already, with other settings, or nobody knows with which."""
     ours = ("trainer.logger", "trainer.enable_progress_bar")
-    free = [key for key in flatten(saved) | flatten(run.settings) if key.startswith(ours)]
-    change = find_change(saved, run.settings, ("data", "model", "seed_everything", "trainer"), besides=free)
-    if change is not None:
-        key, old, new = change
-        raise ValueError(
-            f"expected {key} {old!r}, as the run in {run.folder} has it, got {new!r}; leave it as it was, name another"
-            " study, or discard its runs with --restart"
-        )
+    for run in runs:
+        if not (run.is_finished or run.can_go_on):
+            continue
+        if not (run.folder / folder.CONFIG).is_file():
+            raise ValueError(
+                f"expected the settings of the run in {run.folder}, but its {folder.CONFIG} is gone; put it back, or"
+                " move that folder away, and the run is made anew"
+            )
+        saved = read_saved_config(run.folder)
+        free = [key for key in flatten(saved) | flatten(run.settings) if key.startswith(ours)]
+        change = find_change(saved, run.settings, ("data", "model", "seed_everything", "trainer"), besides=free)
+        if change is not None:
+            key, old, new = change
+            raise ValueError(
+                f"expected {key} {old!r}, as the run in {run.folder} has it, got {new!r}; leave it as it was, name"
+                " another study, or discard its runs with --restart"
+            )
 
 
 def _execute_all(study: StudyConfig, runs: Sequence[PlannedRun], arguments: list[str]) -> int:
@@ -134,17 +143,24 @@ def fit_and_test(run: PlannedRun) -> str | None:
             if run.can_go_on:
                 fit = ["--config", str(run.folder / folder.CONFIG), "--ckpt_path", str(run.folder)]
             else:
-                # What a run leaves that is killed before its first epoch is on the disk.
-                shutil.rmtree(run.folder, ignore_errors=True)
+                _clear_away(run.folder)
                 config = Path(temporary, "config.yaml")
                 config.write_text(yaml.safe_dump(run.settings, sort_keys=False))
                 fit = ["--config", str(config)]
-            error = None
-            if not run.can_go_on or run.num_epochs_done < run.num_epochs:
-                error = _run_quietly("fit", *fit, *reached)
+            # Also where the curves have all epochs: they may be ahead of the checkpoint.
+            error = _run_quietly("fit", *fit, *reached)
             return error or _run_quietly("test", "--ckpt_path", str(run.folder), *reached)
     except OSError as error:
         return f"{error.strerror}: {error.filename}; mend that and run the study again"
+
+
+def _clear_away(run: Path) -> None:
+    """Removes what a run leaves that is killed before its first checkpoint; other files are the user's."""
+    events = "events.out.tfevents.*"
+    curves = (folder.CURVES, events, *(f"{split}/{events}" for split in SPLITS))
+    for pattern in (folder.CONFIG, *curves, f"{folder.CHECKPOINTS}/{folder.BEST_CHECKPOINT}"):
+        for path in run.glob(pattern):
+            path.unlink()
 
 
 def _run_quietly(*command: str) -> str | None:
@@ -160,42 +176,47 @@ def _run_quietly(*command: str) -> str | None:
     if code == 0:
         return None
     sentences = [line for line in printed.getvalue().splitlines() if line.startswith("cifar-lightning: ")]
-    return sentences[-1].removeprefix("cifar-lightning: ") if sentences else f"{command[0]} ended with code {code}"
+    if sentences:
+        return sentences[-1].removeprefix("cifar-lightning: ")
+    # The traceback that CIFAR_LIGHTNING_DEBUG=1 asks for.
+    print(printed.getvalue(), file=sys.stderr)
+    return f"{command[0]} ended with code {code}"
 
 
-def _print_plan(study: StudyConfig, runs: Sequence[PlannedRun]) -> None:
+def _print_plan(study: StudyConfig, runs: Sequence[PlannedRun], restart: bool) -> None:
     console = Console(highlight=False)
     table = Table(title=f"{len(runs)} runs in {study.folder}", title_justify="left")
     for column in ("strategy", "seed", "folder", "state"):
         table.add_column(column, overflow="fold")
     for run in runs:
-        table.add_row(run.strategy, str(run.seed), str(run.folder.relative_to(study.folder)), run.state)
+        state = f"{run.state}, discarded" if restart and run.folder.exists() else run.state
+        table.add_row(run.strategy, str(run.seed), str(run.folder.relative_to(study.folder)), state)
     console.print(table)
-    left = [run for run in runs if not run.is_finished]
-    num_epochs = sum(max(0, run.num_epochs - run.num_epochs_done) for run in left)
+    left = [(run, run.num_epochs - (0 if restart else run.num_epochs_done)) for run in runs]
+    left = [(run, num_epochs) for run, num_epochs in left if restart or not run.is_finished]
     threads = runs[0].settings["num_threads"]
     console.print(f"engine: {study.engine}, {study.num_workers} at a time, {threads} threads each", soft_wrap=True)
-    console.print(f"to do: {len(left)} runs, {num_epochs:,} epochs")
+    console.print(f"to do: {len(left)} runs, {sum(num_epochs for _, num_epochs in left):,} epochs")
     if left:
-        console.print(_estimate(study, runs, left), soft_wrap=True)
+        console.print(_estimate(study, [] if restart else runs, left), soft_wrap=True)
 
 
-def _estimate(study: StudyConfig, runs: Sequence[PlannedRun], left: Sequence[PlannedRun]) -> str:
-    """The time that the runs will take, by finished runs of the study, or else by a few epochs of each strategy."""
+def _estimate(study: StudyConfig, runs: Sequence[PlannedRun], left: Sequence[tuple[PlannedRun, int]]) -> str:
+    """The time that the epochs left will take, by the study's finished runs or else a few epochs of each strategy."""
     measured: dict[str, list[float]] = {}
     for run in runs:
         if run.is_finished and (seconds := run.read_scores()["seconds"]) is not None:
             measured.setdefault(run.strategy, []).append(seconds / run.num_epochs)
     how = "measured: the study's finished runs"
-    if not {run.strategy for run in left} <= measured.keys():
+    if not {run.strategy for run, _ in left} <= measured.keys():
         how = f"measured: {_TIMED_EPOCHS} epochs of each strategy, one at a time"
-        first = {run.strategy: run for run in reversed(left)}
+        first = {run.strategy: run for run, _ in reversed(left)}
         try:
             measured = {name: [_time_epochs(run)] for name, run in first.items()}
         except ValueError as error:
             return f"no estimate of the time: {error}"
     each = {name: statistics.median(values) for name, values in measured.items()}
-    seconds = sum(each[run.strategy] * max(0, run.num_epochs - run.num_epochs_done) for run in left)
+    seconds = sum(each[run.strategy] * num_epochs for run, num_epochs in left)
     return f"about {describe_duration(seconds / study.num_workers)} of fitting ({how})"
 
 

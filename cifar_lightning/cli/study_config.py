@@ -17,6 +17,8 @@ from cifar_lightning.study.plan import PlannedRun
 
 ENGINES = ("serial", "processes")
 _OWN_KEYS = ("name", "save_dir", "seeds", "engine", "strategies")
+# More is a mistyped number: at ten seconds a run, these take a day.
+_MAX_RUNS = 10_000
 # Anything that a folder of one level can be called on every system.
 _FOLDER_NAME = re.compile(r"[\w][\w .+=-]*")
 
@@ -96,7 +98,7 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
     return StudyConfig(
         name=name,
         save_dir=Path(own["save_dir"]),
-        seeds=parse_seeds(own["seeds"]),
+        seeds=_parse_seeds(own["seeds"], _MAX_RUNS // len(strategies)),
         num_threads=_take_num_threads(shared, options.num_threads),
         engine=_engine(own["engine"], arguments),
         strategies=strategies,
@@ -106,11 +108,11 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
     )
 
 
-def parse_seeds(value: Any) -> list[int]:
+def _parse_seeds(value: Any, at_most: int) -> list[int]:
     """`3` (0, 1, 2) or a list of seeds, as YAML or as text.
 
     Raises:
-        ValueError: if it is neither, or a seed is negative or stands twice.
+        ValueError: if it is neither, a seed is negative or stands twice, or there are more than `at_most`.
     """
     try:
         seeds = yaml.safe_load(value) if isinstance(value, str) else value
@@ -118,10 +120,14 @@ def parse_seeds(value: Any) -> list[int]:
         seeds = value
     if isinstance(seeds, str):
         seeds = [int(word) if word.strip().isdigit() else word for word in seeds.split(",")]
-    if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds > 0:
+    if type(seeds) is int and 0 < seeds <= at_most:
         return list(range(seeds))
-    is_list = isinstance(seeds, list) and seeds
-    if not is_list or not all(type(seed) is int and 0 <= seed < 2**32 for seed in seeds):
+    count = seeds if type(seeds) is int else len(seeds) if isinstance(seeds, list) else 0
+    if count > at_most:
+        raise ValueError(
+            f"expected a study of at most {_MAX_RUNS:,} runs, {at_most:,} seeds a strategy, got {count:,}; name fewer"
+        )
+    if count < 1 or not all(type(seed) is int and 0 <= seed < 2**32 for seed in seeds):
         raise ValueError(f"expected a number of seeds above 0, or a list of them, got {value!r}; try --seeds 3")
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"expected every seed once, got {seeds}; leave one out")
@@ -161,9 +167,13 @@ def _resolve(study: StudyConfig, strategy: str) -> dict[str, Any]:
             path.write_text(yaml.safe_dump(layer, sort_keys=False))
             arguments += ["--config", str(path)]
         try:
-            return resolve_settings([*arguments, *study.arguments])
+            settings = resolve_settings([*arguments, *study.arguments])
+            num_epochs = settings["trainer"]["max_epochs"]
+            if num_epochs is None or num_epochs < 1:
+                raise ValueError(f"expected trainer.max_epochs of at least 1 in a study, got {num_epochs}; raise it")
         except ValueError as error:
             raise ValueError(f"in strategy {strategy}: {error}") from error
+    return settings
 
 
 def _with_seed(study: StudyConfig, settings: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -180,9 +190,16 @@ def _with_seed(study: StudyConfig, settings: dict[str, Any], seed: int) -> dict[
 
 
 def _check_strategies(strategies: dict[Any, Any]) -> None:
+    folders: dict[str, str] = {}
     for name, settings in strategies.items():
         if not isinstance(name, str) or not _FOLDER_NAME.fullmatch(name):
             raise ValueError(f"expected a name for a strategy that a folder can have, got {name!r}; mend strategies")
+        other = folders.setdefault(name.casefold(), name)
+        if other != name:
+            raise ValueError(
+                f"expected names that differ in more than capitals, got the strategies {other} and {name}, one folder"
+                " on macOS and Windows; rename one"
+            )
         if not isinstance(settings, dict) or not settings:
             raise ValueError(f"expected the settings that strategy {name} changes, got {settings!r}; name its backbone")
         own = {"seed_everything", "num_threads", "ckpt_path", *_OWN_KEYS} & settings.keys()

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -129,7 +130,20 @@ def _serve(line: Any, execute: Execute) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
         while True:
-            line.send(execute(line.recv()))
+            line.send(_attempt(execute, line.recv()))
+
+
+def _attempt(execute: Execute, run: PlannedRun) -> str | None:
+    try:
+        return execute(run)
+    except Exception as error:
+        # A bug, which would be the same the second time. It is told, and the other runs go on.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300].removesuffix(":")
+        return (
+            f"an unexpected error in {last.filename}, line {last.lineno} ({reason});"
+            " `fit` with these settings shows all of it, for a report"
+        )
 
 
 def _end_with_parent() -> None:

@@ -35,20 +35,21 @@ class PlannedRun:
     @property
     def num_epochs_done(self) -> int:
         """Epochs that are finished and on the disk."""
+        if self.is_finished:
+            return self.num_epochs
         curves = self.folder / folder.CURVES
-        return max(0, curves.read_text().count("\n") - 1) if curves.is_file() else 0
+        # Without a checkpoint they are lost.
+        return max(0, curves.read_text().count("\n") - 1) if self.can_go_on and curves.is_file() else 0
 
     @property
     def can_go_on(self) -> bool:
         """Whether there is a checkpoint to go on from."""
-        return (self.folder / folder.CONFIG).is_file() and (
-            self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT
-        ).is_file()
+        return (self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file()
 
     @property
     def is_finished(self) -> bool:
         """Whether the run is fitted and tested."""
-        return self.can_go_on and (self.folder / folder.SCORES).is_file()
+        return (self.folder / folder.SCORES).is_file()
 
     @property
     def state(self) -> str:

@@ -1,5 +1,6 @@
 """Every mistake ends in one sentence, beside the good call that differs in that one thing."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,41 @@ def test_a_mistake_in_fit_ends_in_one_sentence_and_leaves_nothing(command, folde
     before = snapshot(folder)
     assert_one_sentence(command("fit", *TINY, *change), 2, part)
     assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("mistake", "reason"),
+    [
+        ("self.pool(features)", "AttributeError: 'OwnNet' object has no attribute 'pool'"),
+        ("assert features.ndim == 3", "(AssertionError)"),
+        ("{}[features.ndim]", "KeyError: 2"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise Exception('a reason\\nof two lines')", "Exception: a reason of two lines"),
+        ("raise ValueError('too few')", "ValueError: too few"),
+        ("torch.nn.Conv2d(3, 4, 5)(features)", "RuntimeError: Expected 3D (unbatched) or 4D"),
+    ],
+)
+def test_a_net_that_fails_while_it_is_trained_is_told_its_line(command, tmp_path, monkeypatch, mistake, reason):
+    monkeypatch.delitem(sys.modules, "own_net", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "own_net.py").write_text(
+        "import torch\n\nclass OwnNet(torch.nn.Module):\n    def forward(self, images):\n"
+        f"        features = images.mean((2, 3))\n        if self.training:\n            {mistake}\n"
+        "        return features\n"
+    )
+    fit = ("fit", *TINY, "--model.backbone=own_net.OwnNet")
+    outcome = command(*fit)
+    assert_one_sentence(outcome, 2, "OwnNet failed in own_net.py, line 7 (")
+    assert reason in outcome.err
+    assert outcome.err.endswith("); mend it\n")
+    monkeypatch.setenv("CIFAR_LIGHTNING_DEBUG", "1")
+    assert "Traceback" in command(*fit).err
+
+
+def test_an_error_of_the_packages_own_code_shows_its_traceback(command, monkeypatch):
+    monkeypatch.setattr("cifar_lightning.cli.trainer_commands.print_fit_summary", None)
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        command("fit", *TINY)
 
 
 @pytest.mark.parametrize("logger", ["null", "false"])

@@ -51,6 +51,26 @@ def finished_study(tmp_path_factory):
     return folder / "tiny"
 
 
+@pytest.fixture
+def go_on(finished_study, command, tmp_path):
+    """Runs `study` on `tmp_path/tiny`, a copy of the finished study, with more options."""
+    shutil.copytree(finished_study, tmp_path / "tiny")
+    config = str(finished_study.parent / "study.yaml")
+    return lambda *arguments: command("study", "--config", config, "--save_dir", str(tmp_path), *arguments)
+
+
+@pytest.fixture
+def half_finished(finished_study, go_on, tmp_path):
+    """Of that copy the run maxpool/seed_0, but after the first of its two epochs."""
+    run = tmp_path / "tiny/maxpool/seed_0"
+    shutil.rmtree(run)
+    logger = [f"--trainer.logger.{key}" for key in (f"save_dir={tmp_path}/tiny", "name=maxpool", "version=seed_0")]
+    config = str(finished_study / "maxpool/seed_0/config.yaml")
+    assert main(["fit", "--config", config, *logger, "--trainer.max_epochs=1"]) == 0
+    shutil.copy(config, run)
+    return run
+
+
 def tree(folder):
     return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*") if path.is_file()}
 
@@ -116,6 +136,82 @@ def test_changed_settings_are_refused_with_the_difference(finished_study, argume
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("dry_run", [[], ["--dry_run"]])
+def test_a_finished_run_is_kept_and_keeps_its_settings_also_without_a_checkpoint(go_on, tmp_path, dry_run):
+    shutil.rmtree(tmp_path / "tiny/maxpool/seed_1/checkpoints")
+    before = tree(tmp_path)
+    outcome = go_on("--max_epochs", "5", *dry_run)
+    assert outcome.code == 2
+    assert "expected trainer.max_epochs 2, as the run in" in outcome.err
+    outcome = go_on(*dry_run)
+    assert outcome.code == 0
+    assert "to do: 0 runs, 0 epochs" in outcome.out or not dry_run
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("left", ["scores.json", "checkpoints/last.ckpt"])
+def test_a_run_of_which_nobody_knows_the_settings_is_neither_made_anew_nor_taken(go_on, tmp_path, left):
+    run = tmp_path / "tiny/maxpool/seed_1"
+    for path in run.rglob("*"):
+        if path.is_file() and path != run / left:
+            path.unlink()
+    before = tree(tmp_path)
+    outcome = go_on()
+    assert outcome.code == 2
+    assert outcome.err == (
+        f"cifar-lightning: expected the settings of the run in {run}, but its config.yaml is gone;"
+        " put it back, or move that folder away, and the run is made anew\n"
+    )
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.slow
+def test_a_run_without_scores_and_checkpoint_is_made_anew_beside_the_users_own_files(finished_study, go_on, tmp_path):
+    run = tmp_path / "tiny/maxpool/seed_0"
+    names = ("scores.json", "checkpoints/last.ckpt", "test_predictions.csv")
+    for name in names:
+        (run / name).unlink()
+    own = [run / "notes.txt", run / "checkpoints/best of all.ckpt", run / "train/picture.png"]
+    for path in own:
+        path.write_text("mine")
+    (events,) = run.glob("train/events*")
+    assert "to do: 1 runs, 2 epochs" in go_on("--dry_run").out
+    outcome = go_on()
+    assert outcome.code == 0
+    assert all(path.read_text() == "mine" for path in own)
+    assert not events.exists()
+    assert len(list(run.glob("train/events*"))) == 1
+    name = "maxpool/seed_0/test_predictions.csv"
+    assert (tmp_path / "tiny" / name).read_bytes() == (finished_study / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_half_finished_run_goes_on_from_its_checkpoint_with_its_own_number_of_threads(
+    finished_study, half_finished, go_on
+):
+    config = yaml.safe_load((half_finished / "config.yaml").read_text())
+    # Curves are written before the checkpoint: a kill in between leaves them ahead.
+    shutil.copy(finished_study / "maxpool/seed_0/curves.csv", half_finished)
+    assert go_on("--num_threads", str(config["num_threads"] + 1)).code == 0
+    assert yaml.safe_load((half_finished / "config.yaml").read_text())["num_threads"] == config["num_threads"]
+    ours, theirs = weights(half_finished), weights(finished_study / "maxpool/seed_0")
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours | theirs)
+    for file in ("test_predictions.csv", "train_predictions.csv", "probes.csv"):
+        assert (half_finished / file).read_bytes() == (finished_study / "maxpool/seed_0" / file).read_bytes()
+
+
+@pytest.mark.slow
+def test_dry_run_counts_what_restart_would_discard_and_discards_nothing(go_on, tmp_path):
+    before = tree(tmp_path)
+    outcome = go_on("--dry_run", "--restart", "--max_epochs", "3")
+    assert outcome.code == 0
+    assert "to do: 4 runs, 12 epochs" in outcome.out
+    assert outcome.out.count("finished, discarded") == 4
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.slow
 def test_restart_discards_and_a_failed_run_stops_no_other(study, tmp_path):
     hot = "strategies: {hot: {model: {optimizer: {class_path: torch.optim.SGD, init_args: {lr: 1.0e+30}}}}}"
     (tmp_path / "hot.yaml").write_text(hot)
@@ -142,6 +238,25 @@ def test_a_net_of_the_working_folder_enters_a_study(study, tmp_path):
     (tmp_path / "own.yaml").write_text("strategies: {own: {model: {backbone: {class_path: own_study_net.OwnNet}}}}")
     assert study("--config", "own.yaml", "--seeds", "1", "--max_epochs", "1").code == 0
     assert (tmp_path / "runs/tiny/own/seed_0/scores.json").is_file()
+
+
+@pytest.mark.slow
+def test_a_net_that_fails_while_it_is_trained_is_one_sentence_and_stops_no_other(study, tmp_path):
+    (tmp_path / "broken_study_net.py").write_text(
+        "from torch import nn\n\n\nclass BrokenNet(nn.Module):\n    def forward(self, images):\n"
+        "        if self.training:\n            open('tries', 'a').write('tried ')\n            self.conv(images)\n"
+        "        return images.mean((2, 3))\n"
+    )
+    own = "strategies: {broken: {model: {backbone: {class_path: broken_study_net.BrokenNet}}}}"
+    (tmp_path / "own.yaml").write_text(own)
+    outcome = study("--config", "own.yaml", "--seeds", "1")
+    assert outcome.code == 1
+    assert outcome.err == (
+        "cifar-lightning: broken seed 0 failed: BrokenNet failed in broken_study_net.py, line 8"
+        " (AttributeError: 'BrokenNet' object has no attribute 'conv'); mend it\n"
+    )
+    assert (tmp_path / "tries").read_text() == "tried "
+    assert len(list((tmp_path / "runs/tiny").rglob("scores.json"))) == 2
 
 
 def start_study(folder, *arguments):
@@ -231,6 +346,17 @@ def test_vary_split_gives_each_seed_a_split_of_its_own(tmp_path, monkeypatch):
         (["--seeds", "-1"], "expected a number of seeds above 0"),
         (["--seeds", "[1, 1]"], "expected every seed once"),
         (["--seeds", "[-3]"], "expected a number of seeds above 0"),
+        (
+            ["--seeds", "1000000000"],
+            "expected a study of at most 10,000 runs, 5,000 seeds a strategy, got 1,000,000,000",
+        ),
+        (["--seeds", "5001"], "expected a study of at most 10,000 runs"),
+        (["--seeds", str(list(range(5001)))], "expected a study of at most 10,000 runs"),
+        (["--seeds", "true"], "expected a number of seeds above 0"),
+        (["--max_epochs", "0"], "expected trainer.max_epochs of at least 1 in a study, got 0"),
+        (["--max_epochs", "-1"], "expected trainer.max_epochs of at least 1 in a study, got -1"),
+        (["--max_epochs=-2"], "`max_epochs` must be"),
+        (["--trainer.max_epochs", "null"], "expected trainer.max_epochs of at least 1 in a study, got None"),
         (["--seeds", "few"], "expected a number of seeds above 0"),
         (["--engine", "threads"], "expected an engine, serial or processes, got 'threads'"),
         (["--engine", "ray"], "expected an engine, serial or processes, got 'ray'"),
@@ -259,6 +385,10 @@ def test_mistakes_are_found_before_any_training(study, tmp_path, arguments, name
         ("strategies: {a: {model: {num_outputs: 3}}, a: {model: {num_outputs: 4}}}", "'a' stands twice"),
         ("strategies: {../a: {model: {num_outputs: 3}}}", "expected a name for a strategy"),
         ("strategies: {a/b: {model: {num_outputs: 3}}}", "expected a name for a strategy"),
+        (
+            "strategies: {A: {model: {num_outputs: 3}}, a: {model: {num_outputs: 4}}}",
+            "the strategies A and a, one folder",
+        ),
         ("strategies: {a: null}", "expected the settings that strategy a changes"),
         ("strategies: {a: {seed_everything: 3}}", "got 'seed_everything'"),
         ("strategies: {a: {model: {backbome: x}}}", "in strategy a: unknown key 'model.backbome'"),

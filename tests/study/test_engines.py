@@ -40,6 +40,17 @@ def test_a_run_that_kills_its_worker_twice_has_failed(tmp_path):
     assert outcomes == {0: None, 1: "its process was killed twice (exit code -9)", 2: None}
 
 
+def test_an_unexpected_error_is_told_once_and_its_worker_goes_on(tmp_path):
+    runs = plan(tmp_path, 1, 2, 3)
+    outcomes = execute(1, runs, jobs.stumble)
+    sentence = outcomes.pop(1)
+    assert outcomes == {2: None, 3: None}
+    assert sentence.startswith("an unexpected error in ")
+    assert "jobs.py, line " in sentence
+    assert "(KeyError: 'accuracy');" in sentence
+    assert (runs[0].folder / "tries").read_text() == "tried\n"
+
+
 def test_workers_end_when_nobody_waits_for_more(tmp_path):
     outcomes = ProcessEngine(1)(plan(tmp_path, 0, 1), jobs.leave_a_file, lambda: None)
     run, _ = next(outcomes)
