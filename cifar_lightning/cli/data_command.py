@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 import yaml
-from rich.console import Console
 from rich.table import Table
 from torchvision.io import encode_png
 from torchvision.utils import make_grid
@@ -16,6 +15,7 @@ from cifar_lightning.cli.nulls import refuse_nulls
 from cifar_lightning.cli.outputs import check_output
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.quiet import silence_framework
+from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.data import LabelledImages, SubsetDataModule
 from cifar_lightning.data.duplicates import find_nearest_pairs
 from cifar_lightning.runs.folder import write_whole
@@ -90,7 +90,7 @@ def _print_counts(data: SubsetDataModule) -> None:
         table.add_row(name, *(str(split[name]) for split in counts))
     table.add_section()
     table.add_row("all", *(str(len(images)) for images in splits.values()))
-    Console(highlight=False).print(table)
+    plain_console().print(table)
 
 
 def draw_contact_sheet(images: LabelledImages, path: Path) -> None:

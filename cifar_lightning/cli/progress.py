@@ -5,8 +5,9 @@ import time
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from cifar_lightning.cli.tables import plain_console
 
 _REFRESH_SECONDS = 0.25
 
@@ -40,7 +41,7 @@ class EpochProgress(ProgressBar):
             BarColumn(bar_width=None),
             TextColumn("{task.fields[scores]}"),
             TimeRemainingColumn(),
-            console=Console(),
+            console=plain_console(),
             auto_refresh=False,
             expand=True,
         )
