@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from cifar_lightning.cli.checkpoints import check_checkpoint, find_checkpoint_argument, load_checkpoint
 from cifar_lightning.cli.machine import num_cores, use_threads
 from cifar_lightning.cli.nulls import refuse_nulls
-from cifar_lightning.cli.outputs import check_output
+from cifar_lightning.cli.outputs import PREDICTIONS_START, check_output
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
@@ -217,7 +217,7 @@ class RunCLI(LightningCLI):
                 settings.trainer[f"limit_{name}_batches"] = None
             settings.trainer.fast_dev_run = False
         if self.command == "predict":
-            check_output("--output", Path(settings.output), "predictions.csv")
+            check_output("--output", Path(settings.output), "predictions.csv", PREDICTIONS_START)
 
     def instantiate_classes(self) -> None:
         try:
