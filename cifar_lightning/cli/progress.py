@@ -1,5 +1,6 @@
 """One line of progress for a whole fit."""
 
+import os
 import sys
 import time
 
@@ -69,7 +70,11 @@ class EpochProgress(ProgressBar):
         elif self._enabled and trainer.is_global_zero and (is_last or _is_milestone(epoch, total)):
             seconds_left = (now - self._start) / max(epoch - self._first_epoch, 1) * (total - epoch)
             left = f", {seconds_left:.0f} s left" if total > epoch else ""
-            print(f"epoch {epoch}/{total}: {_describe(trainer, ', ')}{left}", flush=True)
+            try:
+                print(f"epoch {epoch}/{total}: {_describe(trainer, ', ')}{left}", flush=True)
+            except BrokenPipeError:
+                # Whoever read along has seen enough (`| head`); the training goes on without a word.
+                sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._stop()

@@ -45,8 +45,8 @@ def run_trainer_command(command: str, arguments: list[str]) -> int:
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
     except SystemExit as stop:
-        # The trainer's own answer to Ctrl-C is 1.
-        raise SystemExit(CTRL_C if stop.code == 1 else stop.code) from None
+        # The trainer's own answer to Ctrl-C is 1, as is that of Rich to a closed pipe.
+        raise SystemExit(CTRL_C if isinstance(stop.__context__, KeyboardInterrupt) else stop.code) from None
     return 0
 
 
