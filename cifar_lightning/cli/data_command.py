@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 import yaml
-from rich.console import Console
 from rich.table import Table
 from torchvision.io import encode_png
 from torchvision.utils import make_grid
@@ -13,9 +12,10 @@ from torchvision.utils import make_grid
 from cifar_lightning.cli.configs import read_config
 from cifar_lightning.cli.duplicates import draw_closest, print_copies
 from cifar_lightning.cli.nulls import refuse_nulls
-from cifar_lightning.cli.outputs import check_output
+from cifar_lightning.cli.outputs import check_picture
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.quiet import silence_framework
+from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.data import LabelledImages, SubsetDataModule
 from cifar_lightning.data.duplicates import find_nearest_pairs
 from cifar_lightning.runs.folder import write_whole
@@ -41,9 +41,9 @@ def run_data(arguments: list[str]) -> int:
     parser.set_defaults(DATA_DEFAULTS)
     known = parser.parse_args(_data_part(arguments))
     refuse_nulls(known, {"data": SubsetDataModule})
-    if known.preview is not None:
-        check_output("--preview", Path(known.preview), "preview.png")
     data = parser.instantiate_classes(known).data
+    if known.preview is not None:
+        check_picture("--preview", Path(known.preview), "preview.png", data.source.picture_folders)
     # A misspelt class is told before anything is fetched.
     assert data.class_names
     data.prepare_data()
@@ -90,7 +90,7 @@ def _print_counts(data: SubsetDataModule) -> None:
         table.add_row(name, *(str(split[name]) for split in counts))
     table.add_section()
     table.add_row("all", *(str(len(images)) for images in splits.values()))
-    Console(highlight=False).print(table)
+    plain_console().print(table)
 
 
 def draw_contact_sheet(images: LabelledImages, path: Path) -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
+from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.data import LabelledImages
 from cifar_lightning.data.duplicates import THRESHOLD, NearestPairs
 from cifar_lightning.runs.slides import GREY, LARGE, SMALL, VERMILION, new_figure, save_figure, shorten
@@ -28,7 +28,7 @@ def print_copies(pairs: NearestPairs, num_training: int) -> None:
     ]
     for row in zip(*columns, strict=True):
         table.add_row(*row)
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(table)
     console.print(
         f"{len(copies.similarity)} of {len(pairs.similarity)} test pictures have a near copy (similarity of at least"

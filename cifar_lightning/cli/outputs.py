@@ -1,13 +1,26 @@
 """Files that a command is asked to write."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from cifar_lightning.runs import folder
 
-def check_output(option: str, path: Path, example: str) -> None:
-    """Makes sure, before any work is done, that a file can stand at `path`.
+# What an output begins with, by which an older one is known.
+PREDICTIONS_START = b"file,predicted"
+PNG_START = b"\x89PNG\r\n\x1a\n"
+
+
+def check_output(option: str, path: Path, example: str, start: bytes) -> None:
+    """Makes sure, before any work is done, that a file can stand at `path`, and that nothing else is lost by it.
+
+    Args:
+        option: what `path` is called on the command line.
+        path: the file to write.
+        example: a name for it, for who gave a folder.
+        start: what such a file begins with: only one that does is replaced.
 
     Raises:
-        ValueError: if it is a folder, or would lie in a file.
+        ValueError: if it is a folder, or would lie in a file, or something else stands there.
     """
     if path.is_dir():
         raise ValueError(f"expected a file for {option}, but {path} is a folder; name one in it, as {path / example}")
@@ -15,4 +28,26 @@ def check_output(option: str, path: Path, example: str) -> None:
         if parent.exists():
             if not parent.is_dir():
                 raise ValueError(f"expected a folder to put {option} {path} into, but {parent} is a file; name another")
-            return
+            break
+    # A link or a device is no output of ours, whatever stands behind it.
+    if path.is_symlink() or (path.exists() and not (path.is_file() and _begins(path, start))):
+        raise ValueError(f"expected a new file for {option}, or an older one of its kind, got {path}; name another")
+
+
+def check_picture(option: str, path: Path, example: str, picture_folders: Iterable[Path]) -> None:
+    """As `check_output` for a PNG file, which may lie neither in `picture_folders`, that are read, nor be of a run."""
+    check_output(option, path, example, PNG_START)
+    parents = path.resolve().parents
+    if any(pictures.resolve() in parents for pictures in picture_folders):
+        raise ValueError(f"expected a file apart from the pictures for {option}, got {path}; name one elsewhere")
+    if path.exists() and any(map(_is_run, parents)):
+        raise ValueError(f"expected a file of its own for {option}, but {path} belongs to a run; name another")
+
+
+def _begins(path: Path, start: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(start)) == start
+
+
+def _is_run(path: Path) -> bool:
+    return (path / folder.CONFIG).is_file() and (path / folder.CHECKPOINTS).is_dir()

@@ -1,12 +1,14 @@
 """One line of progress for a whole fit."""
 
+import os
 import sys
 import time
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from cifar_lightning.cli.tables import plain_console
 
 _REFRESH_SECONDS = 0.25
 
@@ -40,7 +42,7 @@ class EpochProgress(ProgressBar):
             BarColumn(bar_width=None),
             TextColumn("{task.fields[scores]}"),
             TimeRemainingColumn(),
-            console=Console(),
+            console=plain_console(),
             auto_refresh=False,
             expand=True,
         )
@@ -68,7 +70,11 @@ class EpochProgress(ProgressBar):
         elif self._enabled and trainer.is_global_zero and (is_last or _is_milestone(epoch, total)):
             seconds_left = (now - self._start) / max(epoch - self._first_epoch, 1) * (total - epoch)
             left = f", {seconds_left:.0f} s left" if total > epoch else ""
-            print(f"epoch {epoch}/{total}: {_describe(trainer, ', ')}{left}", flush=True)
+            try:
+                print(f"epoch {epoch}/{total}: {_describe(trainer, ', ')}{left}", flush=True)
+            except BrokenPipeError:
+                # Whoever read along has seen enough (`| head`); the training goes on without a word.
+                sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._stop()

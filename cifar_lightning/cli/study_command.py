@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from rich.console import Console
 from rich.table import Table
 
 from cifar_lightning.cli.arguments import SentenceArguments
@@ -20,6 +19,7 @@ from cifar_lightning.cli.saved_settings import find_change, read_saved_config
 from cifar_lightning.cli.stopping import CTRL_C, TERMINATED
 from cifar_lightning.cli.study_config import StudyConfig, plan_runs, read_study
 from cifar_lightning.cli.study_progress import StudyProgress, describe_duration
+from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import SPLITS
 from cifar_lightning.runs.settings import flatten
@@ -184,7 +184,7 @@ def _run_quietly(*command: str) -> str | None:
 
 
 def _print_plan(study: StudyConfig, runs: Sequence[PlannedRun], restart: bool) -> None:
-    console = Console(highlight=False)
+    console = plain_console()
     table = Table(title=f"{len(runs)} runs in {study.folder}", title_justify="left")
     for column in ("strategy", "seed", "folder", "state"):
         table.add_column(column, overflow="fold")
@@ -242,7 +242,7 @@ def _time_epochs(run: PlannedRun) -> float:
 
 
 def _print_results(study: StudyConfig, runs: Sequence[PlannedRun]) -> None:
-    console = Console(highlight=False)
+    console = plain_console()
     table = Table()
     table.add_column("strategy")
     for column in ("runs", "test accuracy", "sd over seeds"):

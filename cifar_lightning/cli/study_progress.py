@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.study.plan import PlannedRun
 
 
@@ -33,8 +33,8 @@ class StudyProgress:
             self._progress = Progress(
                 TextColumn("run {task.fields[runs]}"),
                 BarColumn(bar_width=None),
-                TextColumn("{task.fields[left]}{task.fields[best]}"),
-                console=Console(),
+                TextColumn("{task.fields[left]}{task.fields[best]}", markup=False),
+                console=plain_console(),
                 auto_refresh=False,
                 expand=True,
             )

@@ -10,10 +10,15 @@ from rich.table import Table
 from cifar_lightning.runs.overfitting import describe_overfitting, validation_name
 
 
+def plain_console() -> Console:
+    """A console that prints names as they are: they are the user's, and a bracket or a colon in one is no markup."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
 def print_fit_summary(run: Path | None, scores: dict[str, float], curves: str | None, lab_protocol: bool) -> None:
     """The end of a fit: run folder, last epoch's scores, over-fitting in words, what to type next."""
     names = {"train": "train", "val": validation_name(lab_protocol)}
-    console = Console(highlight=False)
+    console = plain_console()
     if run is not None:
         console.print(f"run folder: {run}", soft_wrap=True)
     else:
@@ -29,7 +34,7 @@ def print_fit_summary(run: Path | None, scores: dict[str, float], curves: str | 
 
 def print_scores(scores: dict[str, Any], run: Path | None) -> None:
     """The per-class table of train and test, as it stands in `scores.json`."""
-    console = Console(highlight=False)
+    console = plain_console()
     about = scores["run"]
     console.print(
         f"{about['strategy']}, seed {about['seed']}, {about['checkpoint']} of epoch {about['epoch']}"

@@ -21,7 +21,7 @@ from cifar_lightning.cli.checkpoints import (
 )
 from cifar_lightning.cli.machine import num_cores, use_threads
 from cifar_lightning.cli.nulls import refuse_nulls
-from cifar_lightning.cli.outputs import check_output
+from cifar_lightning.cli.outputs import PREDICTIONS_START, check_output
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
@@ -54,8 +54,8 @@ def run_trainer_command(command: str, arguments: list[str]) -> int:
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
     except SystemExit as stop:
-        # The trainer's own answer to Ctrl-C is 1.
-        raise SystemExit(CTRL_C if stop.code == 1 else stop.code) from None
+        # The trainer's own answer to Ctrl-C is 1, as is that of Rich to a closed pipe.
+        raise SystemExit(CTRL_C if isinstance(stop.__context__, KeyboardInterrupt) else stop.code) from None
     return 0
 
 
@@ -231,7 +231,7 @@ class RunCLI(LightningCLI):
                 settings.trainer[f"limit_{name}_batches"] = None
             settings.trainer.fast_dev_run = False
         if self.command == "predict":
-            check_output("--output", Path(settings.output), "predictions.csv")
+            check_output("--output", Path(settings.output), "predictions.csv", PREDICTIONS_START)
 
     def instantiate_classes(self) -> None:
         try:

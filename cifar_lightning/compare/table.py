@@ -11,7 +11,7 @@ from cifar_lightning.compare.wording import covered_by, scale_of, write_p
 def print_comparison(comparison: Comparison) -> None:
     """The answer, the strategies, the pairs, the lab's claims, and what the verdict leaves out."""
     # Names are the user's: a bracket in one is no markup.
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     console.print(comparison.answer, style="bold")
     console.print(_strategies_table(comparison))
     console.print(_pairs_table(comparison))

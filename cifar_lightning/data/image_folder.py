@@ -1,6 +1,7 @@
 """Pictures of one's own, a folder a class."""
 
 from functools import cached_property
+from pathlib import Path
 
 import torch
 
@@ -34,6 +35,10 @@ class ImageFolder(ImageSource):
                 " lay pictures out as train/<class>/*.png and test/<class>/*.png"
             )
         return tuple(names)
+
+    @property
+    def picture_folders(self) -> list[Path]:
+        return [resolve_root(self.root) / split for split in ("train", "test")]
 
     def load(self, split: Split) -> LabelledImages:
         folder = resolve_root(self.root) / split

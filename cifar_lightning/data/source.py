@@ -24,6 +24,11 @@ class ImageSource(ABC):
     def class_names(self) -> tuple[str, ...]:
         """All its classes, in the order of their labels."""
 
+    @property
+    def picture_folders(self) -> list[Path]:
+        """Folders whose pictures it reads: whatever is put there becomes one of them. None by default."""
+        return []
+
     def prepare(self) -> None:
         """Fetches what is missing, once a machine. Nothing to do by default."""
         return

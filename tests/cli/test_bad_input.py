@@ -1,5 +1,8 @@
 """Every mistake ends in one sentence, beside the good call that differs in that one thing."""
 
+import itertools
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -153,6 +156,10 @@ def folder(tmp_path, command):
 def snapshot(folder: Path) -> set[Path]:
     """All files and folders but Python's own caches."""
     return {path for path in folder.rglob("*") if "__pycache__" not in path.parts}
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
 
 
 def assert_one_sentence(outcome, code: int, part: str) -> None:
@@ -358,6 +365,68 @@ def test_a_folder_as_output_is_refused_before_any_picture_is_read(command, folde
     monkeypatch.setattr("cifar_lightning.cli.trainer_commands.predict_files", None)
     arguments = ["--ckpt_path", str(finished_run), "--images=nowhere.png", "--output=empty"]
     assert_one_sentence(command("predict", *arguments), 2, "expected a file for --output, but empty is a folder")
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "photo.png",
+        "run/checkpoints/last.ckpt",
+        "run/config.yaml",
+        "run/test_predictions.csv",
+        "my_nets.py",
+        "linked.csv",
+        "pipe",
+        "/dev/null",
+    ],
+)
+def test_predictions_replace_nothing_but_older_predictions(command, folder, finished_run, monkeypatch, output):
+    # Or a refusal that does not come would replace the device of this machine.
+    monkeypatch.setattr("cifar_lightning.cli.trainer_commands.predict_files", None)
+    shutil.copytree(finished_run, folder / "run")
+    Image.new("RGB", (32, 32)).save(folder / "photo.png")
+    (folder / "predictions.csv").write_text("file,predicted,circle\n")
+    (folder / "linked.csv").symlink_to("predictions.csv")
+    os.mkfifo(folder / "pipe")
+    before = contents(folder)
+    outcome = command("predict", "--ckpt_path=run", "--images=photo.png", f"--output={output}")
+    assert_one_sentence(outcome, 2, f"an older one of its kind, got {output}; name another")
+    assert contents(folder) == before
+
+
+def test_predictions_replace_older_ones(command, folder, finished_run):
+    Image.new("RGB", (32, 32)).save(folder / "photo.png")
+    arguments = ["predict", "--ckpt_path", str(finished_run), "--images=photo.png"]
+    assert command(*arguments).code == 0
+    written = (folder / "predictions.csv").read_bytes()
+    (folder / "predictions.csv").write_text("file,predicted,circle\n")
+    assert command(*arguments).code == 0
+    assert (folder / "predictions.csv").read_bytes() == written
+
+
+@pytest.mark.parametrize(
+    ("preview", "part"),
+    [
+        ("run/scores.json", "older one of its kind"),
+        ("run/mistakes.png", "belongs to a run"),
+        ("run/checkpoints/sheet.png", "belongs to a run"),
+        ("photos/train/cat/0.png", "apart from the pictures"),
+        ("photos/test/cat/new.png", "apart from the pictures"),
+    ],
+)
+def test_a_preview_replaces_nothing_but_an_older_picture_of_its_own(command, folder, finished_run, preview, part):
+    shutil.copytree(finished_run, folder / "run")
+    shutil.copy(folder / "run/mistakes.png", folder / "run/checkpoints/sheet.png")
+    for split, name in itertools.product(("train", "test"), ("ant", "cat")):
+        (folder / "photos" / split / name).mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGB", (32, 32), (number, 9, 9)).save(folder / "photos" / split / name / f"{number}.png")
+    before = contents(folder)
+    photos = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
+    assert_one_sentence(command("data", *photos, "--preview", preview), 2, part)
+    assert contents(folder) == before
+    for _ in range(2):
+        assert command("data", *photos, "--preview=photos/sheet.png").code == 0
 
 
 def test_a_disk_error_names_the_file_that_was_asked_for(command, folder, monkeypatch):

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pickle
 import shutil
+import sys
 import tracemalloc
 import zipfile
 
@@ -97,6 +98,34 @@ def tracing_memory():
         yield lambda: tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+@contextlib.contextmanager
+def into_a_closed_pipe(monkeypatch):
+    """Lets all output of the block go where nobody reads any more, as behind `| head` once it has ended."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with monkeypatch.context() as patch, open(write_end, "w") as pipe:
+        patch.setattr(sys, "stdout", pipe)
+        yield
+        # What could not be written would be tried once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), write_end)
+
+
+def test_a_closed_pipe_does_not_end_a_training(command, tmp_path, monkeypatch):
+    with into_a_closed_pipe(monkeypatch):
+        outcome = command("fit", *TINY, "--trainer.max_epochs=4")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert torch.load(run_folder(tmp_path) / "checkpoints/last.ckpt", weights_only=True)["epoch"] == 3
+
+
+def test_a_closed_pipe_behind_a_test_is_no_ctrl_c(command, finished_run, tmp_path, monkeypatch):
+    shutil.copytree(finished_run, tmp_path / "run")
+    (tmp_path / "run/scores.json").unlink()
+    with into_a_closed_pipe(monkeypatch):
+        outcome = command("test", "--ckpt_path", "run")
+    assert (outcome.code, outcome.err) == (1, "")
+    assert (tmp_path / "run/scores.json").is_file()
 
 
 class Poison:

@@ -229,3 +229,22 @@ def test_robustness_can_be_recomputed_from_the_probes_written_beside_it(finished
                 assert value == scores["splits"]["test"]["accuracy"]
             else:
                 assert value == pytest.approx(np.mean([float(row[f"{column}_{level}"]) for row in rows]), abs=1e-12)
+
+
+def test_names_that_look_like_markup_are_printed_as_they_are(command, tmp_path):
+    names = ["[red]", ":smile:"]
+    for split in ("train", "test"):
+        for level, name in enumerate(names):
+            (tmp_path / "photos" / split / name).mkdir(parents=True)
+            for number in range(4):
+                picture = Image.new("RGB", (32, 32), (200 * level, 200 * level, number))
+                picture.save(tmp_path / "photos" / split / name / f"{number}.png")
+    photos = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
+    outcomes = [command("fit", *TINY[:2], *photos, "--trainer.logger.name=a[/b] [red]run:smile:")]
+    run = "lightning_logs/a[/b] [red]run:smile:/version_0"
+    assert f"run folder: {run}\n" in outcomes[0].out
+    outcomes.append(command("test", "--ckpt_path", run))
+    assert outcomes[1].out.startswith("a[/b] [red]run:smile:, seed 0")
+    outcomes.append(command("data", *photos, "--duplicates"))
+    assert all((outcome.code, outcome.err) == (0, "") for outcome in outcomes)
+    assert all(name in outcome.out for outcome in outcomes[1:] for name in names)
