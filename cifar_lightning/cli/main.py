@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from cifar_lightning import __version__
 from cifar_lightning.cli.configs import list_configs, prepare_config_arguments
-from cifar_lightning.cli.own_code import own_code_named
+from cifar_lightning.cli.own_code import OwnCodeNamed
 from cifar_lightning.cli.stopping import CTRL_C, ended_at_once, ended_by_exception
 
 DEBUG_VARIABLE = "CIFAR_LIGHTNING_DEBUG"
@@ -114,7 +114,7 @@ def _run(arguments: list[str]) -> int:
     rest = prepare_config_arguments(command, rest)
     with ended_at_once():
         run_command = _load_command(command)
-    with ended_by_exception(), own_code_named():
+    with ended_by_exception(), OwnCodeNamed():
         return run_command(rest)
 
 

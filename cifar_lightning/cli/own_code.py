@@ -1,37 +1,33 @@
 """Errors that arise in code of the user's own: in a net, a source or a callback that the settings name."""
 
-import contextlib
 import os
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from cifar_lightning.cli.configs import PACKAGE
 
 _STANDARD_LIBRARY = Path(os.__file__).parent
 
 
-@contextlib.contextmanager
-def own_code_named() -> Iterator[None]:
+class OwnCodeNamed:
     """Lets an error that arose in a file of the user's, or in a library that it called, be one sentence with its place.
 
-    One that arose in this package passes as it is: a bug is to show itself.
+    One that arose in this package passes as it is: a bug is to show itself. So do those of the machine.
 
     Raises:
         ValueError: in place of the user's error.
     """
-    try:
-        yield
-    except (OSError, MemoryError):
-        # The machine's, wherever it shows.
-        raise
-    except Exception as error:
-        place = _find_own_code(error)
-        if place is None or type(error).__name__ == "OutOfMemoryError":
-            raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300].removesuffix(":")
-        raise ValueError(f"{_describe(*place)} ({reason}); mend it") from error
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        of_machine = isinstance(error, OSError | MemoryError) or type(error).__name__ == "OutOfMemoryError"
+        place = _find_own_code(error) if isinstance(error, Exception) and not of_machine else None
+        if place is not None:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300].removesuffix(":")
+            raise ValueError(f"{_describe(*place)} ({reason}); mend it") from error
 
 
 def _find_own_code(error: Exception) -> tuple[FrameType, int] | None:

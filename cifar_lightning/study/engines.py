@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -41,7 +40,8 @@ class Engine(Protocol):
 class ProcessEngine:
     """Long-lived worker processes, which import everything once and take one run after another.
 
-    A run whose worker is killed is tried once more, in a new worker, from its last checkpoint.
+    A run whose worker is killed is tried once more, in a new worker, from its last checkpoint; one whose worker ends of
+    itself has failed.
 
     Args:
         num_workers: how many; with one, runs are made one after another.
@@ -73,8 +73,13 @@ class ProcessEngine:
                     except (EOFError, ConnectionError):
                         worker.wait()
                         workers[workers.index(worker)] = _Worker(execute)
-                        if id(run) in retried:
-                            yield Outcome(run, f"its process was killed twice (exit code {worker.exit_code})")
+                        if worker.exit_code is not None and worker.exit_code > 0:
+                            # An error that nobody foresaw, or an exit: it would be the same the second time.
+                            yield Outcome(
+                                run, f"its process ended with exit code {worker.exit_code}; what it said is above"
+                            )
+                        elif id(run) in retried:
+                            yield Outcome(run, f"its process was killed twice (exit code {code})")
                         else:
                             retried.add(id(run))
                             waiting.appendleft(run)
@@ -130,20 +135,7 @@ def _serve(line: Any, execute: Execute) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
         while True:
-            line.send(_attempt(execute, line.recv()))
-
-
-def _attempt(execute: Execute, run: PlannedRun) -> str | None:
-    try:
-        return execute(run)
-    except Exception as error:
-        # A bug, which would be the same the second time. It is told, and the other runs go on.
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300].removesuffix(":")
-        return (
-            f"an unexpected error in {last.filename}, line {last.lineno} ({reason});"
-            " `fit` with these settings shows all of it, for a report"
-        )
+            line.send(execute(line.recv()))
 
 
 def _end_with_parent() -> None:
