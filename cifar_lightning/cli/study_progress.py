@@ -60,6 +60,7 @@ class StudyProgress:
             self._progress.update(
                 self._task,
                 completed=done,
+                total=self._total,
                 runs=f"{self._num_ended}/{len(self._runs)}",
                 left=self._describe_left(done),
                 best=best and f"  {best}",
@@ -72,6 +73,8 @@ class StudyProgress:
             self._count(run)
         else:
             self._num_ended += 1
+            # Nobody waits for the rest of its epochs.
+            self._total -= run.num_epochs - run.num_epochs_done
         self.refresh()
         if self._progress is None:
             result = f"test accuracy {self._accuracies[run.strategy][-1]:.3f}" if error is None else "failed"
@@ -86,17 +89,23 @@ class StudyProgress:
         return sum(min(run.num_epochs_done, run.num_epochs) for run in self._runs)
 
     def _describe_left(self, done: int) -> str:
-        if done == self._done_before or self._num_ended == len(self._runs):
+        if self._num_ended == len(self._runs):
+            return ""
+        if done >= self._total:
+            return "tests left"
+        if done == self._done_before:
             return ""
         pace = (time.monotonic() - self._start) / (done - self._done_before)
-        return f"{describe_duration(pace * (self._total - done))} left"
+        return f"{describe_duration(max(1, pace * (self._total - done)))} left"
 
     def _describe_best(self) -> str:
         if not self._accuracies:
             return ""
         means = {name: statistics.mean(values) for name, values in self._accuracies.items()}
         name = max(means, key=means.__getitem__)
-        return f"best: {name} {means[name]:.3f}"
+        # The line has room for this much.
+        short = name if len(name) <= 24 else f"{name[:23]}…"
+        return f"best: {short} {means[name]:.3f}"
 
 
 def describe_duration(seconds: float) -> str:

@@ -87,7 +87,10 @@ def draw_differences(comparison: Comparison, looks: dict[str, Look], folder: Pat
         if any(pair.method == "crossed" for pair in shown):
             reading = "Thick bar: 95 % interval for new seeds and new pictures, of one seed for new pictures alone."
     if any(pair.training_noise_only is not None for pair in shown):
-        reading += " Thin bar: for new seeds on these same pictures."
+        seeds = {summary.name: {run.seed for run in summary.runs} for summary in comparison.strategies}
+        unequal = any(seeds[pair.a] != seeds[pair.b] for pair in shown if pair.training_noise_only is not None)
+        common = ", from the seeds that both have, so its middle need not be the mark" if unequal else ""
+        reading += f" Thin bar: for new seeds on these same pictures{common}."
     if any(map(_shows_difference, shown)):
         after = " (after Holm's correction)" if len(pairs) > 1 else ""
         reading += f" Filled mark: a difference that is shown{after}."

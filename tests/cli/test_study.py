@@ -1,6 +1,8 @@
 """`study` on drawn shapes: two strategies, two seeds, two epochs."""
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -51,6 +53,15 @@ def finished_study(tmp_path_factory):
     return folder / "tiny"
 
 
+@pytest.fixture(scope="module")
+def serial_study(finished_study, tmp_path_factory):
+    """The same with seed 1 alone, each run on all cores; not to be changed."""
+    folder = tmp_path_factory.mktemp("serial")
+    config = str(finished_study.parent / "study.yaml")
+    assert main(["study", "--config", config, "--save_dir", str(folder), "--engine", "serial", "--seeds", "[1]"]) == 0
+    return folder / "tiny"
+
+
 @pytest.fixture
 def go_on(finished_study, command, tmp_path):
     """Runs `study` on `tmp_path/tiny`, a copy of the finished study, with more options."""
@@ -95,8 +106,9 @@ def test_a_strategy_sets_whatever_keys_it_names(finished_study):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["maxpool/seed_1", "quick/seed_1"])
-def test_a_run_equals_fit_and_test_of_its_own_config_to_the_last_bit(finished_study, name, tmp_path):
-    run = finished_study / name
+@pytest.mark.parametrize("engine", ["processes", "serial"])
+def test_a_run_equals_fit_and_test_of_its_own_config_to_the_last_bit(request, engine, name, tmp_path):
+    run = request.getfixturevalue({"processes": "finished_study", "serial": "serial_study"}[engine]) / name
     assert main(["fit", "--config", str(run / "config.yaml"), f"--trainer.logger.save_dir={tmp_path}"]) == 0
     by_hand = tmp_path / run.parent.name / "version_0"
     assert main(["test", "--ckpt_path", str(by_hand)]) == 0
@@ -257,6 +269,45 @@ def test_a_net_that_fails_while_it_is_trained_is_one_sentence_and_stops_no_other
     )
     assert (tmp_path / "tries").read_text() == "tried "
     assert len(list((tmp_path / "runs/tiny").rglob("scores.json"))) == 2
+
+
+@pytest.mark.slow
+def test_the_line_of_progress_fits_80_columns_and_tells_of_tests_when_all_epochs_are_done(go_on, tmp_path, monkeypatch):
+    name = "max pooling after both of the convolutions"
+    shutil.copytree(tmp_path / "tiny/maxpool", tmp_path / "tiny" / name)
+    for path in (tmp_path / "tiny" / name).rglob("scores.json"):
+        scores = json.loads(path.read_text())
+        scores["splits"]["test"]["accuracy"] = 1.0
+        path.write_text(json.dumps(scores))
+    net = {"class_path": "cifar_lightning.models.backbones.MaxPoolNet"}
+    (tmp_path / "long.yaml").write_text(yaml.safe_dump({"strategies": {name: {"model": {"backbone": net}}}}))
+    (tmp_path / "tiny/quick/seed_1/scores.json").unlink()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    outcome = go_on("--config", "long.yaml")
+    assert outcome.code == 0
+    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", outcome.out)
+    lines = [line for line in re.split(r"[\r\n]+", shown) if line.startswith("run ")]
+    assert {len(line) for line in lines} == {80}
+    best = "best: max pooling after both … 1.000"
+    assert re.fullmatch(rf"run 5/6 ━+ +tests left  {best}", lines[0])
+    assert re.fullmatch(rf"run 6/6 ━+ +{best}", lines[-1])
+
+
+@pytest.mark.slow
+def test_a_log_gets_a_line_a_run_without_time_left_for_epochs_that_are_done_or_failed(go_on, command, tmp_path):
+    hot = "strategies: {hot: {model: {optimizer: {class_path: torch.optim.SGD, init_args: {lr: 1.0e+30}}}}}"
+    (tmp_path / "hot.yaml").write_text(hot)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    for name in ("maxpool/seed_1", "quick/seed_1"):
+        (tmp_path / "tiny" / name / "scores.json").unlink()
+    configs = ("--config", "hot.yaml", "--config", "study.yaml", "--save_dir", ".")
+    outcome = command("study", *configs, "--seeds", "[1]", "--engine", "serial", "--num_threads", "1")
+    lines = outcome.out.splitlines()[:3]
+    assert lines[0] == "[1/3] hot seed 1: failed, tests left"
+    assert re.fullmatch(r"\[2/3\] maxpool seed 1: test accuracy 0\.\d{3}, tests left", lines[1])
+    assert re.fullmatch(r"\[3/3\] quick seed 1: test accuracy 0\.\d{3}", lines[2])
 
 
 def start_study(folder, *arguments):

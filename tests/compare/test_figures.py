@@ -123,18 +123,23 @@ def test_no_epoch_of_a_short_training_is_off_the_axes(drawn):
 
 def test_what_the_marks_and_bars_mean_follows_from_how_many_seeds_there_are(tmp_path):
     readings = {}
-    for seeds in (1, 3, {"a": 1, "b": 3}):
+    for seeds in (1, 3, {"a": 1, "b": 3}, {"a": 2, "b": 3}):
         folder = tmp_path / str(len(readings))
         comparison = compare_runs([write_study(folder, {"a": 0.95, "b": 0.6}, seeds, 200)])
         draw = (draw_result, draw_differences)
         readings[str(seeds)] = [one(comparison, looks_of(comparison), folder).reading for one in draw]
     assert readings["1"][0].startswith("Large mark: the one run. Bar: 95 % interval for new pictures (one seed")
     assert "Thin bar" not in readings["1"][1]
+    assert "Thin bar: for new seeds on these same pictures. " in readings["3"][1]
     assert readings["3"][0].startswith(
         "Large mark: mean over seeds. Bar: 95 % interval for new seeds and new pictures."
     )
     # One pair alone needs no correction.
     assert "Filled mark: a difference that is shown. Dashed line" in readings["3"][1]
+    unequal = readings[str({"a": 2, "b": 3})][1]
+    assert (
+        "Thin bar: for new seeds on these same pictures, from the seeds that both have, so its middle need" in unequal
+    )
     mixed = readings[str({"a": 1, "b": 3})]
     assert "(of one seed: for new pictures alone)" in mixed[0]
     assert mixed[1].startswith("Thick bar: 95 % interval for new pictures; seed noise is not in it.")

@@ -157,11 +157,11 @@ def test_the_numbers_of_the_pairs_are_those_of_the_comparison(comparison, text):
     for row, pair in zip(rows, comparison.pairs, strict=True):
         noise = pair.training_noise_only
         assert row[0] == f"{pair.a} minus {pair.b}"
-        assert row[1] == f"{100 * pair.difference:+.1f}"
-        assert row[2] == f"{100 * pair.ci95[0]:+.1f} to {100 * pair.ci95[1]:+.1f}"
-        for cell, p in ((row[3], pair.p), (row[4], pair.p_holm), (row[7], noise.p)):
+        assert row[1] == pair.verdict
+        assert row[2] == f"{100 * pair.difference:+.1f}"
+        assert row[3] == f"{100 * pair.ci95[0]:+.1f} to {100 * pair.ci95[1]:+.1f}"
+        for cell, p in ((row[4], pair.p), (row[5], pair.p_holm), (row[7], noise.p)):
             assert cell == "&lt; 0.0001" if p < 0.0001 else float(cell) == pytest.approx(p, rel=0.05)
-        assert row[5] == pair.verdict
         assert row[6] == f"{100 * noise.ci95[0]:+.1f} to {100 * noise.ci95[1]:+.1f}"
 
 
@@ -374,11 +374,18 @@ def test_no_line_of_the_page_ends_between_a_number_and_its_unit(text):
 
 
 def test_one_pair_needs_no_correction_and_one_seed_has_no_column_of_the_same_pictures(tmp_path):
-    header = ["pair", "difference", "95 % interval", "p", "verdict"]
+    # The verdict first: on a phone the rest is to the right.
+    header = ["pair", "verdict", "difference", "95 % interval", "p"]
     for seeds, more in ((2, ["same pictures: 95 % interval", "same pictures: p"]), (1, [])):
         comparison = compare_runs([write_study(tmp_path / str(seeds), {"a": 0.95, "b": 0.7}, seeds, 60)])
         table = make_page(comparison, tmp_path).split('id="pairs-table"')[1].split("</thead>")[0]
         assert re.findall(r"<th[^>]*>([^<]*)</th>", table) == header + more
+
+
+def test_no_heading_and_no_head_of_a_table_is_printed_at_the_foot_of_a_page(text):
+    printed = text.split("@media print {")[1].split("</style>")[0]
+    kept = ", ".join(re.findall(r"([^{}]*)\{ break-after: avoid", printed))
+    assert {"h2", "h3", "caption", "thead", "summary"} <= {name.strip() for name in kept.split(",")}
 
 
 def test_mixed_runs_are_told_with_all_their_trainings(tmp_path):
