@@ -73,11 +73,10 @@ class ProcessEngine:
                     except (EOFError, ConnectionError):
                         worker.wait()
                         workers[workers.index(worker)] = _Worker(execute)
-                        if worker.exit_code is not None and worker.exit_code > 0:
+                        code = worker.exit_code
+                        if code is not None and code > 0:
                             # An error that nobody foresaw, or an exit: it would be the same the second time.
-                            yield Outcome(
-                                run, f"its process ended with exit code {worker.exit_code}; what it said is above"
-                            )
+                            yield Outcome(run, f"its process ended with exit code {code}; what it said is above")
                         elif id(run) in retried:
                             yield Outcome(run, f"its process was killed twice (exit code {code})")
                         else:

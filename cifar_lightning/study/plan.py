@@ -37,9 +37,8 @@ class PlannedRun:
         """Epochs that are finished and on the disk."""
         if self.is_finished:
             return self.num_epochs
-        curves = self.folder / folder.CURVES
         # Without a checkpoint they are lost.
-        return max(0, curves.read_text().count("\n") - 1) if self.can_go_on and curves.is_file() else 0
+        return folder.count_epochs(self.folder) if self.can_go_on else 0
 
     @property
     def can_go_on(self) -> bool:
