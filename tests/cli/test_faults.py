@@ -33,16 +33,18 @@ def fail_in_epoch(monkeypatch, epoch, error):
     monkeypatch.setattr(ImageClassifier, "training_step", failing_step)
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_epoch_before(command, tmp_path):
-    outcome = command("fit", *TINY, "--trainer.max_epochs=50", "--model.optimizer.lr=1e5")
+@pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.parametrize(("rate", "has_an_epoch"), [(1e4, True), (1e6, True), (1e30, False)])
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_epoch_before(command, tmp_path, rate, has_an_epoch):
+    outcome = command("fit", *TINY, "--trainer.max_epochs=50", f"--model.optimizer.lr={rate}")
     assert outcome.code == 2
-    assert "lower the learning rate" in outcome.err
+    (line,) = outcome.err.splitlines()
+    assert line.endswith("; lower the learning rate (model.optimizer.lr)")
+    number = int(line.partition(" in epoch ")[2].partition(",")[0])
     checkpoint = run_folder(tmp_path) / "checkpoints/last.ckpt"
-    if checkpoint.exists():
-        weights = torch.load(checkpoint, weights_only=True)["state_dict"]
-        number = int(outcome.err.partition(" in epoch ")[2].partition(",")[0])
+    assert (checkpoint.exists(), number > 1) == (has_an_epoch, has_an_epoch)
+    if has_an_epoch:
         assert torch.load(checkpoint, weights_only=True)["epoch"] + 1 == number - 1
-        assert weights
 
 
 def test_a_gpu_out_of_memory_is_one_sentence_and_keeps_the_epoch_before(command, tmp_path, monkeypatch):
