@@ -59,6 +59,12 @@ MISTAKES_IN_FIT = {
     "epochs in words": (["--trainer.max_epochs=many"], "a whole number or null for trainer.max_epochs, got 'many'"),
     "a rate in words": (["--model.optimizer.lr=fast"], "a number for lr, got 'fast'"),
     "a seed in words": (["--seed_everything=x"], "seed_everything"),
+    "more threads than any machine has": (["--num_threads=99999"], "num_threads of at most 1024, got 99999; try"),
+    "pictures that fit into no memory": (["--data.source.image_size=20000"], "of at most 4 GB together, got 187 GB"),
+    "a name that no file system takes": (
+        ["--trainer.logger.name=" + 300 * "a"],
+        "at most 255 bytes for trainer.logger",
+    ),
     "no thread": (["--num_threads=0"], "above 0 or null for num_threads"),
     "an unknown accelerator": (["--trainer.accelerator=quantum"], "quantum"),
     "a backbone that is a function": (["--model.backbone=os.system"], "derived from Module for model.backbone"),
@@ -391,6 +397,10 @@ def test_a_preview_replaces_nothing_but_an_older_picture_of_its_own(command, fol
     assert contents(folder) == before
     for _ in range(2):
         assert command("data", *photos, "--preview=photos/sheet.png").code == 0
+
+
+def test_an_allocation_that_fails_is_the_memory_of_the_machine(command, folder):
+    assert_one_sentence(command("fit", *TINY, "--model.num_outputs=100000000000"), 1, "out of memory; lower")
 
 
 def test_a_disk_error_names_the_file_that_was_asked_for(command, folder, monkeypatch):
