@@ -4,6 +4,9 @@ matplotlib is imported when a figure is drawn and not before: it takes a good pa
 used: that one keeps global state and may open windows.
 """
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +25,9 @@ GREY = "#595959"
 SMALL, MEDIUM, LARGE = 12, 14, 17
 # A character is about this share of the font size wide.
 CHARACTER_WIDTH = 0.6
-_LONGEST_NAME = 18
 _DOTS_PER_INCH = 120
+# More of a name need not be measured: they never fit.
+_MOST_LETTERS = 60
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -38,7 +42,18 @@ def new_figure(width: float, height: float) -> "Figure":
 
 def save_figure(figure: "Figure", path: Path) -> None:
     """Writes `figure` as PNG; the same figure gives the same bytes."""
-    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}))
+    with _missing_letters_allowed():
+        write_whole(
+            path, lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+        )
+
+
+@contextlib.contextmanager
+def _missing_letters_allowed() -> Iterator[None]:
+    """Draws a box for each letter that the font lacks, and says nothing more of it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def draw_sentence(path: Path, sentence: str) -> None:
@@ -48,9 +63,21 @@ def draw_sentence(path: Path, sentence: str) -> None:
     save_figure(figure, path)
 
 
-def shorten(name: str) -> str:
-    """`name` as it can be drawn: 18 characters at most, dollar signs not taken for formulas."""
-    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+def text_width(text: str, size: float) -> float:
+    """Width in inches of `text` as it is drawn in a font of `size` points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    with _missing_letters_allowed():
+        return text_to_path.get_text_width_height_descent(text, FontProperties(size=size), ismath=False)[0] / 72
+
+
+def shorten(name: str, width: float, size: float = SMALL) -> str:
+    """`name` without its middle, so that it takes at most `width` inches; dollar signs not taken for formulas."""
+    short, kept = name, min(len(name), _MOST_LETTERS)
+    while kept > 1 and (len(short) > _MOST_LETTERS or text_width(short, size) > width):
+        kept -= 1
+        short = f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
     return short.replace("$", r"\$")
 
 
