@@ -430,6 +430,30 @@ def test_the_argument_in_which_a_net_differs_is_named(command, folder):
     assert "got 0.5; leave out --model.backbone.slope" in outcome.err
 
 
+@pytest.mark.parametrize("name", ["\x1b[31mred", "two\nlines", "a\tb"])
+@pytest.mark.parametrize("name_of_command", ["fit", "data"])
+def test_a_class_that_a_terminal_would_obey_is_refused(command, folder, name, name_of_command):
+    for split, class_name in itertools.product(("train", "test"), (name, "cat")):
+        (folder / "photos" / split / class_name).mkdir(parents=True)
+    photos = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
+    outcome = command(name_of_command, *(TINY[:3] if name_of_command == "fit" else []), *photos)
+    assert_one_sentence(outcome, 2, f"of printable characters, but the source has {name!r}; rename it")
+
+
+def test_a_fit_tells_which_classes_are_not_in_both_splits(command, folder):
+    for path in ("train/ant", "train/bee", "train/cat", "test/ant", "test/bee", "test/dog"):
+        (folder / "photos" / path).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (32, 32), (number, 9, 9)).save(folder / "photos" / path / f"{number}.png")
+    photos = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
+    outcome = command("fit", *TINY[:2], *photos)
+    assert outcome.code == 0
+    assert outcome.err.splitlines() == [
+        "no pictures to test with in photos/test: 'cat'; add some before `test`",
+        "no class of the training pictures, so ignored in photos/test: 'dog'",
+    ]
+
+
 def test_a_class_called_like_the_unused_outputs_is_refused(command, folder):
     for split in ("train", "test"):
         for name in ("(other)", "cat"):
