@@ -222,6 +222,26 @@ def test_a_bad_checkpoint_is_refused_and_runs_nothing(command, finished_run, tmp
     assert not (tmp_path / "poisoned").exists()
 
 
+@pytest.mark.parametrize("best_is_whole", [True, False])
+@pytest.mark.parametrize("name", ["test", "fit"])
+def test_a_flipped_bit_in_the_last_checkpoint_names_the_best_one_if_it_is_whole(
+    command, finished_run, tmp_path, name, best_is_whole
+):
+    shutil.copytree(finished_run, tmp_path / "run")
+    last, best = (tmp_path / "run/checkpoints" / file for file in ("last.ckpt", "best.ckpt"))
+    with_a_flipped_bit_in_a_weight(last)
+    if not best_is_whole:
+        cut_checkpoint(best)
+    settings = ["--config", "run/config.yaml"] if name == "fit" else []
+    outcome = command(name, *settings, "--ckpt_path", "run")
+    hint = "name run/checkpoints/best.ckpt, the epoch of" if best_is_whole else "go on from another one"
+    assert outcome.code == 2
+    (line,) = outcome.err.splitlines()
+    assert f"run/checkpoints/last.ckpt is damaged; {hint}" in line
+    if best_is_whole:
+        assert command(name, *settings, "--ckpt_path", str(best)).code == 0
+
+
 def test_a_run_folder_without_its_config_says_so(command, finished_run, tmp_path):
     shutil.copytree(finished_run, tmp_path / "run")
     (tmp_path / "run/config.yaml").unlink()
