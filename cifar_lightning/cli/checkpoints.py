@@ -91,10 +91,20 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         LookupError,
         AttributeError,
     ) as error:
-        raise ValueError(f"expected a whole checkpoint, but {path} is damaged; go on from another one") from error
+        raise ValueError(f"expected a whole checkpoint, but {path} is damaged; {_find_other(path)}") from error
     if not _is_ours(checkpoint):
         raise ValueError(f"expected a checkpoint of `cifar-lightning fit`, but {path} is none; name a run folder")
     return checkpoint
+
+
+def _find_other(damaged: Path) -> str:
+    """What can be gone on from instead of a damaged checkpoint: `best.ckpt` beside it, if that one is whole."""
+    best = damaged.with_name(folder.BEST_CHECKPOINT)
+    if damaged.name == folder.LAST_CHECKPOINT and best.is_file():
+        with contextlib.suppress(ValueError):
+            load_checkpoint(best)
+            return f"name {best}, the epoch of the lowest validation loss"
+    return "go on from another one"
 
 
 def _is_ours(checkpoint: Any) -> bool:

@@ -11,6 +11,7 @@ from cifar_lightning.data.duplicates import THRESHOLD, NearestPairs
 from cifar_lightning.runs.slides import GREY, LARGE, SMALL, VERMILION, new_figure, save_figure, shorten
 
 _NUM_DRAWN, _PAIRS_A_ROW = 20, 5
+_NAME_WIDTH = 1.2  # inches: two names above a pair of 2.7
 
 
 def print_copies(pairs: NearestPairs, num_training: int) -> None:
@@ -55,7 +56,7 @@ def draw_closest(pairs: NearestPairs, path: Path) -> None:
         grid, tests, trainings, classes, closest.similarity.tolist(), strict=False
     ):
         axes.imshow(np.concatenate([test, gap, training], axis=1), interpolation="nearest")
-        title = " | ".join(shorten(name) for name in dict.fromkeys(names))
+        title = " | ".join(shorten(name, _NAME_WIDTH) for name in dict.fromkeys(names))
         colour = VERMILION if similarity >= THRESHOLD else GREY
         axes.set_title(f"{title}\nsimilarity {similarity:.3f}", fontsize=SMALL, color=colour)
     save_figure(figure, path)

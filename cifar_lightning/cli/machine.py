@@ -8,6 +8,8 @@ import torch
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+# The system starts no more than some ten thousand threads, and torch cannot say so.
+_MOST_THREADS = 1024
 
 
 def num_cores() -> int:
@@ -17,7 +19,13 @@ def num_cores() -> int:
 
 
 def use_threads(num_threads: int) -> None:
-    """Makes torch compute with `num_threads` threads, and keep the memory that it frees."""
+    """Makes torch compute with `num_threads` threads, and keep the memory that it frees.
+
+    Raises:
+        ValueError: if there are more than any machine of today could use.
+    """
+    if num_threads > _MOST_THREADS:
+        raise ValueError(f"expected num_threads of at most {_MOST_THREADS}, got {num_threads}; try {num_cores()}")
     torch.set_num_threads(num_threads)
     _keep_freed_memory()
 

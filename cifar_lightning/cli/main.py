@@ -167,7 +167,8 @@ def _fail(error: BaseException, code: int) -> int:
 
 
 def _describe(error: BaseException) -> str:
-    if isinstance(error, MemoryError):
+    # torch has no class of its own for it.
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "out of memory; lower data.batch_size, or close other programs"
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""

@@ -1,6 +1,7 @@
 """`fit`, `validate`, `test` and `predict`, on LightningCLI."""
 
 import contextlib
+import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,9 @@ from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import RunLogger
 from cifar_lightning.runs.overfitting import validation_name
 from cifar_lightning.runs.recorder import RunRecorder
+
+# Of a file or folder, on all file systems in use.
+_LONGEST_NAME = 255
 
 
 def run_trainer_command(command: str, arguments: list[str]) -> int:
@@ -148,9 +152,19 @@ class RunCLI(LightningCLI):
         return logger.get("init_args", {}) if hasattr(logger, "get") else {}
 
     def _runs_folder(self) -> Path:
-        """The folder of all runs of this name."""
+        """The folder of all runs of this name.
+
+        Raises:
+            ValueError: if it is a name that no file system takes.
+        """
         options = self._logger_options()
-        return Path(options.get("save_dir", "lightning_logs"), options.get("name", "run"))
+        name = options.get("name", "run") or ""
+        if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(name).parts):
+            raise ValueError(
+                f"expected a name of at most {_LONGEST_NAME} bytes for trainer.logger.name, got one of"
+                f" {len(os.fsencode(name))}; shorten it"
+            )
+        return Path(options.get("save_dir", "lightning_logs"), name)
 
     def _resolve_resume(self) -> None:
         """Finds the checkpoint to go on from, and lets the run go on in the folder that it lies in."""
@@ -247,6 +261,12 @@ class RunCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         if self.checkpoint is not None:
             self.trained = check_checkpoint(self.checkpoint, self.model)
+            max_epochs = self.settings.trainer.max_epochs
+            if self.command == "fit" and max_epochs is not None and 0 <= max_epochs < self.trained.num_epochs:
+                raise ValueError(
+                    f"expected trainer.max_epochs of at least {self.trained.num_epochs}, the epochs that"
+                    f" {self.checkpoint} has, got {max_epochs}; raise it, or go on from an older checkpoint"
+                )
         callbacks: list[Any] = []
         self.recorder: RunRecorder | None = None
         if self.settings.trainer.enable_progress_bar is not False:
@@ -277,10 +297,9 @@ class RunCLI(LightningCLI):
         return loaded
 
     def _refuse_taken_version(self) -> None:
-        version = self._logger_options().get("version")
+        parent, version = self._runs_folder(), self._logger_options().get("version")
         if version is not None:
-            name = version if isinstance(version, str) else f"version_{version}"
-            run = self._runs_folder() / name
+            run = parent / (version if isinstance(version, str) else f"version_{version}")
             if (run / folder.CONFIG).exists():
                 raise ValueError(
                     f"expected a folder without a run, but {run} has one; leave out trainer.logger.version"

@@ -214,8 +214,12 @@ def resolve_classes(classes: Sequence[str | int] | None, known: Sequence[str]) -
     """Names of `classes`, given as names or as places in `known`; None: all of `known`.
 
     Raises:
-        ValueError: if there are fewer than two, one stands twice, is unknown, or is called like the unused outputs.
+        ValueError: if there are fewer than two, one stands twice, is unknown, or is called like the unused outputs, or
+            a known one has a character that a terminal would obey rather than print.
     """
+    for name in known:
+        if not name.isprintable():
+            raise ValueError(f"expected class names of printable characters, but the source has {name!r}; rename it")
     names = list(known) if classes is None else [_class_name(entry, known) for entry in classes]
     for name in names:
         if name == OTHER:

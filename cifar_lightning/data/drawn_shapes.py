@@ -12,6 +12,8 @@ from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.source import ImageSource, Split
 
 _OVERSAMPLING = 4
+# Of all pictures together: more would not fit into the memory of many a machine.
+_MAX_BYTES = 4_000_000_000
 
 
 class DrawnShapes(ImageSource):
@@ -27,7 +29,7 @@ class DrawnShapes(ImageSource):
         image_size: side of the pictures, in pixels.
 
     Raises:
-        ValueError: if a number is out of range.
+        ValueError: if a number is out of range, or all pictures together take more than 4 GB.
     """
 
     def __init__(
@@ -42,6 +44,12 @@ class DrawnShapes(ImageSource):
         ):
             if not value >= least:
                 raise ValueError(f"expected {name} of at least {least}, got {value}; mend data.source")
+        num_bytes = (num_train + num_test) * len(CLASS_NAMES) * 3 * image_size**2
+        if num_bytes > _MAX_BYTES:
+            raise ValueError(
+                f"expected pictures of at most {_MAX_BYTES / 1e9:.0f} GB together, got {num_bytes / 1e9:,.0f} GB;"
+                " lower image_size, num_train or num_test of data.source"
+            )
         self.num_pictures: dict[Split, int] = {"train": num_train, "test": num_test}
         self.seed = seed
         self.noise = noise + 0.0  # which makes 0.0 of -0.0: NumPy takes that for negative

@@ -1,5 +1,6 @@
 """Pictures of one's own, a folder a class."""
 
+import sys
 from functools import cached_property
 from pathlib import Path
 
@@ -24,11 +25,7 @@ class ImageFolder(ImageSource):
     @cached_property
     def class_names(self) -> tuple[str, ...]:
         folder = resolve_root(self.root) / "train"
-        names = (
-            sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-            if folder.is_dir()
-            else []
-        )
+        names = _class_folders(folder)
         if not names:
             raise ValueError(
                 f"expected a folder a class in {folder}, but there is none;"
@@ -40,9 +37,27 @@ class ImageFolder(ImageSource):
     def picture_folders(self) -> list[Path]:
         return [resolve_root(self.root) / split for split in ("train", "test")]
 
+    def prepare(self) -> None:
+        """Tells of classes that are not in both splits, rather than let `test` find out when all is trained."""
+        folder = resolve_root(self.root) / "test"
+        tested = _class_folders(folder)
+        if missing := [name for name in self.class_names if name not in tested]:
+            print(f"no pictures to test with in {folder}: {_listed(missing)}; add some before `test`", file=sys.stderr)
+        if ignored := [name for name in tested if name not in self.class_names]:
+            print(f"no class of the training pictures, so ignored in {folder}: {_listed(ignored)}", file=sys.stderr)
+
     def load(self, split: Split) -> LabelledImages:
         folder = resolve_root(self.root) / split
         files = [(file, label) for label, name in enumerate(self.class_names) for file in find_pictures(folder / name)]
         images = torch.stack([read_picture(file, self.image_size) for file, _ in files])
         labels = torch.tensor([label for _, label in files])
         return LabelledImages(images, labels, self.class_names, torch.arange(len(files)))
+
+
+def _class_folders(folder: Path) -> list[str]:
+    paths = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path.name for path in paths if path.is_dir() and not path.name.startswith("."))
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(repr(name) for name in names[:10]) + (", ..." if len(names) > 10 else "")

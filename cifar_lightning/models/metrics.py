@@ -21,7 +21,8 @@ class EpochMetrics(nn.Module):
     def __init__(self, num_classes: int, num_outputs: int) -> None:
         super().__init__()
         self.num_classes = num_classes
-        self.loss = MeanMetric()
+        # Or it would leave out what is no number, with a warning: the mean must not be one either.
+        self.loss = MeanMetric(nan_strategy="disable")
         self.stat_scores = MulticlassStatScores(num_outputs, average=None, validate_args=False)
         self.outputs: list[tuple[Tensor, Tensor]] = []
 

@@ -1,13 +1,14 @@
 """Figures of a run's curves over the epochs, and of how far its probabilities can be believed."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cifar_lightning.runs.calibration import CalibrationBins
-from cifar_lightning.runs.overfitting import Curves, describe_overfitting
-from cifar_lightning.runs.scores import Predictions
+from cifar_lightning.runs.overfitting import Curves, describe_loss, describe_overfitting
+from cifar_lightning.runs.scores import Predictions, wilson_interval
 from cifar_lightning.runs.slides import (
     BLUE,
     GREY,
@@ -47,14 +48,21 @@ def draw_curves(path: Path, curves_csv_text: str, val_name: str = "validation") 
     sentences = describe_overfitting(curves_csv_text, val_name).split("; ")
     figure.suptitle("\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences), fontsize=LARGE)
     loss, accuracy = figure.subplots(1, 2)
-    _draw_pair(loss, curves, curves.train_loss, curves.val_loss, val_name, "lowest: {:.3f} at epoch {}")
+    _draw_pair(
+        loss,
+        curves,
+        curves.train_loss,
+        curves.val_loss,
+        val_name,
+        lambda loss, epoch: f"lowest: {describe_loss(loss)} at epoch {epoch}",
+    )
     _draw_pair(
         accuracy,
         curves,
         100 * curves.train_accuracy,
         100 * curves.val_accuracy,
         val_name,
-        "{:.1f} % at that epoch ({})",
+        lambda accuracy, epoch: f"{accuracy:.1f} % at that epoch ({epoch})",
     )
     style_axes(loss, "epoch", "loss (cross-entropy)")
     style_axes(accuracy, "epoch", "accuracy, %")
@@ -66,11 +74,16 @@ def draw_curves(path: Path, curves_csv_text: str, val_name: str = "validation") 
 
 
 def _draw_pair(
-    axes: "Axes", curves: Curves, train: np.ndarray, val: np.ndarray, val_name: str, best_label: str
+    axes: "Axes",
+    curves: Curves,
+    train: np.ndarray,
+    val: np.ndarray,
+    val_name: str,
+    describe_best: Callable[[float, int], str],
 ) -> None:
     """Draws one quantity of both splits, and a mark at the epoch of the lowest validation loss.
 
-    `best_label` takes the quantity there and the epoch.
+    `describe_best` says in words what the quantity is there, given the epoch.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -83,7 +96,7 @@ def _draw_pair(
     if curves.best is not None:
         when = curves.epochs[curves.best]
         axes.axvline(when, color=GREY, linewidth=1.2, linestyle=":")
-        label = best_label.format(val[curves.best], when)
+        label = describe_best(val[curves.best], when)
         axes.plot([when], [val[curves.best]], "D", color=VERMILION, markeredgecolor="black", markersize=9, label=label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
 
@@ -125,12 +138,14 @@ def draw_reliability(path: Path, predictions: Predictions, num_bins: int = 10) -
 
 
 def _describe_calibration(bins: CalibrationBins) -> str:
-    """Expected calibration error, and on which side of the truth the net errs."""
-    filled = bins.counts > 0
-    weights = bins.counts[filled] / bins.counts.sum()
-    confidence, accuracy = 100 * bins.confidence[filled] @ weights, 100 * bins.accuracy[filled] @ weights
-    side = "over-confident" if confidence > accuracy else "under-confident"
-    return (
-        f"Expected calibration error {bins.expected_error:.3f} ({len(bins.counts)} bins)\n"
-        f"{side}: {confidence:.1f} % sure on average, right in {accuracy:.1f} %"
-    )
+    """Expected calibration error, and on which side of the truth the net errs, if that is not the chance of few."""
+    filled, count = bins.counts > 0, int(bins.counts.sum())
+    weights = bins.counts[filled] / count
+    confidence, accuracy = (float(values[filled] @ weights) for values in (bins.confidence, bins.accuracy))
+    low, high = wilson_interval(round(accuracy * count), count) or (0, 1)
+    sure = f"{100 * confidence:.1f} % sure on average, right in {100 * accuracy:.1f} %"
+    if low <= confidence <= high:
+        verdict = f"{sure}:\nas sure as it is right, within the uncertainty of {count} pictures"
+    else:
+        verdict = f"{'over' if confidence > accuracy else 'under'}-confident: {sure}"
+    return f"Expected calibration error {bins.expected_error:.3f} ({len(bins.counts)} bins)\n{verdict}"

@@ -22,12 +22,15 @@ from cifar_lightning.runs.slides import (
     new_figure,
     save_figure,
     shorten,
+    text_width,
 )
 
 SHEET_COLUMNS = 20
 _MISTAKE_COLUMNS = 7
 _TOO_LARGE = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+_MISTAKE_NAME_WIDTH = 1.3  # inches, beside `truth: ` in a column of 1.9
 _MATRIX_COLOURS = "Blues"
+_MATRIX_NAME_WIDTH = 1.6  # inches; two of them fit into the title
 _SMALLEST_COUNT = 7  # font size
 
 
@@ -99,7 +102,7 @@ def draw_mistakes(path: Path, pictures: np.ndarray, predictions: Predictions, mo
     figure.get_layout_engine().set(h_pad=0.12)  # type: ignore[union-attr, call-arg]
     some = "all of them" if len(worst) == num_wrong else f"the {len(worst)} most confident"
     figure.suptitle(f"{num_wrong} of {count} pictures wrong; {some}, surest first", fontsize=LARGE)
-    names = [shorten(name) for name in (*predictions.class_names, OTHER)]
+    names = [shorten(name, _MISTAKE_NAME_WIDTH) for name in (*predictions.class_names, OTHER)]
     grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
     for axes in grid:
         axes.set_axis_off()
@@ -137,17 +140,17 @@ def draw_confusion(
     num_rows, num_columns = counts.shape
     assert num_rows == len(class_names)
     assert num_columns in (num_rows, num_rows + 1)
-    names = [shorten(name) for name in (*class_names, OTHER)][:num_columns]
+    names = [shorten(name, _MATRIX_NAME_WIDTH, MEDIUM) for name in (*class_names, OTHER)][:num_columns]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     cell = np.clip(0.36 * num_columns, 5.8, 13.5) / num_columns  # inches
     digits = len(str(counts.max()))
     count_size = 72 * cell * min(0.5, 0.8 / (CHARACTER_WIDTH * digits))
     with_counts = count_size >= _SMALLEST_COUNT
     label_size = min(MEDIUM, 0.8 * 72 * cell)
-    name_width = max(map(len, names)) * CHARACTER_WIDTH * label_size / 72
+    name_width = max(text_width(name, label_size) for name in names)
     upright = name_width > cell
 
-    width = num_columns * cell + name_width + (1.1 if with_counts else 3.0)
+    width = num_columns * cell + name_width + (1.4 if with_counts else 3.0)
     height = num_rows * cell + (name_width if upright else 0.3) + 1.6
     figure = new_figure(width, height)
     axes = figure.subplots()

@@ -82,8 +82,8 @@ def hold(run: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes `text` to `path`, whole or not at all."""
-    write_whole(path, lambda file: file.write(text.encode()))
+    """Writes `text` to `path`, whole or not at all; names of files that are no UTF-8 by the bytes that they have."""
+    write_whole(path, lambda file: file.write(text.encode(errors="surrogateescape")))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -62,6 +62,11 @@ class Curves:
         return int(np.nanargmin(self.val_loss)) if not np.isnan(self.val_loss).all() else None
 
 
+def describe_loss(loss: float) -> str:
+    """Three decimals; of a loss that has blown up three digits, as `3.21e+34`."""
+    return f"{loss:.3f}" if loss < 1000 else f"{loss:.2e}"
+
+
 def describe_overfitting(curves_csv_text: str, val_name: str = "validation") -> str:
     """One line: when the validation loss was lowest, how far it has risen since, and how the accuracies ended.
 
@@ -77,23 +82,25 @@ def describe_overfitting(curves_csv_text: str, val_name: str = "validation") -> 
         return f"the training loss is no longer a number since epoch {broken}; try a smaller learning rate"
     if curves.best is None:
         return (
-            f"no {val_name} loss to see over-fitting by; training loss {curves.train_loss[-1]:.3f}"
+            f"no {val_name} loss to see over-fitting by; training loss {describe_loss(curves.train_loss[-1])}"
             f" and accuracy {100 * curves.train_accuracy[-1]:.1f} % at epoch {curves.epochs[-1]}"
         )
     return f"{_describe_loss(curves, curves.best, val_name)}; {_describe_accuracy(curves, val_name)}"
 
 
 def _describe_loss(curves: Curves, best: int, val_name: str) -> str:
-    lowest, last = curves.val_loss[best], curves.val_loss[-1]
+    lowest, last = (describe_loss(curves.val_loss[place]) for place in (best, -1))
+    rise = curves.val_loss[-1] / curves.val_loss[best] - 1 if curves.val_loss[best] > 0 else np.inf
     when, end = curves.epochs[best], curves.epochs[-1]
     if len(curves.epochs) == 1:
-        return f"{val_name} loss {last:.3f} after one epoch, too early to see over-fitting"
+        return f"{val_name} loss {last} after one epoch, too early to see over-fitting"
     if best == len(curves.epochs) - 1:
-        return f"{val_name} loss still falling: {last:.3f} at epoch {end}, its lowest"
-    if last <= (1 + _RISE_THAT_COUNTS) * lowest:
-        return f"{val_name} loss hardly rose: {lowest:.3f} at epoch {when}, {last:.3f} at epoch {end}"
-    percent = f" (+{100 * (last / lowest - 1):.0f} %)" if lowest > 0 and np.isfinite(last) else ""
-    return f"{val_name} loss rose from {lowest:.3f} at epoch {when} to {last:.3f} at epoch {end}{percent}"
+        return f"{val_name} loss still falling: {last} at epoch {end}, its lowest"
+    if curves.val_loss[-1] <= (1 + _RISE_THAT_COUNTS) * curves.val_loss[best]:
+        return f"{val_name} loss hardly rose: {lowest} at epoch {when}, {last} at epoch {end}"
+    # Beyond tenfold the two losses say more than their ratio.
+    percent = f" (+{100 * rise:.0f} %)" if rise < 10 else ""
+    return f"{val_name} loss rose from {lowest} at epoch {when} to {last} at epoch {end}{percent}"
 
 
 def _describe_accuracy(curves: Curves, val_name: str) -> str:

@@ -25,8 +25,9 @@ GREY = "#595959"
 SMALL, MEDIUM, LARGE = 12, 14, 17
 # A character is about this share of the font size wide.
 CHARACTER_WIDTH = 0.6
-_LONGEST_NAME = 18
 _DOTS_PER_INCH = 120
+# More of a name need not be measured: they never fit.
+_MOST_LETTERS = 60
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -60,9 +61,21 @@ def draw_sentence(path: Path, sentence: str) -> None:
     save_figure(figure, path)
 
 
-def shorten(name: str) -> str:
-    """`name` as it can be drawn: 18 characters at most, dollar signs not taken for formulas."""
-    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+def text_width(text: str, size: float) -> float:
+    """Width in inches of `text` as it is drawn in a font of `size` points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    with any_letters():
+        return text_to_path.get_text_width_height_descent(text, FontProperties(size=size), ismath=False)[0] / 72
+
+
+def shorten(name: str, width: float, size: float = SMALL) -> str:
+    """`name` without its middle, so that it takes at most `width` inches; dollar signs not taken for formulas."""
+    short, kept = name, min(len(name), _MOST_LETTERS)
+    while kept > 1 and (len(short) > _MOST_LETTERS or text_width(short, size) > width):
+        kept -= 1
+        short = f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
     return short.replace("$", r"\$")
 
 

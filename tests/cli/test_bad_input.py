@@ -60,6 +60,12 @@ MISTAKES_IN_FIT = {
     "epochs in words": (["--trainer.max_epochs=many"], "a whole number or null for trainer.max_epochs, got 'many'"),
     "a rate in words": (["--model.optimizer.lr=fast"], "a number for lr, got 'fast'"),
     "a seed in words": (["--seed_everything=x"], "seed_everything"),
+    "more threads than any machine has": (["--num_threads=99999"], "num_threads of at most 1024, got 99999; try"),
+    "pictures that fit into no memory": (["--data.source.image_size=20000"], "of at most 4 GB together, got 187 GB"),
+    "a name that no file system takes": (
+        ["--trainer.logger.name=" + 300 * "a"],
+        "at most 255 bytes for trainer.logger",
+    ),
     "no thread": (["--num_threads=0"], "above 0 or null for num_threads"),
     "an unknown accelerator": (["--trainer.accelerator=quantum"], "quantum"),
     "a backbone that is a function": (["--model.backbone=os.system"], "derived from Module for model.backbone"),
@@ -429,6 +435,10 @@ def test_a_preview_replaces_nothing_but_an_older_picture_of_its_own(command, fol
         assert command("data", *photos, "--preview=photos/sheet.png").code == 0
 
 
+def test_an_allocation_that_fails_is_the_memory_of_the_machine(command, folder):
+    assert_one_sentence(command("fit", *TINY, "--model.num_outputs=100000000000"), 1, "out of memory; lower")
+
+
 def test_a_disk_error_names_the_file_that_was_asked_for(command, folder, monkeypatch):
     def refuse(*_):
         raise OSError(28, "No space left on device", "/somewhere/.sheet.png.x8k2")
@@ -454,6 +464,30 @@ def test_the_argument_in_which_a_net_differs_is_named(command, folder):
     outcome = command("predict", "--ckpt_path", run, "--model.backbone.slope=0.5", "--images=nowhere.png")
     assert_one_sentence(outcome, 2, "expected backbone.slope 0.0")
     assert "got 0.5; leave out --model.backbone.slope" in outcome.err
+
+
+@pytest.mark.parametrize("name", ["\x1b[31mred", "two\nlines", "a\tb"])
+@pytest.mark.parametrize("name_of_command", ["fit", "data"])
+def test_a_class_that_a_terminal_would_obey_is_refused(command, folder, name, name_of_command):
+    for split, class_name in itertools.product(("train", "test"), (name, "cat")):
+        (folder / "photos" / split / class_name).mkdir(parents=True)
+    photos = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
+    outcome = command(name_of_command, *(TINY[:3] if name_of_command == "fit" else []), *photos)
+    assert_one_sentence(outcome, 2, f"of printable characters, but the source has {name!r}; rename it")
+
+
+def test_a_fit_tells_which_classes_are_not_in_both_splits(command, folder):
+    for path in ("train/ant", "train/bee", "train/cat", "test/ant", "test/bee", "test/dog"):
+        (folder / "photos" / path).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (32, 32), (number, 9, 9)).save(folder / "photos" / path / f"{number}.png")
+    photos = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
+    outcome = command("fit", *TINY[:2], *photos)
+    assert outcome.code == 0
+    assert outcome.err.splitlines() == [
+        "no pictures to test with in photos/test: 'cat'; add some before `test`",
+        "no class of the training pictures, so ignored in photos/test: 'dog'",
+    ]
 
 
 def test_a_class_called_like_the_unused_outputs_is_refused(command, folder):

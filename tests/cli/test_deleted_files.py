@@ -160,16 +160,23 @@ def test_a_newest_run_that_was_stopped_before_its_first_epoch_is_not_gone_on_wit
     assert_refused(outcome, "quickstart/version_1, the newest run, but it has none", before, tmp_path)
 
 
-@pytest.mark.parametrize("epochs", [2, 1])
-def test_a_run_with_nothing_left_to_train_stays_as_it_is_and_that_is_said(command, damaged, epochs):
+def test_a_run_with_nothing_left_to_train_stays_as_it_is_and_that_is_said(command, damaged):
     run = damaged([])
     before = contents(run)
-    outcome = command("fit", *TINY, f"--trainer.max_epochs={epochs}", "--ckpt_path=last")
+    outcome = command("fit", *TINY, "--ckpt_path=last")
     assert (outcome.code, outcome.err) == (0, "")
     assert "nothing was left to train after 2 epochs; raise trainer.max_epochs to go on\n" in outcome.out
     assert {path: content for path, content in contents(run).items() if "events" not in path.name} == {
         path: content for path, content in before.items() if "events" not in path.name
     }
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_run_is_not_shortened(command, tmp_path, damaged, epochs):
+    damaged([])
+    before = contents(tmp_path)
+    outcome = command("fit", *TINY, f"--trainer.max_epochs={epochs}", "--ckpt_path=last")
+    assert_refused(outcome, "trainer.max_epochs of at least 2, the epochs that lightning_logs", before, tmp_path)
 
 
 def test_a_run_that_goes_on_elsewhere_is_refused(command, tmp_path, damaged):

@@ -33,16 +33,18 @@ def fail_in_epoch(monkeypatch, epoch, error):
     monkeypatch.setattr(ImageClassifier, "training_step", failing_step)
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_epoch_before(command, tmp_path):
-    outcome = command("fit", *TINY, "--trainer.max_epochs=50", "--model.optimizer.lr=1e5")
+@pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.parametrize(("rate", "has_an_epoch"), [(1e4, True), (1e6, True), (1e30, False)])
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_epoch_before(command, tmp_path, rate, has_an_epoch):
+    outcome = command("fit", *TINY, "--trainer.max_epochs=50", f"--model.optimizer.lr={rate}")
     assert outcome.code == 2
-    assert "lower the learning rate" in outcome.err
+    (line,) = outcome.err.splitlines()
+    assert line.endswith("; lower the learning rate (model.optimizer.lr)")
+    number = int(line.partition(" in epoch ")[2].partition(",")[0])
     checkpoint = run_folder(tmp_path) / "checkpoints/last.ckpt"
-    if checkpoint.exists():
-        weights = torch.load(checkpoint, weights_only=True)["state_dict"]
-        number = int(outcome.err.partition(" in epoch ")[2].partition(",")[0])
+    assert (checkpoint.exists(), number > 1) == (has_an_epoch, has_an_epoch)
+    if has_an_epoch:
         assert torch.load(checkpoint, weights_only=True)["epoch"] + 1 == number - 1
-        assert weights
 
 
 def test_a_gpu_out_of_memory_is_one_sentence_and_keeps_the_epoch_before(command, tmp_path, monkeypatch):
@@ -271,6 +273,26 @@ def test_a_made_up_checkpoint_is_refused_in_one_sentence_or_its_weights_are_righ
         assert len(outcome.err.splitlines()) == 1
         assert "checkpoint" in outcome.err or "last.ckpt" in outcome.err
     assert (run / "scores.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("best_is_whole", [True, False])
+@pytest.mark.parametrize("name", ["test", "fit"])
+def test_a_flipped_bit_in_the_last_checkpoint_names_the_best_one_if_it_is_whole(
+    command, finished_run, tmp_path, name, best_is_whole
+):
+    shutil.copytree(finished_run, tmp_path / "run")
+    last, best = (tmp_path / "run/checkpoints" / file for file in ("last.ckpt", "best.ckpt"))
+    with_a_flipped_bit_in_a_weight(last)
+    if not best_is_whole:
+        cut_checkpoint(best)
+    settings = ["--config", "run/config.yaml"] if name == "fit" else []
+    outcome = command(name, *settings, "--ckpt_path", "run")
+    hint = "name run/checkpoints/best.ckpt, the epoch of" if best_is_whole else "go on from another one"
+    assert outcome.code == 2
+    (line,) = outcome.err.splitlines()
+    assert f"run/checkpoints/last.ckpt is damaged; {hint}" in line
+    if best_is_whole:
+        assert command(name, *settings, "--ckpt_path", str(best)).code == 0
 
 
 def test_a_run_folder_without_its_config_says_so(command, finished_run, tmp_path):

@@ -1,13 +1,16 @@
 """A fit from the command line to its run folder."""
 
 import csv
+import io
 import json
 import re
 import threading
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny import TINY
 
@@ -118,6 +121,18 @@ def test_hyperparameters_and_final_scores_are_in_the_events_of_the_run(finished_
     for split in ("val", "test"):
         (point,) = events.Scalars(f"{split}/accuracy")
         assert point.value == pytest.approx(scores["splits"][split]["accuracy"])
+
+
+def test_the_pictures_of_a_tested_run_are_in_the_image_tab(finished_run):
+    events = EventAccumulator(str(finished_run)).Reload()
+    for name in ("mistakes", "confusion", "reliability", "curves"):
+        (shown,) = events.Images(f"test/{name}")
+        assert shown.step == 2
+        with (
+            Image.open(io.BytesIO(shown.encoded_image_string)) as picture,
+            Image.open(finished_run / f"{name}.png") as drawn,
+        ):
+            assert np.array_equal(np.asarray(picture), np.asarray(drawn.convert("RGB")))
 
 
 def test_fit_ends_with_the_run_folder_the_scores_and_the_next_command(command, tmp_path):

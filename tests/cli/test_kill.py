@@ -29,6 +29,7 @@ NUM_KILLS = int(os.environ.get("CIFAR_LIGHTNING_KILLS", "30"))
 EPOCHS = 25
 SETTINGS = {
     "momentum": [],
+    "adam": ["--model.optimizer=torch.optim.Adam"],
     "adam without validation": ["--model.optimizer=torch.optim.Adam", "--data.val_fraction=0"],
 }
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 
 import numpy as np
@@ -127,6 +128,15 @@ def test_predict_writes_a_row_a_picture_by_name(command, finished_run, tmp_path)
         probabilities = {name: float(row[name]) for name in list(row)[2:]}
         assert sum(probabilities.values()) == pytest.approx(1)
         assert row["predicted"] == max(probabilities, key=probabilities.get)
+
+
+def test_predict_writes_the_name_of_a_picture_by_its_own_bytes(command, finished_run, tmp_path):
+    name = b"caf\xe9.png"  # as an old Windows wrote it: no UTF-8
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (32, 32)).save(tmp_path / "photo.png")
+    os.rename(tmp_path / "photo.png", os.fsencode(tmp_path / "photos") + b"/" + name)
+    assert command("predict", "--ckpt_path", str(finished_run), "--images=photos").code == 0
+    assert (tmp_path / "predictions.csv").read_bytes().splitlines()[1].startswith(name + b",")
 
 
 def test_predict_of_a_test_picture_gives_the_probabilities_of_test(command, finished_run, tmp_path):

@@ -7,9 +7,10 @@ from PIL import Image
 from torchmetrics.classification import MulticlassCalibrationError
 
 from cifar_lightning.runs.calibration import CalibrationBins, confidences, expected_calibration_error
-from cifar_lightning.runs.curve_figures import draw_curves, draw_reliability
+from cifar_lightning.runs.curve_figures import _describe_calibration, draw_curves, draw_reliability
 from cifar_lightning.runs.figures import draw_confusion, draw_mistakes, draw_test_pictures, find_worst_mistakes
 from cifar_lightning.runs.scores import Predictions
+from cifar_lightning.runs.slides import shorten, text_width
 
 NAMES = ("apple", "forest", "lawn_mower")
 HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n"
@@ -111,6 +112,43 @@ def test_confusion_of_few_and_of_many_classes(tmp_path, num_classes, num_columns
     width, height = size_of(tmp_path / "c.png")
     assert 700 <= height <= 2000
     assert 900 <= width <= 2200
+
+
+@pytest.mark.filterwarnings("error")
+def test_names_of_any_length_and_script_are_drawn_without_a_warning(tmp_path):
+    names = ("W" * 200, "漢字" * 40, "😀 a\tb")
+    predictions = Predictions(names, np.arange(2), np.array([0, 1]), np.array([1, 2]), np.full((2, 3), 1 / 3))
+    draw_mistakes(tmp_path / "m.png", draw_pictures(2), predictions)
+    draw_confusion(tmp_path / "c.png", [[3, 1, 0], [0, 2, 0], [0, 0, 2]], names)
+    assert size_of(tmp_path / "m.png")[0] == 912
+    assert size_of(tmp_path / "c.png")[0] < 1200
+
+
+@pytest.mark.parametrize("name", ["W" * 200, "lawn_mower" * 20, "漢字" * 40])
+def test_a_long_name_keeps_its_ends_and_the_width_that_it_may_take(name):
+    short = shorten(name, 1.3, 12)
+    assert text_width(short, 12) <= 1.3
+    first, last = short.split("…")
+    assert len(first) >= len(last) > 0
+    assert name.startswith(first)
+    assert name.endswith(last)
+    assert shorten("aquarium_fish", 1.3, 12) == "aquarium_fish"
+
+
+@pytest.mark.parametrize(
+    ("num_right", "confidence", "said"),
+    [
+        # Wilson's interval of 257 right of 300 is 0.813 to 0.892.
+        (257, 0.846, "as sure as it is right, within the uncertainty of 300 pictures"),
+        (257, 0.80, "under-confident: 80.0 % sure on average, right in 85.7 %"),
+        (257, 0.90, "over-confident: 90.0 % sure on average, right in 85.7 %"),
+    ],
+)
+def test_a_net_is_called_over_or_under_confident_only_beyond_the_uncertainty(num_right, confidence, said):
+    rest = (1 - confidence) / 2
+    predicted = (np.arange(300) >= num_right).astype(int)
+    predictions = predictions_of([0] * 300, predicted, np.full((300, 3), [confidence, confidence, rest]))
+    assert said in _describe_calibration(CalibrationBins.sort(predictions))
 
 
 def test_confusion_of_a_class_without_pictures(tmp_path):

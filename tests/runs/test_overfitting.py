@@ -58,6 +58,11 @@ def test_a_training_that_blew_up_says_since_when():
     assert line.startswith("the training loss is no longer a number since epoch 2;")
 
 
+def test_a_loss_that_blew_up_is_told_in_three_digits():
+    line = describe_overfitting(curves("0.9,0.6,0.5,0.8", "0.9,0.6,9.403771843239786e+34,0.2"))
+    assert line.startswith("validation loss rose from 0.500 at epoch 1 to 9.40e+34 at epoch 2; accuracy")
+
+
 def test_no_epoch_at_all():
     assert describe_overfitting(HEADER) == "no epoch is finished"
 
