@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -22,7 +23,13 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_configure():
-    """Gives each of several test processes cores of its own: torch's threads wait for one another by spinning."""
+    """Lets Ctrl-C reach the processes of the tests, and gives each of several test processes cores of its own.
+
+    What a shell starts in the background ignores Ctrl-C, as do its children; torch's threads wait for one another by
+    spinning.
+    """
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
