@@ -57,12 +57,14 @@ if __name__ == "__main__":
     parser.add_argument("--data_root", default="data", help="folder of cifar-100-python")
     parser.add_argument("--config", default="avgpool")
     parser.add_argument("--epochs", type=int, default=6, help="of each run")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each size, of which the medians are shown")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     table = []
     for num_pictures, num_classes, share in SIZES:
-        seconds, megabytes = measure(num_classes, share, options.data_root, options.config, options.epochs)
+        fit = (num_classes, share, options.data_root, options.config, options.epochs)
+        seconds, megabytes = map(statistics.median, zip(*(measure(*fit) for _ in range(options.rounds)), strict=True))
         table.append({"pictures": num_pictures, "classes": num_classes, "seconds": seconds, "megabytes": megabytes})
         per_thousand = 1e6 * seconds / num_pictures
         print(
