@@ -1,6 +1,6 @@
 """Time an epoch and memory of `cifar-lightning fit` against the number of training pictures, 300 to 50 000.
 
-    python benchmarks/growth.py --data_root ../shared/data --output docs/growth.json --figure docs/growth.png
+    python benchmarks/growth.py --data_root data --output docs/growth.json --figure docs/growth.png
 
 Every size is a process of its own: some of CIFAR-100's classes, up to all 100, with curves, checkpoints and metrics on.
 """

@@ -1,7 +1,7 @@
 """What people write today, to be timed against `cifar-lightning fit`: a notebook loop, and stock Lightning.
 
 Each function trains for some epochs and returns the seconds of each. Both peers normalise, validate every epoch and
-keep the losses; neither writes checkpoints, TensorBoard events or per-class scores, as `fit` does.
+sum up the losses; neither writes checkpoints, TensorBoard events or per-class scores, as `fit` does.
 """
 
 import time

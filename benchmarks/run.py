@@ -1,6 +1,6 @@
 """Seconds an epoch: `cifar-lightning fit` against a notebook loop, stock Lightning and the machine's own limit.
 
-    python benchmarks/run.py --data_root ../shared/data --output speed.json
+    python benchmarks/run.py --data_root data --output speed.json
 
 At the lab's size: 1 500 training pictures, 300 for validation each epoch, batch 128. Runs alternate, one at a time,
 round after round, since other work on a machine comes and goes; the table gives medians over all epochs but the first

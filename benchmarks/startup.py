@@ -1,6 +1,6 @@
 """How long commands take to start, beside `import lightning.pytorch`, as medians of alternating processes.
 
-python benchmarks/startup.py --data_root ../shared/data
+python benchmarks/startup.py --data_root data
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """A whole study by worker processes against the same one run after run.
 
-    python benchmarks/study.py --data_root ../shared/data --seeds 2 --epochs 100 --rounds 3
+    python benchmarks/study.py --data_root data --seeds 2 --epochs 100 --rounds 3
 
 Four nets in the lab's protocol, everything included: start of the command and of its workers, data, fits, tests with
 pictures. `serial` gives all cores to each run, `processes` one core to each of as many runs. The two alternate.

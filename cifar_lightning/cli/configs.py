@@ -83,10 +83,10 @@ def read_config(path: Path) -> dict[Any, Any]:
         content = load_plain_yaml(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"expected plain YAML, but {path} is none ({reason}); mend it") from error
+        raise ValueError(f"expected plain YAML, but {path} is none ({reason}); fix it") from error
     if not isinstance(content, dict):
         raise ValueError(f"expected a config of keys and values, but {path} has none; see `cifar-lightning configs`")
     for group in ("trainer", "model", "data"):
         if group in content and not isinstance(content[group], dict):
-            raise ValueError(f"expected keys and values below {group}, but {path} has {content[group]!r}; mend it")
+            raise ValueError(f"expected keys and values below {group}, but {path} has {content[group]!r}; fix it")
     return content

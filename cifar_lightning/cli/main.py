@@ -71,7 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, MemoryError, RuntimeError) as error:
         return _fail(error, 1)
     except SystemExit as stop:
-        # How argparse ends `--help`, and a run that was stopped by a signal.
+        # How argparse ends `--help`, a run that was stopped by a signal, and a net that gives up with a sentence.
+        if isinstance(stop.code, str):
+            print(stop.code, file=sys.stderr)
+            return 1
         return stop.code if isinstance(stop.code, int) else 0
     finally:
         if argv is None:
@@ -172,7 +175,7 @@ def _describe(error: BaseException) -> str:
         return "out of memory; lower data.batch_size, or close other programs"
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
-        advice = _ADVICE.get(error.errno or 0, "mend that")
+        advice = _ADVICE.get(error.errno or 0, "fix that")
         return f"the machine refused: {error.strerror}{where}; {advice} and run the command again"
     if type(error).__name__ == "OutOfMemoryError":
         return "the GPU is out of memory; lower data.batch_size, or use --trainer.accelerator cpu"

@@ -38,9 +38,11 @@ def check_picture(option: str, path: Path, example: str, picture_folders: Iterab
     """As `check_output` for a PNG file, which may lie neither in `picture_folders`, that are read, nor be of a run."""
     check_output(option, path, example, PNG_START)
     parents = path.resolve().parents
+    # Directly in it, or among its checkpoints or curves.
+    run_folders = list(parents)[:2]
     if any(pictures.resolve() in parents for pictures in picture_folders):
         raise ValueError(f"expected a file apart from the pictures for {option}, got {path}; name one elsewhere")
-    if path.exists() and any(map(_is_run, parents)):
+    if path.exists() and any(map(_is_run, run_folders)):
         raise ValueError(f"expected a file of its own for {option}, but {path} belongs to a run; name another")
 
 

@@ -27,7 +27,7 @@ class OwnCodeNamed:
         place = _find_own_code(error) if isinstance(error, Exception) and not of_machine else None
         if place is not None:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300].removesuffix(":")
-            raise ValueError(f"{_describe(*place)} ({reason}); mend it") from error
+            raise ValueError(f"{_describe(*place)} ({reason}); fix it") from error
 
 
 def _find_own_code(error: Exception) -> tuple[FrameType, int] | None:

@@ -87,11 +87,11 @@ def describe_parser_error(message: str, keys: Iterable[str]) -> str:
         return f"in {key}: {nested[1]}"
     if problem := re.search(r"Problem with given class_path '([^']+)': (.*?)(?: - |$)", text):
         reason = describe_parser_error(problem[2], keys) if "Parser key" in problem[2] else problem[2]
-        return f"expected a class for {key}, got {problem[1]!r}, which fails ({reason}); mend its name or its arguments"
+        return f"expected a class for {key}, got {problem[1]!r}, which fails ({reason}); fix its name or its arguments"
     if wrong := re.search(r"Import path (\S+) does not correspond to a subclass of (\w+)", text):
         return f"expected a class derived from {wrong[2]} for {key}, got {wrong[1]!r}; name one by its class_path"
     if function := re.search(r"expects a function or a callable class: (.*?)\.* Got value: (\S+)", text):
-        return f"expected a class or a function for {key}, got {function[2]!r} ({function[1]}); mend its name"
+        return f"expected a class or a function for {key}, got {function[2]!r} ({function[1]}); fix its name"
     path = re.search(r"Expected a dot import path string: (\S+)", text)
     if path and "Expected a <class" not in text:
         return f"expected a class for {key}, got {path[1]!r}; name it with its module, as in my_net.MyNet"
@@ -100,7 +100,7 @@ def describe_parser_error(message: str, keys: Iterable[str]) -> str:
     given = re.search(r"(?:Got value|Given value): (.*)$", text)
     expected = _describe_types(text)
     if given and expected:
-        return f"expected {expected} for {key}, got {given[1][:100]!r}; mend it"
+        return f"expected {expected} for {key}, got {given[1][:100]!r}; fix it"
     return text if len(text) <= 400 else text[:380] + " ..."
 
 
@@ -127,7 +127,7 @@ def _describe_group(key: str, value: str, reason: str) -> str:
     """For a value where a group of keys stands: a file that cannot be read, or no file."""
     if not Path(value).is_file():
         return f"expected keys and values below {key}, got {value!r}; set one of them, as --{key}.KEY VALUE"
-    return f"expected plain YAML for {key}, but {value} is none ({reason[:200]}); mend it"
+    return f"expected plain YAML for {key}, but {value} is none ({reason[:200]}); fix it"
 
 
 def _last_key(text: str) -> str:

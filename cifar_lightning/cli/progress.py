@@ -71,7 +71,8 @@ class EpochProgress(ProgressBar):
             seconds_left = (now - self._start) / max(epoch - self._first_epoch, 1) * (total - epoch)
             left = f", {seconds_left:.0f} s left" if total > epoch else ""
             try:
-                print(f"epoch {epoch}/{total}: {_describe(trainer, ', ')}{left}", flush=True)
+                of_total = f"/{total}" if total > 0 else ""
+                print(f"epoch {epoch}{of_total}: {_describe(trainer, ', ')}{left}", flush=True)
             except BrokenPipeError:
                 # Whoever read along has seen enough (`| head`); the training goes on without a word.
                 sys.stdout = open(os.devnull, "w")  # noqa: SIM115

@@ -115,7 +115,7 @@ def _execute_all(study: StudyConfig, runs: Sequence[PlannedRun], arguments: list
     try:
         with (
             StudyProgress(runs) as progress,
-            contextlib.closing(engine(todo, fit_and_test, progress.refresh)) as outcomes,  # type: ignore[type-var]
+            contextlib.closing(engine(todo, fit_and_test, progress.refresh)) as outcomes,
         ):
             for run, error in outcomes:
                 progress.ended(run, error)
@@ -151,7 +151,7 @@ def fit_and_test(run: PlannedRun) -> str | None:
             error = _run_quietly("fit", *fit, *reached)
             return error or _run_quietly("test", "--ckpt_path", str(run.folder), *reached)
     except OSError as error:
-        return f"{error.strerror}: {error.filename}; mend that and run the study again"
+        return f"{error.strerror}: {error.filename}; fix that and run the study again"
 
 
 def _clear_away(run: Path) -> None:
@@ -205,7 +205,7 @@ def _estimate(study: StudyConfig, runs: Sequence[PlannedRun], left: Sequence[tup
     """The time that the epochs left will take, by the study's finished runs or else a few epochs of each strategy."""
     measured: dict[str, list[float]] = {}
     for run in runs:
-        if run.is_finished and (seconds := run.read_scores()["seconds"]) is not None:
+        if run.is_finished and (seconds := run.read_result().fit_seconds) is not None:
             measured.setdefault(run.strategy, []).append(seconds / run.num_epochs)
     how = "measured: the study's finished runs"
     if not {run.strategy for run, _ in left} <= measured.keys():
@@ -248,7 +248,7 @@ def _print_results(study: StudyConfig, runs: Sequence[PlannedRun]) -> None:
     for column in ("runs", "test accuracy", "sd over seeds"):
         table.add_column(column, justify="right")
     for name in study.strategies:
-        values = [run.read_scores()["accuracy"] for run in runs if run.strategy == name and run.is_finished]
+        values = [run.read_result().accuracy for run in runs if run.strategy == name and run.is_finished]
         mean = f"{statistics.mean(values):.3f}" if values else "-"
         table.add_row(name, str(len(values)), mean, f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-")
     console.print(table)

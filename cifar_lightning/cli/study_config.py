@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from cifar_lightning.cli.configs import read_config
@@ -74,7 +75,7 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
     strategies: dict[str, dict[str, Any]] = {}
     shared = []
     for path in map(Path, options.config):
-        content = _load(path)
+        content = read_config(path)
         named = content.get("strategies", {})
         if not isinstance(named, dict):
             raise ValueError(f"expected strategies by name in {path}, got {named!r}; see configs/study.yaml")
@@ -92,7 +93,7 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
     _check_strategies(strategies)
     name = str(own["name"])
     if not _FOLDER_NAME.fullmatch(name):
-        raise ValueError(f"expected a name for the study that a folder can have, got {name!r}; mend it")
+        raise ValueError(f"expected a name for the study that a folder can have, got {name!r}; fix it")
     if not isinstance(own["save_dir"], str):
         raise ValueError(f"expected a folder for save_dir, got {own['save_dir']!r}; name one, or leave it out")
     return StudyConfig(
@@ -100,7 +101,7 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
         save_dir=Path(own["save_dir"]),
         seeds=_parse_seeds(own["seeds"], _MAX_RUNS // len(strategies)),
         num_threads=_take_num_threads(shared, options.num_threads),
-        engine=_engine(own["engine"], arguments),
+        engine=_engine(own["engine"], shared, arguments),
         strategies=strategies,
         shared=shared,
         arguments=arguments,
@@ -193,7 +194,7 @@ def _check_strategies(strategies: dict[Any, Any]) -> None:
     folders: dict[str, str] = {}
     for name, settings in strategies.items():
         if not isinstance(name, str) or not _FOLDER_NAME.fullmatch(name):
-            raise ValueError(f"expected a name for a strategy that a folder can have, got {name!r}; mend strategies")
+            raise ValueError(f"expected a name for a strategy that a folder can have, got {name!r}; fix strategies")
         other = folders.setdefault(name.casefold(), name)
         if other != name:
             raise ValueError(
@@ -217,41 +218,18 @@ def _take_num_threads(shared: Sequence[dict[str, Any]], asked: int | None) -> in
         value = value if in_file is None else in_file
     value = value if asked is None else asked
     if value is not None and (type(value) is not int or value < 1):
-        raise ValueError(f"expected a whole number above 0 for num_threads, got {value!r}; mend it")
+        raise ValueError(f"expected a whole number above 0 for num_threads, got {value!r}; fix it")
     return value
 
 
-def _engine(name: Any, arguments: list[str]) -> str:
+def _engine(name: Any, shared: Sequence[dict[str, Any]], arguments: list[str]) -> str:
     if name is None:
-        import torch
-
-        on_cpu = not torch.cuda.is_available() or "--trainer.accelerator=cpu" in "=".join(arguments)
+        accelerators = [
+            layer["trainer"]["accelerator"] for layer in shared if "accelerator" in layer.get("trainer", {})
+        ]
+        asked_for_cpu = accelerators[-1:] == ["cpu"] or "--trainer.accelerator=cpu" in "=".join(arguments)
+        on_cpu = asked_for_cpu or not torch.cuda.is_available()
         return "processes" if on_cpu and num_cores() > 1 else "serial"
     if name not in ENGINES:
         raise ValueError(f"expected an engine, {' or '.join(ENGINES)}, got {name!r}; leave it out for the faster one")
     return str(name)
-
-
-def _load(path: Path) -> dict[str, Any]:
-    content = read_config(path)
-    try:
-        yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeys)
-    except (yaml.YAMLError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        # PyYAML's own parser is a little stricter than libyaml.
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"expected plain YAML, but {path} is none ({reason}); mend it") from error
-    return content
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML of which no mapping has a key twice: PyYAML would keep the last, and one strategy would be gone."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if keys.count(key) > 1:
-                line = node.start_mark.line + 1
-                raise ValueError(
-                    f"expected every key once, but {key!r} stands twice in the mapping of line {line}; rename one"
-                )
-        return super().construct_mapping(node, deep)

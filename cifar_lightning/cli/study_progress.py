@@ -83,7 +83,7 @@ class StudyProgress:
 
     def _count(self, run: PlannedRun) -> None:
         self._num_ended += 1
-        self._accuracies.setdefault(run.strategy, []).append(run.read_scores()["accuracy"])
+        self._accuracies.setdefault(run.strategy, []).append(run.read_result().accuracy)
 
     def _epochs_done(self) -> int:
         return sum(min(run.num_epochs_done, run.num_epochs) for run in self._runs)

@@ -20,6 +20,7 @@ from cifar_lightning.runs.logger import log_test_scores
 from cifar_lightning.runs.overfitting import validation_name
 from cifar_lightning.runs.probes import ProbeShares
 from cifar_lightning.runs.scores import Predictions, write_scores
+from cifar_lightning.runs.settings import fingerprint, read_settings
 
 
 class OutputCollector(Callback):
@@ -66,7 +67,7 @@ def score_run(
             "strategy": strategy,
             "seed": settings.seed_everything,
             "classes": model.class_names,
-            "protocol": "lab" if data.validate_on_test else "holdout",
+            "protocol": data.protocol,
             "epochs": settings.trainer.max_epochs,
             "checkpoint": checkpoint.name,
             "epoch": trained.num_epochs,
@@ -75,6 +76,8 @@ def score_run(
             "flops_per_image": count_flops(model, data.image_size),
             "device": model.device.type,
             "fit_seconds": trained.seconds if run else None,
+            # So that `compare` notices a config.yaml that was changed, or exchanged, since.
+            "config_sha256": fingerprint(read_settings(run / folder.CONFIG)) if run else None,
             "versions": {
                 "torch": torch.__version__,
                 "lightning": lightning.__version__,
@@ -113,7 +116,7 @@ def draw_figures(run: Path, predictions: Predictions, data: SubsetDataModule, sc
     pictures = data.test.images.permute(0, 2, 3, 1).cpu().numpy()
     figures.draw_test_pictures(run / folder.TEST_PICTURES, pictures)
     mistakes, confusion, reliability, curves = (
-        run / name for name in ("mistakes.png", "confusion.png", "reliability.png", "curves.png")
+        run / name for name in (folder.MISTAKES, folder.CONFUSION, folder.RELIABILITY, folder.CURVE_FIGURE)
     )
     figures.draw_mistakes(mistakes, pictures, predictions)
     figures.draw_confusion(confusion, scores["confusion_matrix"], data.class_names)

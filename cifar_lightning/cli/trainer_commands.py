@@ -221,6 +221,11 @@ class RunCLI(LightningCLI):
                 f"expected a GPU for trainer.accelerator {settings.trainer.accelerator}, but torch sees none here;"
                 " use --trainer.accelerator auto or cpu"
             )
+        if settings.trainer.check_val_every_n_epoch is not None and settings.trainer.check_val_every_n_epoch < 1:
+            raise ValueError(
+                "expected trainer.check_val_every_n_epoch of at least 1, got"
+                f" {settings.trainer.check_val_every_n_epoch}; try 1"
+            )
         run = self.resumed
         if self.command in ("test", "validate") and self.checkpoint is not None:
             run = folder.find_run_folder(self.checkpoint)
@@ -255,7 +260,7 @@ class RunCLI(LightningCLI):
             reason = " ".join(str(error).split())
             raise ValueError(
                 f"expected arguments that the classes of the settings take, but one fails on them"
-                f" ({type(error).__name__}: {reason[:300]}); mend them"
+                f" ({type(error).__name__}: {reason[:300]}); fix them"
             ) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:

@@ -136,8 +136,6 @@ class Comparison:
     classes: Sequence[str]
     protocol: str
     epochs: int
-    indices: np.ndarray
-    labels: np.ndarray
     strategies: Sequence[Summary]
     pairs: Sequence[Pair]
     claims: Sequence[Claim]

@@ -106,8 +106,15 @@ def reproducing_commands(run: Run) -> str:
 def describe_trainings(comparison: Comparison) -> list[str]:
     """How the runs were trained, each way once."""
     runs = [run for summary in comparison.strategies for run in summary.runs]
-    ways = sorted({(run.facts["epochs"], run.facts["protocol"]) for run in runs})
-    return [f"{wording.count(epochs, 'epoch')}, {_PROTOCOLS.get(protocol, protocol)}" for epochs, protocol in ways]
+    ways = sorted({(run.facts["epochs"], _describe_protocol(run)) for run in runs})
+    return [f"{wording.count(epochs, 'epoch')}, {protocol}" for epochs, protocol in ways]
+
+
+def _describe_protocol(run: Run) -> str:
+    protocol = run.facts["protocol"]
+    if protocol == "holdout" and run.settings and run.settings.get("data.val_fraction") == 0:
+        return "all training pictures, none held out for validation"
+    return _PROTOCOLS.get(protocol, protocol)
 
 
 def compare_command(comparison: Comparison, output: Path, with_pictures: bool = True) -> str:

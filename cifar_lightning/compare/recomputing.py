@@ -10,6 +10,7 @@ from cifar_lightning.compare.reading import Run
 from cifar_lightning.compare.summaries import wilson
 from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, predictions_name
 from cifar_lightning.runs.scores import Predictions, read_duplicates
+from cifar_lightning.runs.settings import fingerprint
 
 _TOLERANCE = 1e-6
 
@@ -34,6 +35,7 @@ def find_contradictions(run: Run) -> list[str]:
         ("seed", CONFIG, settings.get("seed_everything")),
         ("strategy", CONFIG, settings.get("trainer.logger.init_args.name")),
         ("epochs", CONFIG, settings.get("trainer.max_epochs")),
+        ("config_sha256", CONFIG, fingerprint(settings) if settings else None),
     ]
     if run.curves is not None:
         (tested,) = np.nonzero(run.curves.epochs == run.facts["epoch"])

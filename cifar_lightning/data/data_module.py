@@ -75,6 +75,11 @@ class SubsetDataModule(LightningDataModule):
         return resolve_classes(self.classes, self.source.class_names)
 
     @property
+    def protocol(self) -> str:
+        """`lab`: the test split's curve is drawn every epoch; `holdout`: the test split is read by `test` alone."""
+        return "lab" if self.validate_on_test else "holdout"
+
+    @property
     def image_size(self) -> int:
         """The side of the pictures, in pixels."""
         return self.source.image_size
@@ -236,7 +241,7 @@ def resolve_classes(classes: Sequence[str | int] | None, known: Sequence[str]) -
 def _class_name(entry: str | int, known: Sequence[str]) -> str:
     if isinstance(entry, int):
         if not 0 <= entry < len(known):
-            raise ValueError(f"expected a class of 0..{len(known) - 1}, got {entry}; mend data.classes")
+            raise ValueError(f"expected a class of 0..{len(known) - 1}, got {entry}; fix data.classes")
         return known[entry]
     if entry not in known:
         nearest = difflib.get_close_matches(entry, known, n=1)

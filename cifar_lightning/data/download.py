@@ -1,5 +1,6 @@
 """One file from the first of several addresses that gives it: resumed, checked, moved into place when whole."""
 
+import errno
 import http.client
 import os
 import shutil
@@ -7,6 +8,7 @@ import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from torchvision.datasets.utils import check_integrity
@@ -62,15 +64,15 @@ def _fetch_rest(url: str, partial: Path) -> None:
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing is left to fetch
+        if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:  # nothing is left to fetch
             return
         raise
     with response:
-        resumed = response.status == 206
+        resumed = response.status == HTTPStatus.PARTIAL_CONTENT
         expected = int(response.headers.get("Content-Length", 0)) + (size if resumed else 0)
         free = shutil.disk_usage(partial.parent).free
         if expected > free + size:
-            raise OSError(28, f"{expected:,} bytes are to come and {free:,} are free", str(partial))
+            raise OSError(errno.ENOSPC, f"{expected:,} bytes are to come and {free:,} are free", str(partial))
         with (
             partial.open("ab" if resumed else "wb") as file,
             tqdm(

@@ -43,7 +43,7 @@ class DrawnShapes(ImageSource):
             ("image_size", image_size, 1),
         ):
             if not value >= least:
-                raise ValueError(f"expected {name} of at least {least}, got {value}; mend data.source")
+                raise ValueError(f"expected {name} of at least {least}, got {value}; fix data.source")
         num_bytes = (num_train + num_test) * len(CLASS_NAMES) * 3 * image_size**2
         if num_bytes > _MAX_BYTES:
             raise ValueError(

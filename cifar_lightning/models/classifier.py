@@ -49,8 +49,6 @@ class ImageClassifier(LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
-        if optimizer is None:
-            raise ValueError("expected an optimiser for model.optimizer, got null; leave it out for the lab's SGD")
         num_classes = len(class_names)
         if num_outputs is None:
             num_outputs = num_classes
@@ -159,7 +157,7 @@ def _naming(setting: str, made: object = None) -> Iterator[None]:
         which = f", but {type(made).__name__} fails" if made is not None else ", but it fails"
         raise ValueError(
             f"expected arguments of {setting} that it can work with{which}"
-            f" ({type(error).__name__}: {' '.join(str(error).split())[:200]}); mend them"
+            f" ({type(error).__name__}: {' '.join(str(error).split())[:200]}); fix them"
         ) from error
 
 
@@ -179,7 +177,7 @@ def find_num_features(backbone: nn.Module, image_size: int) -> int:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"expected a backbone that maps pictures (N, 3, {image_size}, {image_size}) to features (N, F), but {name}"
-            f" fails on them ({type(error).__name__}: {reason[:200]}); mend the backbone, or give it larger pictures"
+            f" fails on them ({type(error).__name__}: {reason[:200]}); fix the backbone, or give it larger pictures"
         ) from error
     backbone.train(was_training)
     shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__

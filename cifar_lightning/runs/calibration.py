@@ -36,13 +36,7 @@ class CalibrationBins:
 
     @classmethod
     def sort(cls, predictions: Predictions, num_bins: int = 10) -> "CalibrationBins":
-        """Sorts `predictions` into `num_bins` bins.
-
-        Raises:
-            ValueError: if `num_bins` is below 1.
-        """
-        if num_bins < 1:
-            raise ValueError(f"expected at least one bin, but got {num_bins}")
+        """Sorts `predictions` into `num_bins` bins of equal width, at least one."""
         values = confidences(predictions)
         edges = np.linspace(0, 1, num_bins + 1)
         places = np.minimum(np.searchsorted(edges, values, side="right") - 1, num_bins - 1)
@@ -55,17 +49,12 @@ class CalibrationBins:
 
     @property
     def expected_error(self) -> float:
-        """Sum over bins of (share of the pictures) * |accuracy - mean confidence|, 0..1; NaN without pictures."""
+        """Sum over bins of (share of the pictures) * |accuracy - mean confidence|, 0..1; NaN without pictures.
+
+        Source: Naeini 2015 (AAAI), formula as in Guo 2017, arXiv:1706.04599, eq. 3. The same as torchmetrics'
+        `MulticlassCalibrationError(norm="l1")`, save that torchmetrics rounds to float32 and gives confidences of 1 a
+        bin of their own.
+        """
         filled = self.counts > 0
         gaps = np.abs(self.accuracy - self.confidence)[filled]
         return float(gaps @ self.counts[filled] / self.counts.sum()) if filled.any() else float("nan")
-
-
-def expected_calibration_error(predictions: Predictions, num_bins: int = 10) -> float:
-    """How far confidence and accuracy lie apart on average, 0..1.
-
-    Source: Naeini 2015 (AAAI), formula as in Guo 2017, arXiv:1706.04599, eq. 3: bins of equal width, L1. The same as
-    torchmetrics' `MulticlassCalibrationError(norm="l1")`, save that torchmetrics rounds to float32 and gives
-    confidences of 1 a bin of their own.
-    """
-    return CalibrationBins.sort(predictions, num_bins).expected_error

@@ -41,10 +41,10 @@ def draw_curves(path: Path, curves_csv_text: str, val_name: str = "validation") 
         val_name: what the run calls validation: `test (lab protocol)` where the test split was drawn every epoch.
     """
     curves = Curves.parse(curves_csv_text)
-    figure = new_figure(13.3, 6.5)
     if not len(curves.epochs):
         draw_sentence(path, "No epoch is finished")
         return
+    figure = new_figure(13.3, 6.5)
     sentences = describe_overfitting(curves_csv_text, val_name).split("; ")
     figure.suptitle("\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences), fontsize=LARGE)
     loss, accuracy = figure.subplots(1, 2)

@@ -21,6 +21,10 @@ TEST_PICTURES = "test_pictures.png"
 CHECKPOINTS = "checkpoints"
 LAST_CHECKPOINT = "last.ckpt"
 BEST_CHECKPOINT = "best.ckpt"
+MISTAKES = "mistakes.png"
+CONFUSION = "confusion.png"
+RELIABILITY = "reliability.png"
+CURVE_FIGURE = "curves.png"
 
 
 def predictions_name(split: str) -> str:
@@ -60,10 +64,10 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 @contextlib.contextmanager
 def hold(run: Path) -> Iterator[None]:
-    """Keeps other fits out of a run folder, and clears away what a killed one has left half written.
+    """Keeps other fits and tests out of a run folder, and clears away what a killed one has left half written.
 
     Raises:
-        ValueError: if another process fits in it.
+        ValueError: if another process fits or tests it.
         OSError: if it cannot be written.
     """
     run.mkdir(parents=True, exist_ok=True)
@@ -74,7 +78,10 @@ def hold(run: Path) -> Iterator[None]:
             raise ValueError(
                 f"expected a run that has stopped, but another process goes on with {run}; wait for it or stop it"
             ) from error
-        for file in (CONFIG, CURVES, f"{CHECKPOINTS}/{LAST_CHECKPOINT}", f"{CHECKPOINTS}/{BEST_CHECKPOINT}"):
+        figures = TEST_PICTURES, MISTAKES, CONFUSION, RELIABILITY, CURVE_FIGURE
+        tables = CURVES, PROBES, DUPLICATES, *map(predictions_name, ("train", "val", "test"))
+        checkpoints = f"{CHECKPOINTS}/{LAST_CHECKPOINT}", f"{CHECKPOINTS}/{BEST_CHECKPOINT}"
+        for file in (CONFIG, SCORES, *tables, *figures, *checkpoints):
             path = run / file
             for leftover in path.parent.glob(f".{path.name}.*"):
                 leftover.unlink()

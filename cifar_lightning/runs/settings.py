@@ -1,12 +1,16 @@
 """The settings of a run as plain keys and values, from its `config.yaml`."""
 
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 # libyaml's, where PyYAML was built with it: seven times as fast.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # A config of ours has 2 KB. The limit keeps a file that is none from being parsed for minutes.
 MAX_CONFIG_BYTES = 200_000
 # How the same data are reached on another machine: no such setting makes another experiment.
@@ -37,13 +41,13 @@ def load_plain_yaml(text: str) -> Any:
     """What a YAML text holds; nothing that it names is imported.
 
     Raises:
-        yaml.YAMLError: if it is no YAML, a value does not fit its tag, or there is an alias.
+        yaml.YAMLError: if it is no YAML, a value does not fit its tag, a key stands twice, or there is an alias.
     """
     refuse_aliases(text)
     try:
         return yaml.load(text, Loader=_Loader)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        # By PyYAML, of `!!int x` and the like.
+        # By PyYAML, of `!!int x` and the like, and by `_Loader`.
         raise yaml.YAMLError(str(error)) from error
 
 
@@ -55,6 +59,24 @@ def refuse_aliases(text: str) -> None:
     """
     if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
         raise yaml.YAMLError("it has an alias, marked by a `*`, and no config needs one: write the value out")
+
+
+class _Loader(_SafeLoader):
+    """YAML of which no mapping has a key twice: PyYAML would keep the last, and one of them would be gone."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        for key, count in keys.items():
+            if count > 1:
+                raise ValueError(f"{key!r} stands twice in the mapping of line {node.start_mark.line + 1}")
+        return dict(super().construct_mapping(node, deep))
+
+
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """SHA-256, in hexadecimal, of flat settings, but for where the run lies and how its data are reached."""
+    elsewhere = (*SOURCE_ACCESS, "trainer.logger.")
+    kept = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:

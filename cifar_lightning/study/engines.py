@@ -4,10 +4,10 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from multiprocessing import connection, get_context, parent_process
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from cifar_lightning.study.plan import PlannedRun
 
@@ -27,18 +27,11 @@ class Outcome(NamedTuple):
     error: str | None
 
 
-class Engine(Protocol):
-    """Executes runs in any order and yields each as it ends; one that fails does not stop the others."""
-
-    def __call__(
-        self, runs: Sequence[PlannedRun], execute: Execute, while_waiting: Callable[[], None]
-    ) -> Iterator[Outcome]:
-        """Calls `while_waiting` a few times a second. Stops all that it started when it is closed or interrupted."""
-        ...
-
-
 class ProcessEngine:
     """Long-lived worker processes, which import everything once and take one run after another.
+
+    Yields each run as it ends, in any order; one that fails does not stop the others. Calls `while_waiting` a few times
+    a second. Stops all that it started when it is closed or interrupted.
 
     A run whose worker is killed is tried once more, in a new worker, from its last checkpoint; one whose worker ends of
     itself has failed.
@@ -52,7 +45,7 @@ class ProcessEngine:
 
     def __call__(
         self, runs: Sequence[PlannedRun], execute: Execute, while_waiting: Callable[[], None]
-    ) -> Iterator[Outcome]:
+    ) -> Generator[Outcome, None, None]:
         waiting, retried = deque(runs), set[int]()
         workers = [_Worker(execute) for _ in range(min(self.num_workers, len(runs)))]
         try:

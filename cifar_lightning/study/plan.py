@@ -3,9 +3,16 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cifar_lightning.runs import folder
+
+
+class Result(NamedTuple):
+    """Test accuracy, 0..1, of a finished run, and the seconds of its fit; None where they are not known."""
+
+    accuracy: float
+    fit_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,8 @@ class PlannedRun:
             return "finished"
         return f"at epoch {self.num_epochs_done}" if self.can_go_on else "new"
 
-    def read_scores(self) -> dict[str, Any]:
-        """The `scores.json` of a finished run.
+    def read_result(self) -> Result:
+        """Of a finished run, from its `scores.json`.
 
         Raises:
             ValueError: if it is damaged.
@@ -66,7 +73,7 @@ class PlannedRun:
         path = self.folder / folder.SCORES
         try:
             scores = json.loads(path.read_text())
-            return {"accuracy": float(scores["splits"]["test"]["accuracy"]), "seconds": scores["run"]["fit_seconds"]}
+            return Result(float(scores["splits"]["test"]["accuracy"]), scores["run"]["fit_seconds"])
         except (ValueError, LookupError, TypeError) as error:
             raise ValueError(
                 f"expected the scores of a run, but {path} is damaged ({error}); remove it, and the run is tested again"

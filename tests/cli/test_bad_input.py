@@ -30,6 +30,11 @@ class Failing(nn.Module):
 
 class NoModule:
     pass
+
+
+class GivesUp(nn.Module):
+    def __init__(self):
+        raise SystemExit("cifar-lightning: this net wants a GPU")
 """
 
 # A change to a good call, the exit code, and what the sentence has to say.
@@ -116,6 +121,8 @@ MISTAKES_IN_FIT = {
     "a config nested without end": (["--config=nested.yaml"], "expected plain YAML"),
     "a precision that there is not": (["--trainer.precision=7"], "one of 64, 32, 16, transformer-engine"),
     "a scheduler that is a number": (["--model.scheduler=3"], "expected a class or null for model.scheduler"),
+    "a validation never": (["--trainer.check_val_every_n_epoch=0"], "check_val_every_n_epoch of at least 1, got 0"),
+    "a key twice": (["--config=twice.yaml"], "'batch_size' stands twice in the mapping of line 1"),
     "an option without its value": (["--trainer.max_epochs"], "expected a value behind --trainer.max_epochs"),
     "a class of the source misspelt beyond guessing": (
         ["--data.classes=[zzzz,circle]"],
@@ -139,6 +146,7 @@ FILES = {
     "aliases.yaml": "trainer: &all {max_epochs: 1}\nmodel: *all",
     "object.yaml": "trainer: !!python/object/apply:os.mkdir [poisoned]",
     "nested.yaml": "trainer: " + "[" * 50_000,
+    "twice.yaml": "data: {batch_size: 16, batch_size: 32}",
     "tab.yaml": "strategies:\n  one: {model: {backbone: {class_path: a.\tb}}}",
     "command.yaml": "strategies: {one: {model: {backbone: {class_path: os.system}}}}",
     "null_batch.yaml": "data: {batch_size: null}",
@@ -217,7 +225,7 @@ def test_a_net_that_fails_while_it_is_trained_is_told_its_line(command, tmp_path
     outcome = command(*fit)
     assert_one_sentence(outcome, 2, "OwnNet failed in own_net.py, line 7 (")
     assert reason in outcome.err
-    assert outcome.err.endswith("); mend it\n")
+    assert outcome.err.endswith("); fix it\n")
     monkeypatch.setenv("CIFAR_LIGHTNING_DEBUG", "1")
     assert "Traceback" in command(*fit).err
 
@@ -238,6 +246,10 @@ def test_without_a_logger_nothing_is_left(command, folder, logger):
 def test_gpu_without_one_is_refused(command, folder, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert_one_sentence(command("fit", *TINY, "--trainer.accelerator=gpu"), 2, "use --trainer.accelerator auto")
+
+
+def test_a_net_that_gives_up_is_heard(command, folder):
+    assert_one_sentence(command("fit", *TINY, "--model.backbone=my_nets.GivesUp"), 1, "this net wants a GPU")
 
 
 def test_a_missing_backbone_is_named(command, folder):
@@ -292,7 +304,7 @@ def test_a_save_folder_that_cannot_be_written_is_the_machine(command, folder):
         (["test", "--ckpt_path", "empty"], "checkpoints/last.ckpt"),
         (["test", "--ckpt_path", "text.ckpt"], "text.ckpt"),
         (["test", "--ckpt_path", "last"], "there is no last"),
-        (["study", "--config=tab.yaml"], "tab.yaml"),
+        (["study", "--config=tab.yaml"], "in strategy one: "),
         (["study", "--config=command.yaml", "--dry_run"], "in strategy one: expected a class derived from Module"),
         (["data", "--config=null_batch.yaml"], "data.batch_size, got 'None'"),
         (["data", "--data.classes=[aple,forest]"], "'apple'"),

@@ -191,7 +191,8 @@ def test_a_run_that_goes_on_elsewhere_is_refused(command, tmp_path, damaged):
 def test_what_a_killed_fit_left_half_written_is_cleared_away_and_nothing_else(command, tmp_path, damaged):
     run = damaged([])
     leftovers = [run / ".curves.csv.x1", run / "checkpoints/.last.ckpt.ab_c", run / ".config.yaml.8"]
-    others = [run / ".scores.json.x1", run / ".mine", run / "notes.txt"]
+    leftovers += [run / ".scores.json.x1", run / ".mistakes.png.77", run / ".val_predictions.csv.q"]
+    others = [run / ".scores.json", run / ".notes.json.x1", run / ".mine", run / "notes.txt"]
     for path in (*leftovers, *others):
         path.write_text("half")
     assert command("fit", *TINY, MORE, "--ckpt_path=last").code == 0

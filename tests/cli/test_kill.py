@@ -167,6 +167,7 @@ def test_a_killed_test_leaves_whole_files_and_scores_only_with_all_others(tmp_pa
         phases[f"while {min(names)} was written" if names else "between files"] += 1
         assert start(tmp_path, "test", "--ckpt_path", "run").wait() == 0
         assert contents(run) == tested
+        assert not temporaries(run)
     print(f"{phases.total()} kills of test: {dict(phases)}")
 
 

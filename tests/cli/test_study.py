@@ -265,7 +265,7 @@ def test_a_net_that_fails_while_it_is_trained_is_one_sentence_and_stops_no_other
     assert outcome.code == 1
     assert outcome.err == (
         "cifar-lightning: broken seed 0 failed: BrokenNet failed in broken_study_net.py, line 8"
-        " (AttributeError: 'BrokenNet' object has no attribute 'conv'); mend it\n"
+        " (AttributeError: 'BrokenNet' object has no attribute 'conv'); fix it\n"
     )
     assert (tmp_path / "tries").read_text() == "tried "
     assert len(list((tmp_path / "runs/tiny").rglob("scores.json"))) == 2
@@ -354,6 +354,25 @@ def test_a_killed_study_leaves_no_worker_and_goes_on_where_it_was(tmp_path):
     assert b"Traceback" not in err
     assert b"go on with: cifar-lightning study --config study.yaml" in out
     wait_for(lambda: not processes_of(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "engine"),
+    [
+        ([], "processes"),
+        (["--config", "auto.yaml"], "serial"),
+        (["--config", "auto.yaml", "--trainer.accelerator", "cpu"], "processes"),
+    ],
+    ids=["in a file", "not in the last file", "behind the command"],
+)
+def test_a_study_that_asks_for_the_cpu_is_made_by_processes_though_there_is_a_gpu(
+    study, tmp_path, monkeypatch, arguments, engine
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("cifar_lightning.cli.study_config.num_cores", lambda: 2)
+    (tmp_path / "auto.yaml").write_text("trainer: {accelerator: auto}")
+    outcome = study(*arguments, "--dry_run", "--seeds", "[0]")
+    assert (outcome.code, f"engine: {engine}," in outcome.out) == (0, True), outcome
 
 
 def test_dry_run_says_what_is_to_do_and_writes_nothing(study, tmp_path):

@@ -388,11 +388,19 @@ def test_no_heading_and_no_head_of_a_table_is_printed_at_the_foot_of_a_page(text
     assert {"h2", "h3", "caption", "thead", "summary"} <= {name.strip() for name in kept.split(",")}
 
 
+SHARE = {"data.val_fraction": 0.1}
+
+
 def test_mixed_runs_are_told_with_all_their_trainings(tmp_path):
     write_study(tmp_path, {"maxpool": 0.95}, 2, 60)
     write_study(tmp_path, {"stride": 0.9}, 2, 60, epochs=8, facts={"protocol": "holdout"})
     text = make_page(compare_runs([tmp_path], allow_mixed=True), tmp_path)
-    assert "<dd>5 epochs, all training pictures, the last epoch judged (lab protocol); 8 epochs, a share of" in text
+    assert (
+        "<dd>5 epochs, all training pictures, the last epoch judged (lab protocol); 8 epochs, all training pictures,"
+        " none held out for validation</dd>"
+    ) in text
+    share = write_study(tmp_path / "share", {"a": 0.9, "b": 0.9}, 2, 60, facts={"protocol": "holdout"}, settings=SHARE)
+    assert "5 epochs, a share of the training pictures held out" in make_page(compare_runs([share]), tmp_path)
 
 
 def test_pictures_can_be_left_out(tmp_path):

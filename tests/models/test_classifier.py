@@ -134,7 +134,7 @@ class GivesAList(nn.Module):
 @pytest.mark.parametrize(
     ("backbone", "message"),
     [
-        (nn.Conv2d(4, 8, 3), r"Conv2d fails on them \(RuntimeError: .*4 channels.*\); mend the backbone"),
+        (nn.Conv2d(4, 8, 3), r"Conv2d fails on them \(RuntimeError: .*4 channels.*\); fix the backbone"),
         (nn.Sequential(nn.Flatten(), nn.Linear(5, 5)), "Sequential fails on them"),
         (nn.Conv2d(3, 8, 5), r"Conv2d gives \(2, 8, 28, 28\); end it with a flatten"),
         (nn.Flatten(0), r"Flatten gives \(6144,\)"),

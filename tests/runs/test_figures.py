@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torchmetrics.classification import MulticlassCalibrationError
 
-from cifar_lightning.runs.calibration import CalibrationBins, confidences, expected_calibration_error
+from cifar_lightning.runs.calibration import CalibrationBins, confidences
 from cifar_lightning.runs.curve_figures import _describe_calibration, draw_curves, draw_reliability
 from cifar_lightning.runs.figures import draw_confusion, draw_mistakes, draw_test_pictures, find_worst_mistakes
 from cifar_lightning.runs.scores import Predictions
@@ -185,7 +185,7 @@ def test_calibration_error_matches_torchmetrics(num_bins, num_outputs, num_class
     predictions, everything = random_predictions(num_outputs, num_classes, spread)
     reference = MulticlassCalibrationError(num_outputs, n_bins=num_bins, norm="l1")
     expected = reference(torch.from_numpy(everything), torch.from_numpy(predictions.labels)).item()
-    assert expected_calibration_error(predictions, num_bins) == pytest.approx(expected, abs=1e-6)
+    assert CalibrationBins.sort(predictions, num_bins).expected_error == pytest.approx(expected, abs=1e-6)
 
 
 def test_calibration_error_worked_out_by_hand():
@@ -195,12 +195,7 @@ def test_calibration_error_worked_out_by_hand():
     assert bins.counts.tolist() == [0, 0, 1, 2]
     assert bins.accuracy[2:].tolist() == [1.0, 0.5]
     assert bins.confidence[2:] == pytest.approx([0.6, 0.9])
-    assert expected_calibration_error(predictions, 4) == pytest.approx(0.4 / 3 + 0.4 * 2 / 3)
-
-
-def test_no_bin_is_a_mistake_of_the_caller():
-    with pytest.raises(ValueError, match="expected at least one bin, but got 0"):
-        expected_calibration_error(predictions_of([0], [0], [[1, 0, 0]]), 0)
+    assert bins.expected_error == pytest.approx(0.4 / 3 + 0.4 * 2 / 3)
 
 
 @pytest.mark.parametrize("num_outputs", [3, 5])
