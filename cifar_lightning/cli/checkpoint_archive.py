@@ -20,6 +20,7 @@ from cifar_lightning.data.restricted_pickle import refuse_large_memo
 # What torch.save writes of tensors and plain values.
 _PLAIN_NAMES = {
     ("collections", "OrderedDict"),
+    ("collections", "Counter"),
     ("collections", "defaultdict"),
     ("builtins", "set"),
     ("builtins", "complex"),

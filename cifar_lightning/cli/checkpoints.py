@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import yaml
 
 from cifar_lightning.cli.checkpoint_archive import NoCheckpointError, check_archive
 from cifar_lightning.cli.configs import read_config
@@ -116,7 +117,9 @@ def _is_ours(checkpoint: Any) -> bool:
         return False
     names = settings.get("class_names")
     return (
-        all(isinstance(weight, torch.Tensor) for weight in weights.values())
+        all(isinstance(key, str) for key in weights)
+        # A module may keep more than tensors (`get_extra_state`).
+        and all(isinstance(weight, torch.Tensor) or key.endswith("_extra_state") for key, weight in weights.items())
         and isinstance(names, list)
         and all(isinstance(name, str) for name in names)
         and isinstance(settings.get("image_size"), int)
@@ -149,6 +152,7 @@ def _is_state_of_recorder(state: Any) -> bool:
         and all(_ROW.fullmatch(row) for row in state["curves"].splitlines()[1:])
         and isinstance(state.get("best_loss"), float)
         and isinstance(state.get("random_state"), dict)
+        and state["random_state"].keys() <= {"cpu", "cuda", "python", "numpy"}
         and all(isinstance(of_device, torch.ByteTensor) for of_device in state["random_state"].values())
         and state["random_state"].get("cpu", torch.empty(0)).shape == torch.get_rng_state().shape
         and isinstance(state.get("config"), str)
@@ -163,10 +167,10 @@ class Trained(NamedTuple):
 
 
 def check_checkpoint(path: Path, model: ImageClassifier) -> Trained:
-    """Makes sure that a checkpoint belongs to `model`, and to the run folder that it lies in.
+    """Makes sure that a checkpoint belongs to `model`, as the trainer's precision has it, and to its run folder.
 
     Raises:
-        ValueError: if it was trained on other classes, for another net, or is of another run.
+        ValueError: if it was trained on other classes, for another net, is of another run, or has diverged.
     """
     checkpoint = load_checkpoint(path)
     trained, settings = checkpoint["hyper_parameters"], model.hparams
@@ -190,6 +194,11 @@ def check_checkpoint(path: Path, model: ImageClassifier) -> Trained:
         raise ValueError(
             f"expected the weights of {type(model.backbone).__name__}, but {path} holds those of another net"
         )
+    if not all(bool(found[name].isfinite().all()) for name, _ in model.named_parameters()):
+        raise ValueError(
+            f"expected weights that are numbers, but {path} holds some that are infinite or none: its training has"
+            " diverged; fit anew with a lower learning rate"
+        )
     state = checkpoint["callbacks"].get(RunRecorder.__name__)
     curves = state["curves"].splitlines() if state is not None else []
     _check_curves(path, curves)
@@ -200,14 +209,21 @@ def check_checkpoint(path: Path, model: ImageClassifier) -> Trained:
     return Trained(checkpoint["epoch"] + 1, seconds)
 
 
-def _describe_weights(weights: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
-    return {key: (value.shape, value.dtype) for key, value in weights.items()}
+def _describe_weights(weights: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: (value.shape, value.dtype) if isinstance(value, torch.Tensor) else type(value)
+        for key, value in weights.items()
+    }
 
 
 def _check_config(path: Path, made_with: str, run: Path) -> None:
     """Raises a ValueError if the `config.yaml` of a run folder is not the one that its checkpoint was made with."""
     file = run / folder.CONFIG
-    made, saved = load_plain_yaml(made_with), read_config(file)
+    try:
+        made = load_plain_yaml(made_with)
+    except yaml.YAMLError as error:
+        raise ValueError(f"expected a whole checkpoint, but {path} is damaged; {_find_other(path)}") from error
+    saved = read_config(file)
     change = find_change(made, saved, ("data", "model", "seed_everything", "num_threads", "trainer"), besides=_FREE)
     if change is not None:
         key, old, new = change

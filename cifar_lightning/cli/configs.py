@@ -1,5 +1,7 @@
 """The configs that ship with the package, and `--config` arguments made safe before they are read."""
 
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +9,8 @@ import yaml
 
 from cifar_lightning.runs.settings import MAX_CONFIG_BYTES, load_plain_yaml
 
+# Of a path, on Linux; what is longer is none.
+_LONGEST_PATH = 4096
 PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -49,6 +53,33 @@ def prepare_config_arguments(command: str, arguments: list[str]) -> list[str]:
             )
         prepared += ["--config", str(path)]
     return prepared
+
+
+def refuse_special_values(arguments: list[str]) -> None:
+    """Refuses a value of a setting that is the path of a pipe or a device, or of a file too large for a config.
+
+    jsonargparse takes a path for the settings that are in that file, and would read it to its end.
+
+    Raises:
+        ValueError: that names the setting.
+    """
+    key = ""
+    for argument in arguments:
+        is_key = argument.startswith("--")
+        key, _, value = argument.partition("=") if is_key else (key, "", argument)
+        if not key.startswith(("--data", "--model", "--trainer")) or not value or len(value) > _LONGEST_PATH:
+            continue
+        try:
+            status = os.stat(value)
+        except (OSError, ValueError):
+            continue
+        if not stat.S_ISDIR(status.st_mode) and not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"expected a value for {key}, got {value}, a pipe or a device; name another")
+        if stat.S_ISREG(status.st_mode) and status.st_size > MAX_CONFIG_BYTES:
+            raise ValueError(
+                f"expected a value for {key}, or a file of at most {MAX_CONFIG_BYTES:,} bytes that has it, got {value};"
+                " is it one?"
+            )
 
 
 def find_config(name: str) -> tuple[Path, dict[Any, Any]]:

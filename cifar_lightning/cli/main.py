@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from cifar_lightning import __version__
-from cifar_lightning.cli.configs import list_configs, prepare_config_arguments
+from cifar_lightning.cli.configs import list_configs, prepare_config_arguments, refuse_special_values
 from cifar_lightning.cli.own_code import OwnCodeNamed
 from cifar_lightning.cli.stopping import CTRL_C, ended_at_once, ended_by_exception
 
@@ -66,7 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough (`| head`).
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return 1
-    except (ValueError, ImportError) as error:
+    # Of numbers that no machine has room for, OverflowError.
+    except (ValueError, ImportError, OverflowError) as error:
         return _fail(error, 2)
     except (OSError, MemoryError, RuntimeError) as error:
         return _fail(error, 1)
@@ -115,6 +116,7 @@ def _run(arguments: list[str]) -> int:
 
         return run_compare(rest)
     rest = prepare_config_arguments(command, rest)
+    refuse_special_values(rest)
     with ended_at_once():
         run_command = _load_command(command)
     with ended_by_exception(), OwnCodeNamed():

@@ -29,10 +29,16 @@ def predict_files(trainer: Trainer, model: ImageClassifier, checkpoint: Path, im
     loader = DataLoader(_PictureFiles(files, model.hparams["image_size"]), batch_size=64)
     batches = trainer.predict(model, dataloaders=loader, ckpt_path=checkpoint, weights_only=True)
     assert batches is not None
+    answers = torch.cat(batches)  # type: ignore[arg-type]
+    if not bool(answers.isfinite().all()):
+        raise ValueError(
+            f"expected answers that are numbers, but the net of {checkpoint} gives some that are none: its training has"
+            " diverged; fit anew with a lower learning rate"
+        )
     names = [*model.class_names, OTHER]
     num_classes = len(model.class_names)
     rows = []
-    for file, probabilities in zip(files, torch.cat(batches).tolist(), strict=True):  # type: ignore[arg-type]
+    for file, probabilities in zip(files, answers.tolist(), strict=True):
         predicted = min(probabilities.index(max(probabilities)), num_classes)
         rows.append([file.name, names[predicted], *probabilities[:num_classes]])
     write_csv(output, ["file", "predicted", *model.class_names], rows)

@@ -17,7 +17,7 @@ from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.models.probes import probe
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import log_test_scores
-from cifar_lightning.runs.overfitting import validation_name
+from cifar_lightning.runs.overfitting import Curves, validation_name
 from cifar_lightning.runs.probes import ProbeShares
 from cifar_lightning.runs.scores import Predictions, write_scores
 from cifar_lightning.runs.settings import fingerprint, read_settings
@@ -52,6 +52,15 @@ def score_run(
 ) -> dict[str, Any]:
     """Scores each split from its `logits`; writes the scores into the run folder of `checkpoint`, and returns them."""
     run = folder.find_run_folder(checkpoint)
+    if not all(bool(batch.isfinite().all()) for batches in logits.values() for batch in batches):
+        raise ValueError(
+            f"expected answers that are numbers, but the net of {checkpoint} gives some that are infinite or none: its"
+            " training has diverged; fit anew with a lower learning rate"
+        )
+    curves = (run / folder.CURVES).read_text() if run is not None and (run / folder.CURVES).is_file() else ""
+    if curves:
+        # A damaged file is told while all former scores are there.
+        Curves.parse(curves)
     predictions = {
         split: Predictions.from_logits(
             model.class_names,

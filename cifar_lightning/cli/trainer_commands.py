@@ -1,8 +1,11 @@
 """`fit`, `validate`, `test` and `predict`, on LightningCLI."""
 
 import contextlib
+import inspect
 import os
+import pydoc
 import shlex
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from cifar_lightning.cli.checkpoints import (
     check_checkpoint,
@@ -38,6 +42,7 @@ from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import RunLogger
 from cifar_lightning.runs.overfitting import validation_name
 from cifar_lightning.runs.recorder import RunRecorder
+from cifar_lightning.runs.settings import flatten
 
 # Of a file or folder, on all file systems in use.
 _LONGEST_NAME = 255
@@ -221,6 +226,11 @@ class RunCLI(LightningCLI):
                 f"expected a GPU for trainer.accelerator {settings.trainer.accelerator}, but torch sees none here;"
                 " use --trainer.accelerator auto or cpu"
             )
+        _refuse_other_than(torch.optim.Optimizer, "model.optimizer", settings.model.optimizer)
+        _refuse_other_than(LRScheduler | ReduceLROnPlateau, "model.scheduler", settings.model.scheduler)
+        interval = settings.trainer.val_check_interval
+        if isinstance(interval, int | float) and interval <= 0:
+            raise ValueError(f"expected trainer.val_check_interval above 0, got {interval}; leave it out, or try 1.0")
         if settings.trainer.check_val_every_n_epoch is not None and settings.trainer.check_val_every_n_epoch < 1:
             raise ValueError(
                 "expected trainer.check_val_every_n_epoch of at least 1, got"
@@ -264,14 +274,6 @@ class RunCLI(LightningCLI):
             ) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        if self.checkpoint is not None:
-            self.trained = check_checkpoint(self.checkpoint, self.model)
-            max_epochs = self.settings.trainer.max_epochs
-            if self.command == "fit" and max_epochs is not None and 0 <= max_epochs < self.trained.num_epochs:
-                raise ValueError(
-                    f"expected trainer.max_epochs of at least {self.trained.num_epochs}, the epochs that"
-                    f" {self.checkpoint} has, got {max_epochs}; raise it, or go on from an older checkpoint"
-                )
         callbacks: list[Any] = []
         self.recorder: RunRecorder | None = None
         if self.settings.trainer.enable_progress_bar is not False:
@@ -288,7 +290,24 @@ class RunCLI(LightningCLI):
             self.collector = OutputCollector()
             callbacks.append(self.collector)
         self.trainer_defaults["callbacks"] = callbacks
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        if self.checkpoint is not None:
+            # As the trainer will do, so that the weights are compared in the precision that they were saved in.
+            trainer.precision_plugin.convert_module(self.model)
+            self.trained = check_checkpoint(self.checkpoint, self.model)
+            max_epochs = self.settings.trainer.max_epochs
+            if self.command == "fit" and max_epochs is not None and 0 <= max_epochs < self.trained.num_epochs:
+                raise ValueError(
+                    f"expected trainer.max_epochs of at least {self.trained.num_epochs}, the epochs that"
+                    f" {self.checkpoint} has, got {max_epochs}; raise it, or go on from an older checkpoint"
+                )
+            if self.command == "fit" and trainer.max_steps != -1:
+                # The trainer would begin with the finished epoch, and find no batch left in it.
+                raise ValueError(
+                    f"expected no trainer.max_steps to go on from {self.checkpoint}, got {trainer.max_steps}; add"
+                    " --trainer.max_steps -1, and say by --trainer.max_epochs how far to go"
+                )
+        return trainer
 
     def _run_subcommand(self, subcommand: str) -> None:
         with restoring(self.checkpoint):
@@ -296,9 +315,19 @@ class RunCLI(LightningCLI):
 
     def _settings_as_yaml(self) -> dict[str, Any]:
         """The settings as they would be saved."""
-        text = self._parser(self.command).dump(self.settings, skip_none=False)
+        with warnings.catch_warnings():
+            # Told below, by the name of the setting.
+            warnings.filterwarnings("ignore", "\\s*Unable to serialize")
+            text = self._parser(self.command).dump(self.settings, skip_none=False)
         loaded = yaml.safe_load(text)
         assert isinstance(loaded, dict)
+        for key, value in flatten(loaded).items():
+            # Lists are of plain values, or of callbacks and their arguments.
+            if "Unable to serialize instance" in str(value):
+                raise ValueError(
+                    f"expected settings that a {folder.CONFIG} can hold, got {str(value)[:200]} for {key}; write the"
+                    " arguments of that class out, with null for those it cannot hold"
+                )
         return loaded
 
     def _refuse_taken_version(self) -> None:
@@ -400,9 +429,10 @@ class RunCLI(LightningCLI):
         assert self.checkpoint is not None
         # The trainer has brought the net back to the host; the probes run where the test ran.
         model.to(self.trainer.strategy.root_device)
-        scores = score_run(
-            self.run_name, self.checkpoint, self.trained, self.settings, model, datamodule, self.collector.logits
-        )
+        with self.trainer.precision_plugin.forward_context():
+            scores = score_run(
+                self.run_name, self.checkpoint, self.trained, self.settings, model, datamodule, self.collector.logits
+            )
         run = folder.find_run_folder(self.checkpoint)
         print_scores(scores, run)
 
@@ -411,6 +441,21 @@ class RunCLI(LightningCLI):
         output = Path(self.settings.output)
         num_pictures = predict_files(self.trainer, model, self.checkpoint, Path(self.settings.images), output)
         print(f"{num_pictures} predictions: {output}")
+
+
+def _refuse_other_than(kind: Any, setting: str, named: Any) -> None:
+    """Raises a ValueError unless `named`, a class or a function of the settings, makes a `kind`.
+
+    Nothing is called by that: a function that makes something else would be, with the arguments of a config.
+    """
+    path = named.get("class_path") if hasattr(named, "get") else None
+    if path is None:
+        return
+    made = pydoc.locate(path)
+    if not inspect.isclass(made):
+        made = getattr(made, "__annotations__", {}).get("return")
+    if not (inspect.isclass(made) and issubclass(made, kind)):
+        raise ValueError(f"expected a class for {setting} that makes one, got {path!r}; name one of torch.optim")
 
 
 class _CheckedSettings(RunCLI):

@@ -17,6 +17,8 @@ from cifar_lightning.runs.scores import OTHER
 
 # Evaluation needs no gradients, so larger batches fit; their size changes no score.
 _EVAL_BATCH_SIZE = 1024
+# More than fit into any memory: a number that is mistyped, and that TensorBoard's table has no room for.
+_MOST_IN_A_BATCH = 10**9
 
 
 class SubsetDataModule(LightningDataModule):
@@ -51,6 +53,11 @@ class SubsetDataModule(LightningDataModule):
             raise ValueError(f"expected data.val_fraction of at least 0 and below 1, got {val_fraction}; try 0.1")
         if batch_size < 1:
             raise ValueError(f"expected data.batch_size of at least 1, got {batch_size}; try 128")
+        if batch_size > _MOST_IN_A_BATCH:
+            raise ValueError(
+                f"expected data.batch_size of at most {_MOST_IN_A_BATCH:,}, got one of {len(str(batch_size))} digits;"
+                " try 128"
+            )
         if split_seed < 0:
             raise ValueError(f"expected data.split_seed of at least 0, got {split_seed}; try 0")
         if validate_on_test and val_fraction > 0:

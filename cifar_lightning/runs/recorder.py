@@ -2,11 +2,13 @@
 
 import csv
 import math
+import random
 import signal
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
@@ -86,10 +88,7 @@ class RunRecorder(Checkpoint):
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
             trainer.logger.first_epoch = trainer.current_epoch
         # So that a net that draws (dropout) goes on drawing where it stopped.
-        if "cpu" in self._random_state:
-            torch.set_rng_state(self._random_state["cpu"].cpu())
-        if "cuda" in self._random_state and torch.cuda.is_initialized():
-            torch.cuda.set_rng_state(self._random_state["cuda"].cpu())
+        _set_random_state(self._random_state)
         self._start = self._last_sync = time.monotonic()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -108,11 +107,16 @@ class RunRecorder(Checkpoint):
         }
         self._validated = False
         values = [metrics[name].item() if name in metrics else None for name in COLUMNS]
+        problem = ""
         if not all(math.isfinite(metrics[name]) for name in ("train_loss", "val_loss") if name in metrics):
+            problem = f"the loss became {values[0]} (train) and {values[2]} (validation)"
+        elif not all(bool(weights.isfinite().all()) for weights in pl_module.parameters()):
+            # By the last step, after the last loss.
+            problem = "weights became infinite, or no numbers,"
+        if problem:
             kept = f"epoch {trainer.current_epoch} is kept" if trainer.current_epoch else "no epoch was finished"
             raise ValueError(
-                f"the loss became {values[0]} (train) and {values[2]} (validation) in epoch"
-                f" {trainer.current_epoch + 1}, {kept}; lower the learning rate (model.optimizer.lr)"
+                f"{problem} in epoch {trainer.current_epoch + 1}, {kept}; lower the learning rate (model.optimizer.lr)"
             )
         numbers = [trainer.current_epoch, *values, round(self.seconds_before + now - self._start, 3)]
         self.curves += ",".join("" if number is None else repr(number) for number in numbers) + "\n"
@@ -137,9 +141,10 @@ class RunRecorder(Checkpoint):
     def _sync(self, trainer: Trainer) -> None:
         if not self._checkpoints.held:
             return
-        last = self._checkpoints.held[self._checkpoint_folder / LAST_CHECKPOINT]
-        # The checkpoints come last, so that the curves always hold the epochs of both.
-        write_text(self._checkpoint_folder.parent / CURVES, last["callbacks"][self.state_key]["curves"])
+        # Other callbacks may save before the first epoch is finished.
+        if last := self._checkpoints.held.get(self._checkpoint_folder / LAST_CHECKPOINT):
+            # The checkpoints come last, so that the curves always hold the epochs of both.
+            write_text(self._checkpoint_folder.parent / CURVES, last["callbacks"][self.state_key]["curves"])
         if isinstance(trainer.logger, RunLogger):
             trainer.logger.flush()
         self._checkpoints.flush()
@@ -147,8 +152,31 @@ class RunRecorder(Checkpoint):
 
 
 def _random_state() -> dict[str, torch.Tensor]:
-    """Of the CPU, and of the GPU where one is in use."""
+    """Of all generators that a net may draw from, as bytes; of the GPU where one is in use."""
     state = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_initialized():
         state["cuda"] = torch.cuda.get_rng_state()
+    # Whole numbers of 32 bits: float64 holds them exactly, and NaN stands for none.
+    _, numbers, gauss = random.getstate()
+    state["python"] = _as_bytes([*numbers, math.nan if gauss is None else gauss])
+    of_numpy = np.random.get_state(legacy=False)
+    twister = of_numpy["state"]
+    state["numpy"] = _as_bytes([*twister["key"], twister["pos"], of_numpy["has_gauss"], of_numpy["gauss"]])
     return state
+
+
+def _as_bytes(numbers: list[float]) -> torch.Tensor:
+    return torch.tensor(numbers, dtype=torch.float64).view(torch.uint8)
+
+
+def _set_random_state(state: dict[str, torch.Tensor]) -> None:
+    if "cpu" in state:
+        torch.set_rng_state(state["cpu"].cpu())
+    if "cuda" in state and torch.cuda.is_initialized():
+        torch.cuda.set_rng_state(state["cuda"].cpu())
+    if "python" in state:
+        *numbers, gauss = state["python"].cpu().view(torch.float64).tolist()
+        random.setstate((3, tuple(map(int, numbers)), None if math.isnan(gauss) else gauss))
+    if "numpy" in state:
+        *keys, place, has_gauss, gauss = state["numpy"].cpu().view(torch.float64).tolist()
+        np.random.set_state(("MT19937", np.array(keys, np.uint32), int(place), int(has_gauss), gauss))

@@ -121,6 +121,18 @@ MISTAKES_IN_FIT = {
     "a config nested without end": (["--config=nested.yaml"], "expected plain YAML"),
     "a precision that there is not": (["--trainer.precision=7"], "one of 64, 32, 16, transformer-engine"),
     "a scheduler that is a number": (["--model.scheduler=3"], "expected a class or null for model.scheduler"),
+    "a validation at no time": (["--trainer.val_check_interval=0"], "val_check_interval above 0, got 0"),
+    "an optimiser that is a function with arguments": (["--config=optimizer_runs.yaml"], "got 'os.mkdir'"),
+    "a scheduler that is a function with arguments": (["--config=scheduler_runs.yaml"], "got 'os.mkdir'"),
+    "a callback that no config can hold": (
+        ["--trainer.callbacks=lightning.pytorch.callbacks.StochasticWeightAveraging", "--trainer.callbacks.swa_lrs=1"],
+        "settings that a config.yaml can hold",
+    ),
+    "a number without end": (["--data.source.noise=" + 400 * "9"], "int too large to convert to float"),
+    "a batch of more pictures than there can be": (["--data.batch_size=" + 12 * "9"], "of at most 1,000,000,000"),
+    "a pipe for a net": (["--model.backbone=settings.pipe"], "--model.backbone, got settings.pipe, a pipe or a device"),
+    "a device for settings": (["--data", "/dev/zero"], "a value for --data, got /dev/zero, a pipe or a device"),
+    "a large file for settings": (["--trainer=large.yaml"], "a file of at most 200,000 bytes"),
     "a validation never": (["--trainer.check_val_every_n_epoch=0"], "check_val_every_n_epoch of at least 1, got 0"),
     "a key twice": (["--config=twice.yaml"], "'batch_size' stands twice in the mapping of line 1"),
     "an option without its value": (["--trainer.max_epochs"], "expected a value behind --trainer.max_epochs"),
@@ -146,6 +158,9 @@ FILES = {
     "aliases.yaml": "trainer: &all {max_epochs: 1}\nmodel: *all",
     "object.yaml": "trainer: !!python/object/apply:os.mkdir [poisoned]",
     "nested.yaml": "trainer: " + "[" * 50_000,
+    "large.yaml": "# " + 200_000 * "-",
+    "optimizer_runs.yaml": "model: {optimizer: {class_path: os.mkdir, init_args: {path: poisoned}}}",
+    "scheduler_runs.yaml": "model: {scheduler: {class_path: os.mkdir, init_args: {path: poisoned}}}",
     "twice.yaml": "data: {batch_size: 16, batch_size: 32}",
     "tab.yaml": "strategies:\n  one: {model: {backbone: {class_path: a.\tb}}}",
     "command.yaml": "strategies: {one: {model: {backbone: {class_path: os.system}}}}",
@@ -164,6 +179,7 @@ def folder(tmp_path, command):
     for name, content in FILES.items():
         (tmp_path / name).write_text(content)
     (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "settings.pipe")
     return tmp_path
 
 

@@ -1,5 +1,6 @@
 """What a resumed run keeps, and what it refuses."""
 
+import json
 import shutil
 
 import pytest
@@ -163,6 +164,75 @@ def test_an_epoch_that_is_cut_short_is_run_again(command, tmp_path):
     assert all(torch.equal(weights[key], others[key]) for key in others)
 
 
+def test_a_run_does_not_go_on_by_steps_and_what_to_do_is_said(command, tmp_path):
+    fit = ["fit", *TINY, "--data.batch_size=20"]
+    assert command(*fit, "--trainer.max_steps=9").code == 0
+    outcome = command(*fit, "--trainer.max_steps=20", "--ckpt_path=last")
+    assert outcome.code == 2
+    assert "add --trainer.max_steps -1" in outcome.err
+    assert command(*fit, "--trainer.max_steps=-1", "--ckpt_path=last").code == 0
+
+
+ODD_NETS = """
+import random
+
+import numpy as np
+from torch import nn
+
+
+class Draws(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(48, 8))
+
+    def forward(self, images):
+        factor = random.random() + random.gauss(1, 0.1) + np.random.rand() if self.training else 2
+        return super().forward(images) * factor
+
+
+class KeepsMore(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.AvgPool2d(8), nn.Flatten())
+
+    def get_extra_state(self):
+        return {"seen": 3}
+
+    def set_extra_state(self, state):
+        assert state == {"seen": 3}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "change",
+    [
+        ["--model.scheduler=torch.optim.lr_scheduler.MultiStepLR", "--model.scheduler.milestones=[1]"],
+        ["--trainer.precision=64-true"],
+        ["--trainer.precision=bf16-true"],
+        ["--trainer.precision=bf16-mixed"],
+        ["--model.backbone=odd_nets.KeepsMore"],
+        ["--model.backbone=odd_nets.Draws"],
+    ],
+    ids=" ".join,
+)
+def test_what_can_be_fitted_can_be_tested_and_goes_on_to_the_last_bit(command, tmp_path, change):
+    (tmp_path / "odd_nets.py").write_text(ODD_NETS)
+    fit = ["fit", *TINY, *change]
+    run, whole = (tmp_path / f"lightning_logs/{name}/version_0" for name in ("parts", "whole"))
+    assert command(*fit, "--trainer.logger.name=parts").code == 0
+    for reading in ("test", "validate"):
+        outcome = command(reading, "--ckpt_path", str(run))
+        assert (outcome.code, outcome.err) == (0, "")
+    scores = json.loads((run / "scores.json").read_text())
+    assert scores["robustness"]["noise"]["0"] == scores["splits"]["test"]["accuracy"]
+    assert command(*fit, MORE, "--trainer.logger.name=parts", "--ckpt_path=last").code == 0
+    assert command(*fit, MORE, "--trainer.logger.name=whole").code == 0
+    weights, others = (
+        torch.load(folder / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for folder in (run, whole)
+    )
+    tensors = [key for key, value in others.items() if isinstance(value, torch.Tensor)]
+    assert all(torch.equal(weights[key], others[key]) for key in tensors)
+
+
 def test_a_run_without_a_whole_epoch_is_not_kept_and_that_is_said(command, tmp_path):
     outcome = command("fit", *TINY, "--trainer.max_steps=1", "--data.batch_size=20")
     assert (outcome.code, outcome.err) == (0, "")
@@ -249,3 +319,47 @@ def test_a_plateau_of_a_metric_that_there_is_not_is_refused_with_those_that_ther
     assert len(outcome.err.splitlines()) == 1
     assert "train_loss" in outcome.err
     assert "got 'val_los'" in outcome.err
+
+
+def diverge(run, value):
+    """A checkpoint whose weights are `value`."""
+    path = run / "checkpoints/last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    for weights in checkpoint["state_dict"].values():
+        weights.fill_(value)
+    torch.save(checkpoint, path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 3e38], ids=str)
+@pytest.mark.parametrize("name", ["test", "predict"])
+def test_a_net_that_has_diverged_gives_no_scores_and_takes_none_away(command, finished_run, tmp_path, name, value):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    diverge(run, value)
+    Image.new("RGB", (32, 32), (9, 200, 40)).save(tmp_path / "a.png")
+    before = contents(run)
+    outcome = command(name, "--ckpt_path", "run", *(["--images=a.png"] if name == "predict" else []))
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "fit anew with a lower learning rate" in outcome.err
+    assert contents(run) == before
+    assert not (tmp_path / "predictions.csv").exists()
+
+
+def test_weights_that_diverge_in_the_last_step_are_not_kept(command, tmp_path):
+    arguments = ["--trainer.max_epochs=1", "--data.val_fraction=0", "--data.batch_size=1000"]
+    # The one loss of the epoch is from before the step.
+    outcome = command("fit", *TINY, *arguments, "--model.optimizer.lr=1e20", "--model.optimizer.weight_decay=1e30")
+    assert outcome.code == 2
+    assert "weights became infinite, or no numbers, in epoch 1, no epoch was finished" in outcome.err
+    assert not (tmp_path / "lightning_logs/quickstart/version_0/checkpoints").exists()
+
+
+def test_curves_that_cannot_be_drawn_cost_no_scores(command, finished_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run, run)
+    with (run / "curves.csv").open("a") as file:
+        file.write("9" * 200_000)
+    before = contents(run)
+    outcome = command("test", "--ckpt_path", "run")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert contents(run) == before
