@@ -121,9 +121,11 @@ def _execute_all(study: StudyConfig, runs: Sequence[PlannedRun], arguments: list
                 progress.ended(run, error)
                 if error is not None:
                     failures.append((run, error))
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit) as stop:
         kept = [argument for argument in arguments if argument != "--restart"]
         print(f"stopped; go on with: cifar-lightning {shlex.join(['study', *kept])}")
+        if isinstance(stop, KeyboardInterrupt):
+            raise SystemExit(CTRL_C) from stop
         raise
     _print_results(study, runs)
     # The same mistake in forty runs is one sentence.
@@ -195,7 +197,10 @@ def _print_plan(study: StudyConfig, runs: Sequence[PlannedRun], restart: bool) -
     left = [(run, run.num_epochs - (0 if restart else run.num_epochs_done)) for run in runs]
     left = [(run, num_epochs) for run, num_epochs in left if restart or not run.is_finished]
     threads = runs[0].settings["num_threads"]
-    console.print(f"engine: {study.engine}, {study.num_workers} at a time, {threads} threads each", soft_wrap=True)
+    console.print(
+        f"engine: {study.engine}, {study.num_workers} at a time, {threads} thread{'s'[: threads != 1]} each",
+        soft_wrap=True,
+    )
     console.print(f"to do: {len(left)} runs, {sum(num_epochs for _, num_epochs in left):,} epochs")
     if left:
         console.print(_estimate(study, [] if restart else runs, left), soft_wrap=True)
@@ -214,7 +219,8 @@ def _estimate(study: StudyConfig, runs: Sequence[PlannedRun], left: Sequence[tup
         try:
             measured = {name: [_time_epochs(run)] for name, run in first.items()}
         except ValueError as error:
-            return f"no estimate of the time: {error}"
+            # What it says to do, to let the data be fetched, the study itself does.
+            return f"no estimate of the time: {str(error).rpartition('; ')[0] or error}"
     each = {name: statistics.median(values) for name, values in measured.items()}
     seconds = sum(each[run.strategy] * num_epochs for run, num_epochs in left)
     return f"about {describe_duration(seconds / study.num_workers)} of fitting ({how})"

@@ -4,8 +4,8 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process
 from typing import Any, NamedTuple
 
@@ -91,7 +91,10 @@ class _Worker:
         self.connection, theirs = spawn.Pipe()
         self.run: PlannedRun | None = None
         self._process = spawn.Process(target=_serve, args=(theirs, execute), daemon=True)
-        self._process.start()
+        # Ctrl-C reaches all processes of a terminal; the study's own decides what becomes of the runs. A child inherits
+        # what is blocked: it would else answer with a traceback while it imports.
+        with _blocked(signal.SIGINT):
+            self._process.start()
         theirs.close()
 
     def start(self, run: PlannedRun) -> None:
@@ -120,9 +123,22 @@ class _Worker:
         self.connection.close()
 
 
+@contextmanager
+def _blocked(number: signal.Signals) -> Iterator[None]:
+    """Lets a signal wait for the end of the block, where the system can do that."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(line: Any, execute: Execute) -> None:
     """Takes runs until the line is closed."""
-    # Ctrl-C reaches all processes of a terminal; the study's own process decides what becomes of the runs.
+    # Where signals cannot be blocked.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):

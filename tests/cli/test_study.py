@@ -351,8 +351,24 @@ def test_a_killed_study_leaves_no_worker_and_goes_on_where_it_was(tmp_path):
     os.killpg(stopped.pid, signal.SIGINT)
     out, err = stopped.communicate(timeout=60)
     assert stopped.returncode == 130
-    assert b"Traceback" not in err
-    assert b"go on with: cifar-lightning study --config study.yaml" in out
+    assert err == b""
+    assert out.count(b"stopped") == 1
+    assert b"stopped; go on with: cifar-lightning study --config study.yaml" in out
+    wait_for(lambda: not processes_of(tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds workers by /proc")
+@pytest.mark.parametrize("seconds", [0.1, 0.7, 1.5])
+def test_ctrl_c_while_the_workers_start_is_answered_by_the_study_alone(tmp_path, seconds):
+    stopped = start_study(tmp_path, "--max_epochs", "2000", "--engine", "processes")
+    # The study, what it keeps its resources by, and a worker.
+    wait_for(lambda: len(processes_of(tmp_path)) > 2)
+    time.sleep(seconds)
+    os.killpg(stopped.pid, signal.SIGINT)
+    out, err = stopped.communicate(timeout=60)
+    assert (stopped.returncode, err) == (130, b"")
+    assert b"stopped; go on with: cifar-lightning study --config study.yaml" in out
     wait_for(lambda: not processes_of(tmp_path))
 
 
