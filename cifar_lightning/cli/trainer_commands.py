@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import yaml
+from jsonargparse import Namespace
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
@@ -46,6 +47,7 @@ from cifar_lightning.runs.settings import flatten
 
 # Of a file or folder, on all file systems in use.
 _LONGEST_NAME = 255
+_RUN_LOGGER = "cifar_lightning.runs.logger.RunLogger"
 
 
 def run_trainer_command(command: str, arguments: list[str]) -> int:
@@ -100,7 +102,7 @@ class RunCLI(LightningCLI):
             trainer_defaults={
                 "max_epochs": 500,
                 "devices": 1,
-                "logger": {"class_path": "cifar_lightning.runs.logger.RunLogger"},
+                "logger": {"class_path": _RUN_LOGGER},
                 # Nothing is logged within an epoch, so the trainer need not look.
                 "log_every_n_steps": 1_000_000,
                 "num_sanity_val_steps": 0,
@@ -119,6 +121,11 @@ class RunCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         self.config = parser.parse_args(args)
+        if self.settings.trainer.logger is True:
+            # Lightning would take a logger of its own, whose folder holds no run.
+            options = inspect.signature(RunLogger).parameters
+            init_args = Namespace({name: option.default for name, option in options.items()})
+            self.settings.trainer.logger = Namespace(class_path=_RUN_LOGGER, init_args=init_args)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(

@@ -52,6 +52,10 @@ def _recompute(run: Run) -> dict[str, Any]:
     val, duplicates = run.folder / predictions_name("val"), run.folder / DUPLICATES
     if val.is_file():
         files["val"] = Predictions.read(val)
+        if not len(files["val"].labels) or files["val"].class_names != run.test.class_names:
+            raise ValueError(
+                f"expected predictions for the classes of {run.folder}, but {val} is damaged; test that run again"
+            )
     splits = {split: predictions.scores(_wilson) for split, predictions in files.items() if predictions is not None}
     if duplicates.is_file():
         splits["test"]["without_duplicates"] = run.test.scores_without(read_duplicates(duplicates), _wilson)

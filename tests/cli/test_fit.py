@@ -219,6 +219,7 @@ def test_a_fit_that_keeps_no_run_says_so_and_names_no_next_command(command, tmp_
         ["--trainer.fast_dev_run=true"],
         ["--trainer.callbacks=lightning.pytorch.callbacks.EarlyStopping", "--trainer.callbacks.monitor=val_loss"],
         ["--model.scheduler=lightning.pytorch.cli.ReduceLROnPlateau", "--model.scheduler.monitor=val_loss"],
+        ["--trainer.logger=true"],
         ["--trainer.precision=bf16-mixed"],
         ["--trainer.precision=64-true"],
         ["--trainer.accumulate_grad_batches=2", "--trainer.gradient_clip_val=0.5"],
