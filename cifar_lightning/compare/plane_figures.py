@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from cifar_lightning.compare.wording import (
     scale_of,
 )
 from cifar_lightning.runs.overfitting import validation_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Of all strategies together: a line of more points than a screen has looks the same and makes the page heavy.
 _MOST_POINTS = 1200
@@ -232,6 +236,18 @@ def draw_fit_time(comparison: Comparison, looks: dict[str, Look], folder: Path) 
     )
 
 
+def _scale_by_powers(axes: "Axes", times: float) -> None:
+    """A logarithmic axis of costs, of which the largest is so many `times` the smallest."""
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+    axes.set_xscale("log")
+    # On a short axis there may be but one power of ten; on a long one the numbers between would run into each other.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if times < 1000 else (1,), numticks=9))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    # Minor ticks would come in matplotlib's own black, which is no colour of the figures.
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def _draw_cost(
     comparison: Comparison, looks: dict[str, Look], folder: Path, costs: dict[str, float], cost: _Cost
 ) -> Chart | None:
@@ -247,7 +263,7 @@ def _draw_cost(
     reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}.{twins}{cost.note}"
     figure, axes = new_chart(_HEIGHT, title, reading, cost.label, comparison.label + in_unit(scale.unit))
     if min(costs.values()) > 0 and max(costs.values()) > 10 * min(costs.values()):
-        axes.set_xscale("log")
+        _scale_by_powers(axes, max(costs.values()) / min(costs.values()))
     else:
         axes.set_xlim(0, 1.1 * max(costs.values()) or 1)
     for summary in strategies:

@@ -413,6 +413,22 @@ def test_pictures_can_be_left_out(tmp_path):
     assert f"cifar-lightning compare {root} --no_pictures</code>" in text
 
 
+@pytest.mark.parametrize("least", [(95_200, 2.0), (8, 0.01)])
+def test_costs_that_lie_far_apart_are_on_the_page_in_its_colours_with_round_numbers(tmp_path, least):
+    flops, seconds = least
+    write_study(tmp_path, {"maxpool": 0.95}, 3, 60, facts={"fit_seconds": 81.0, "flops_per_image": 9_520_000})
+    write_study(tmp_path, {"small": 0.9}, 3, 60, facts={"fit_seconds": seconds, "flops_per_image": flops})
+    comparison = compare_runs([tmp_path])
+    charts = write_figures(comparison, tmp_path)
+    write_page(comparison, tmp_path, charts)
+    text = (tmp_path / PAGE).read_text()
+    for name in ("compute", "fit_time"):
+        svg = text.split(f'aria-labelledby="{name}-finding"')[1].split("</svg>")[0]
+        assert "#000000" not in svg
+        ticks = [float(number) for number in re.findall(r">([\d.]+)</text>", svg)]
+        assert len([number for number in ticks if number <= 100]) >= 4, ticks
+
+
 def test_forty_long_runs_make_a_page_of_less_than_half_a_megabyte(tmp_path):
     root = write_study(tmp_path / "study", dict.fromkeys(("a", "b", "c", "d"), 0.9), 10, 40, epochs=500)
     comparison = compare_runs([root])
