@@ -311,7 +311,7 @@ def test_a_config_that_was_exchanged_since_the_test_is_named(tmp_path):
     # Where the run and its data lie is no such change.
     config.write_text(config.read_text().replace("root: null", "root: elsewhere"))
     assert compare_runs([tmp_path]).notes == []
-    config.write_text(config.read_text().replace("batch_size: 128", "batch_size: 64"))
+    config.write_text(config.read_text().replace("num_threads: 1", "num_threads: 2"))
     (note,) = compare_runs([tmp_path]).notes
     assert "run.config_sha256" in note
 
