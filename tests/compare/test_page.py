@@ -282,10 +282,29 @@ def test_one_seed_is_explained_and_nothing_is_claimed_of_seeds(tmp_path):
     assert "too few runs to say" in page.text
 
 
-def test_notes_and_mixed_runs_are_said_before_the_figure(comparison, tmp_path):
-    text = make_page(replace(comparison, mixed=True, notes=["Seed 3 of <stride> is missing."]), tmp_path)
-    assert "Mixed runs." in text
-    assert text.index("Seed 3 of &lt;stride&gt; is missing.") < text.index('<div class="lead">')
+def test_notes_come_after_figure_and_table_and_one_line_leads_there(comparison, tmp_path):
+    text = make_page(replace(comparison, mixed=True, notes=["Seed 3 of <stride> is missing.", "More."]), tmp_path)
+    parts = [
+        "</h1>",
+        "Mixed runs.",
+        '<a href="#notes">2 notes</a> on these runs, below.',
+        '<div class="lead">',
+        "The strategies, best first",
+        'id="notes"',
+        "<li>Seed 3 of &lt;stride&gt; is missing.</li>",
+        '<h2 id="pairs">',
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    page = Page(text)
+    assert page.misplaced == page.open == []
+
+
+def test_without_notes_nothing_is_said_of_notes(comparison, tmp_path):
+    text = make_page(comparison, tmp_path)
+    assert "Mixed runs." not in text
+    assert "on these runs, below" not in text
+    assert 'id="notes"' not in text
 
 
 def decode(uri):
