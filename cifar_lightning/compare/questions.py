@@ -114,6 +114,11 @@ def parse_question(text: str, runs: Sequence[Run]) -> Question:
         ValueError: if there is none, or not all of `runs` can answer it.
     """
     answerable = [{question.text: question for question in _list_questions(run)} for run in runs]
+    kind, _, level = text.partition(":")
+    if kind in ("noise", "shift") and level == "0":
+        raise ValueError(
+            f"expected a level above 0, got {text!r}; pictures without {kind} are asked about by 'accuracy'"
+        )
     able = [run for run, questions in zip(runs, answerable, strict=True) if text in questions]
     if len(able) == len(runs):
         return answerable[0][text]
