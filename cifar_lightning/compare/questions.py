@@ -1,6 +1,7 @@
 """What is compared: each question asks something of every test picture, and its mean over pictures is a run's value."""
 
 import difflib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,8 @@ from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.reading import Run
 
 SHARE_BOUNDS = (0.0, 1.0)
+# The loss of the smallest probability that a float can hold (`Predictions.losses`).
+_LOSS_BOUNDS = (0.0, -math.log(5e-324))
 
 _PROBES = {
     "noise": "accuracy under noise of {} grey levels",
@@ -144,7 +147,7 @@ def _list_questions(run: Run) -> list[Question]:
         kind, _, amount = name.partition("_")
         label = _PROBES.get(kind, kind + " {}").format(amount)
         questions.append(share(f"{kind}:{amount}", label, ask=_ask_probe(name)))
-    questions.append(Question("loss", "test loss", "", False, (0.0, np.inf), lambda run: run.test.losses()))
+    questions.append(Question("loss", "test loss", "", False, _LOSS_BOUNDS, lambda run: run.test.losses()))
     if run.train is not None:
         questions.append(Question("gap", "train minus test accuracy", "points", False, (-1.0, 1.0), gap))
     return questions
