@@ -13,6 +13,8 @@ import numpy as np
 from scipy.special import nctdtrinc, stdtr, stdtrit
 
 Interval = tuple[float, float]
+# An interval narrower than this has no variance in it but the error of the arithmetic.
+NO_WIDTH = 1e-12
 
 
 @dataclass(frozen=True)
@@ -135,13 +137,19 @@ def analyse_pictures(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, 
     return Contrast(float(differences.mean()), float((differences.var(ddof=1) / num_pictures) ** 0.5), num_pictures - 1)
 
 
-def find_unseen_interval(value: float, num_pictures: int) -> Interval:
-    """95 % interval of a difference of shares that every one of `num_pictures` pictures shows alike: 0, or 1 or -1.
+def find_unseen_interval(value: float, num_pictures: int, bounds: Interval = (-1.0, 1.0)) -> Interval:
+    """95 % interval of a mean of which every one of `num_pictures` pictures shows the same `value`, within `bounds`.
 
     No variance is seen then, but of new pictures a share of up to u = 1 - 0.025^(1/N) may behave in another way, since
-    N pictures that do not have a chance of 2.5 % there. Source: Hanley & Lippman-Hand 1983, JAMA 249(13).
+    N pictures that do not have a chance of 2.5 % there; at most, all of those lie at one of the bounds.
+    Source: Hanley & Lippman-Hand 1983, JAMA 249(13).
     """
     unseen = 1 - 0.025 ** (1 / num_pictures)
-    # From 0 a picture can go to 1 and to -1, from 1 to -1.
-    reach = unseen if abs(value) < 0.5 else 2 * unseen
-    return max(value - reach, -1.0), min(value + reach, 1.0)
+    return value - unseen * (value - bounds[0]), value + unseen * (bounds[1] - value)
+
+
+def find_unseen_p(value: float, num_pictures: int, bounds: Interval = (-1.0, 1.0)) -> float:
+    """Two-sided p of a true mean of 0, by the same reasoning: twice the level at which the interval reaches 0."""
+    bound = bounds[0] if value > 0 else bounds[1]
+    # The share of pictures that would have to lie at that bound is u = value / (value - bound).
+    return min(2 * (bound / (bound - value)) ** num_pictures, 1.0)

@@ -171,19 +171,32 @@ def _describe_missing_settings(runs: Sequence[Run]) -> list[str]:
 
 
 def _describe_disagreements(runs: Sequence[Run]) -> list[str]:
-    sentences = []
+    """A sentence for each kind of disagreement: a sentence for each of 40 runs would bury all others."""
+    contradicted: dict[tuple[str, ...], list[tuple[Run, list[str]]]] = {}
+    disagreeing: dict[tuple[str, ...], list[tuple[Run, list[str]]]] = {}
     for run in runs:
         if wrong := find_contradictions(run):
-            sentences.append(
-                f"scores.json of {run.folder} disagrees with the files beside it in {_name_first(wrong)};"
-                " scores.json was used."
-            )
+            # Without the values, which are each run's own: `run.seed 7 (config.yaml: 1)`.
+            contradicted.setdefault(tuple(text.partition(" ")[0] for text in wrong), []).append((run, wrong))
         if wrong := find_disagreements(run):
-            sentences.append(
-                f"scores.json of {run.folder} disagrees with the CSV files beside it in {_name_first(wrong)};"
-                " the CSV files were used."
-            )
-    return sentences
+            # Of `splits.test.classes.0.recall` and all others the split: which classes is each run's own.
+            parts = dict.fromkeys(".".join(key.split(".")[:2]) for key in wrong)
+            disagreeing.setdefault(tuple(parts), []).append((run, wrong))
+    return [
+        *(_describe_group(group, "the files", "scores.json was used.") for group in contradicted.values()),
+        *(_describe_group(group, "the CSV files", "the CSV files were used.") for group in disagreeing.values()),
+    ]
+
+
+def _describe_group(group: Sequence[tuple[Run, list[str]]], files: str, used: str) -> str:
+    """Of runs that disagree in the same figures, with those of the first."""
+    folders, wrong = [str(run.folder) for run, _ in group], _name_first(group[0][1])
+    if len(group) == 1:
+        return f"scores.json of {folders[0]} disagrees with {files} beside it in {wrong}; {used}"
+    return (
+        f"scores.json of {len(group)} runs disagrees with {files} beside it: {_name_first(folders)}; in the first of"
+        f" them, in {wrong}; {used}"
+    )
 
 
 def _describe_sizes(strategies: Mapping[str, Sequence[Run]]) -> list[str]:

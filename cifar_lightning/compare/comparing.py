@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cifar_lightning.compare.answer import describe_answer, describe_sensitivity
 from cifar_lightning.compare.caveats import describe_limits, describe_oddities
-from cifar_lightning.compare.claims import judge_claims
+from cifar_lightning.compare.claims import describe_unasked, judge_claims
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.grouping import group_strategies
 from cifar_lightning.compare.pairs import compare_pairs
@@ -44,10 +44,14 @@ def compare_runs(paths: Sequence[Path], question: str = "accuracy", allow_mixed:
         protocol=runs[0].facts["protocol"],
         epochs=runs[0].facts["epochs"],
         strategies=summaries,
-        pairs=compare_pairs(summaries, asked.higher_is_better),
+        pairs=compare_pairs(summaries, asked.higher_is_better, asked.bounds),
         claims=judge_claims(strategies),
         does_not_say=describe_limits(strategies),
-        notes=[*(f"Mixed: {sentence}." for sentence in mixed), *describe_oddities(strategies, read, unfinished)],
+        notes=[
+            *(f"Mixed: {sentence}." for sentence in mixed),
+            *describe_oddities(strategies, read, unfinished),
+            *describe_unasked(strategies),
+        ],
         mixed=bool(mixed),
         paths=list(paths),
     )

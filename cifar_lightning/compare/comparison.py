@@ -120,7 +120,7 @@ class Comparison:
         labels: int (N,), 0..K-1.
         strategies: best first.
         pairs: each once, ordered as `strategies`.
-        claims: of the lab; empty where the strategies or probes they speak of are missing.
+        claims: of the lab; without those whose strategies are missing, or whose files are in no run.
         does_not_say: sentences on what the verdict leaves out.
         sensitivity: a sentence on the differences that so many runs and pictures can see; empty where power is unknown.
         notes: sentences on what was found odd while reading: missing seeds, mixed runs, scores that disagree.

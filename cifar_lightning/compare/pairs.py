@@ -9,6 +9,7 @@ import numpy as np
 from cifar_lightning.compare import analysis
 from cifar_lightning.compare.comparison import Pair, Power, Summary, TrainingNoiseOnly
 from cifar_lightning.compare.one_seed import mcnemar
+from cifar_lightning.compare.questions import SHARE_BOUNDS
 
 # With fewer seeds on either side, strong seed noise makes false alarms of more than 6 % (docs/calibration.md).
 MIN_SEEDS = 3
@@ -18,15 +19,20 @@ NO_DIFFERENCE = "no difference shown"
 _MOST_SEEDS, _MOST_PICTURES = 10_000, 10_000_000
 
 
-def compare_pairs(strategies: Sequence[Summary], higher_is_better: bool) -> list[Pair]:
-    """Every two strategies, with p-values corrected for the number of pairs (Holm) and verdicts at 5 %."""
+def compare_pairs(
+    strategies: Sequence[Summary], higher_is_better: bool, bounds: analysis.Interval = SHARE_BOUNDS
+) -> list[Pair]:
+    """Every two strategies, with p-values corrected for the number of pairs (Holm) and verdicts at 5 %.
+
+    `bounds`: between which a value lies.
+    """
     several = list(combinations(strategies, 2))
     # What Holm's correction asks of the first of them: of a difference that stands alone.
     level = 0.05 / len(several)
     pairs = []
     for two in several:
         a, b = sorted(two, key=lambda summary: -summary.mean)
-        pairs.append(_compare(a, b, level))
+        pairs.append(_compare(a, b, level, bounds[1] - bounds[0]))
     seeds = {summary.name: len(summary.runs) for summary in strategies}
     judged = []
     for pair, p_holm in zip(pairs, holm([pair.p for pair in pairs]), strict=True):
@@ -52,7 +58,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def _compare(a: Summary, b: Summary, level: float) -> Pair:
+def _compare(a: Summary, b: Summary, level: float, most: float) -> Pair:
+    """`most`: that two values can differ by."""
     nets, power = (a.values, b.values), None
     if min(len(a.values), len(b.values)) > 1:
         method, estimate = "crossed", analysis.analyse_crossed(nets)
@@ -65,8 +72,10 @@ def _compare(a: Summary, b: Summary, level: float) -> Pair:
         method, estimate = "pictures", analysis.analyse_pictures(nets)
         p, ci95 = estimate.p, estimate.ci95
     difference = a.mean - b.mean
-    if ci95[0] == ci95[1] and np.isin(nets, (0, 1)).all():
-        ci95 = analysis.find_unseen_interval(difference, a.values.shape[1])
+    if ci95[1] - ci95[0] < analysis.NO_WIDTH:
+        # Where nothing varies, a t-test would be certain.
+        seen = difference, a.values.shape[1], (-most, most)
+        ci95, p = analysis.find_unseen_interval(*seen), analysis.find_unseen_p(*seen)
     return Pair(
         a=a.name,
         b=b.name,
@@ -119,7 +128,7 @@ def find_power(a: np.ndarray, b: np.ndarray, level: float = 0.05) -> Power | Non
         return components.detectable(seeds, pictures, power, level)
 
     found = detectable(num_seeds, num_pictures)
-    if found == 0:
+    if found < analysis.NO_WIDTH:
         return None
     return Power(
         found,

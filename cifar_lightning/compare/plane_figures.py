@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,13 +31,16 @@ from cifar_lightning.compare.wording import (
 )
 from cifar_lightning.runs.overfitting import validation_name
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 # Of all strategies together: a line of more points than a screen has looks the same and makes the page heavy.
 _MOST_POINTS = 1200
 _HEIGHT = 3.8  # inches, without title, legend and how to read it
 _DASHED = (0, (4, 2))
 _HIGHEST = 1e100  # of what is drawn: beyond, the sums of a mean and of an axis overflow
-# Between the first and the last of the strategies of equal cost, however many: all of them stand at their cost.
-_ASIDE = 8.0  # points
+# Between the first and the last of a few strategies of equal cost, points; the line of each is seen however many.
+_ASIDE, _LEAST_ASIDE = 8.0, 2.6
 
 
 def draw_loss_curves(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
@@ -232,6 +236,18 @@ def draw_fit_time(comparison: Comparison, looks: dict[str, Look], folder: Path) 
     )
 
 
+def _scale_by_powers(axes: "Axes", times: float) -> None:
+    """A logarithmic axis of costs, of which the largest is so many `times` the smallest."""
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+    axes.set_xscale("log")
+    # On a short axis there may be but one power of ten; on a long one the numbers between would run into each other.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if times < 1000 else (1,), numticks=9))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    # Minor ticks would come in matplotlib's own black, which is no colour of the figures.
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def _draw_cost(
     comparison: Comparison, looks: dict[str, Look], folder: Path, costs: dict[str, float], cost: _Cost
 ) -> Chart | None:
@@ -243,17 +259,19 @@ def _draw_cost(
     scale = scale_of(comparison)
     strategies = [summary for summary in comparison.strategies if summary.name in costs]
     title = f"{capitalise(comparison.label)} {cost.title}"
-    twins = " Strategies of equal cost are drawn side by side." if len(set(costs.values())) < len(costs) else ""
+    equal = len(set(costs.values())) < len(costs)
+    twins = " Lines of equal cost are drawn side by side; their marks may overlap." if equal else ""
     reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}.{twins}{cost.note}"
     figure, axes = new_chart(_HEIGHT, title, reading, cost.label, comparison.label + in_unit(scale.unit))
     if min(costs.values()) > 0 and max(costs.values()) > 10 * min(costs.values()):
-        axes.set_xscale("log")
+        _scale_by_powers(axes, max(costs.values()) / min(costs.values()))
     else:
         axes.set_xlim(0, 1.1 * max(costs.values()) or 1)
     for summary in strategies:
         look, x = looks[summary.name], costs[summary.name]
         equals = [other.name for other in strategies if costs[other.name] == x]
-        aside = _ASIDE / max(len(equals) - 1, 1) * (equals.index(summary.name) - (len(equals) - 1) / 2)
+        step = max(_ASIDE / max(len(equals) - 1, 1), _LEAST_ASIDE)
+        aside = step * (equals.index(summary.name) - (len(equals) - 1) / 2)
         moved = axes.transData + ScaledTranslation(aside / POINTS_PER_INCH, 0, figure.dpi_scale_trans)
         ends = [scale.factor * end for end in summary.ci95]
         # matplotlib does not count moved lines when it chooses the limits.

@@ -1,6 +1,7 @@
 """What is compared: each question asks something of every test picture, and its mean over pictures is a run's value."""
 
 import difflib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +12,8 @@ from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.reading import Run
 
 SHARE_BOUNDS = (0.0, 1.0)
+# The loss of the smallest probability that a float can hold (`Predictions.losses`).
+_LOSS_BOUNDS = (0.0, -math.log(5e-324))
 
 _PROBES = {
     "noise": "accuracy under noise of {} grey levels",
@@ -114,6 +117,11 @@ def parse_question(text: str, runs: Sequence[Run]) -> Question:
         ValueError: if there is none, or not all of `runs` can answer it.
     """
     answerable = [{question.text: question for question in _list_questions(run)} for run in runs]
+    kind, _, level = text.partition(":")
+    if kind in ("noise", "shift") and level == "0":
+        raise ValueError(
+            f"expected a level above 0, got {text!r}; pictures without {kind} are asked about by 'accuracy'"
+        )
     able = [run for run, questions in zip(runs, answerable, strict=True) if text in questions]
     if len(able) == len(runs):
         return answerable[0][text]
@@ -139,7 +147,7 @@ def _list_questions(run: Run) -> list[Question]:
         kind, _, amount = name.partition("_")
         label = _PROBES.get(kind, kind + " {}").format(amount)
         questions.append(share(f"{kind}:{amount}", label, ask=_ask_probe(name)))
-    questions.append(Question("loss", "test loss", "", False, (0.0, np.inf), lambda run: run.test.losses()))
+    questions.append(Question("loss", "test loss", "", False, _LOSS_BOUNDS, lambda run: run.test.losses()))
     if run.train is not None:
         questions.append(Question("gap", "train minus test accuracy", "points", False, (-1.0, 1.0), gap))
     return questions

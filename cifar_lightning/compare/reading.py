@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.overfitting import Curves
 from cifar_lightning.runs.probes import ProbeShares
-from cifar_lightning.runs.scores import Predictions
+from cifar_lightning.runs.scores import Predictions, explain_damage
 from cifar_lightning.runs.settings import read_settings
 
 # What a comparison needs to know of a run, and what it must be.
@@ -169,6 +170,12 @@ def _read_scores(path: Path) -> dict[str, Any]:
                 f"expected run.{key} of type {kind.__name__}{range_}, but {path} has {str(value)[:50]!r}; test that run"
                 " again, or leave it out"
             )
+    strategy = scores["run"]["strategy"]
+    if not strategy.strip() or any(unicodedata.category(letter) == "Cc" for letter in strategy):
+        raise ValueError(
+            f"expected run.strategy to be a name on one line, but {path} has {strategy[:50]!r}; test that run again, or"
+            " leave it out"
+        )
     seconds = scores["run"].get("fit_seconds")
     if seconds is not None and (not isinstance(seconds, int | float) or isinstance(seconds, bool)):
         raise ValueError(
@@ -181,6 +188,11 @@ def _read_scores(path: Path) -> dict[str, Any]:
 def _read_curves(path: Path) -> Curves:
     try:
         return Curves.parse(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        reason = explain_damage(path.read_bytes(), error)
+        raise ValueError(
+            f"expected the curves of a run, but {path} is damaged ({reason}); fit that run anew, or remove the file"
+        ) from error
     except ValueError as error:
         raise ValueError(f"{error}, in {path}; fit that run anew, or remove the file") from error
 

@@ -6,7 +6,7 @@ from statistics import median
 import numpy as np
 from scipy.special import stdtrit
 
-from cifar_lightning.compare.analysis import analyse_crossed, analyse_pictures
+from cifar_lightning.compare.analysis import NO_WIDTH, analyse_crossed, analyse_pictures, find_unseen_interval
 from cifar_lightning.compare.comparison import Interval, Summary
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
 from cifar_lightning.compare.reading import Run
@@ -59,6 +59,8 @@ def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS) -> Interv
     contrast = (analyse_crossed if len(values) > 1 else analyse_pictures)([values], [1.0])
     if bounds != SHARE_BOUNDS:
         low, high = contrast.ci95
+        if high - low < NO_WIDTH:
+            return find_unseen_interval(contrast.value, values.shape[1], bounds)
         return max(low, bounds[0]), min(high, bounds[1])
     mean, variance = contrast.value, contrast.standard_error**2
     # Where all answers of all runs are right, or all wrong, no noise is seen but that of so many pictures.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cifar_lightning.runs.scores import explain_damage
+
 # A loss this little above its lowest has not risen: from epoch to epoch it moves as much by chance.
 _RISE_THAT_COUNTS = 0.05
 
@@ -52,8 +54,9 @@ class Curves:
             epochs = np.array([int(value) + 1 for value in columns["epoch"]], int)
             return cls(epochs, *(np.array([float(value or "nan") for value in columns[name]]) for name in names))
         except (KeyError, ValueError, csv.Error) as error:
+            reason = explain_damage(text.encode(errors="surrogateescape"), error)
             raise ValueError(
-                f"expected the curves of a run, one row an epoch, but they are damaged ({str(error)[:200]})"
+                f"expected the curves of a run, one row an epoch, but they are damaged ({reason})"
             ) from error
 
     @property

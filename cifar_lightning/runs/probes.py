@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cifar_lightning.runs.folder import read_csv, write_csv
+from cifar_lightning.runs.scores import explain_damage
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,10 @@ class ProbeShares:
                 raise ValueError("a share that is not within 0 and 1")
             return cls(indices, dict(zip(header[1:], shares, strict=True)))
         except (ValueError, StopIteration, OverflowError, csv.Error) as error:
-            reason = str(error)[:200]
-            raise ValueError(f"expected a file of probes, but {path} is damaged ({reason}); test again") from error
+            reason = explain_damage(path.read_bytes(), error)
+            raise ValueError(
+                f"expected a file of probes, but {path} is damaged ({reason}); test that run again"
+            ) from error
 
     def robustness(self, accuracy: float) -> dict[str, Any]:
         """The means over pictures, as `robustness` in `scores.json`; `"0"` is the plain `accuracy`."""

@@ -1,7 +1,9 @@
 """Predictions of a split as a CSV file, and the scores that follow from them."""
 
 import csv
+import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,9 @@ import numpy as np
 from cifar_lightning.runs.folder import read_csv, write_csv, write_text
 
 OTHER = "(other)"
+_NO_NUMBER = re.compile(
+    r"(?:could not convert string to float|invalid literal for int\(\) with base 10): (.*)", re.DOTALL
+)
 
 
 def wilson_interval(num_right: int, num_pictures: int) -> list[float] | None:
@@ -23,6 +28,34 @@ def wilson_interval(num_right: int, num_pictures: int) -> list[float] | None:
 
     interval = binomtest(num_right, num_pictures).proportion_ci(confidence_level=0.95, method="wilson")
     return [float(interval.low), float(interval.high)]
+
+
+def explain_damage(content: bytes, error: Exception) -> str:
+    """What is wrong with a table that was read with `error`, by its line: Python's own reason knows nothing of files.
+
+    Looked for only then: to ask it of each of hundreds of whole files would take long.
+    """
+    try:
+        reader = csv.reader(io.StringIO(content.decode(), newline=""))
+        lines = [(reader.line_num, row) for row in reader]
+    except UnicodeDecodeError as broken:
+        return f"line {content[: broken.start].count(bytes([10])) + 1} is no text in UTF-8"
+    except csv.Error as broken:
+        return f"line {reader.line_num}: {broken}"
+    filled = [(number, row) for number, row in lines if row]
+    if len(filled) < 2:
+        return "no row below the names of the columns" if filled else "it is empty"
+    num_columns = len(filled[0][1])
+    for number, row in filled:
+        if len(row) != num_columns:
+            return f"line {number} has another number of columns, {len(row)} instead of {num_columns}"
+    if isinstance(error, KeyError):
+        return f"{str(error.args[0])[:50]!r} is not among the names of its columns"
+    if isinstance(error, OverflowError):
+        return "a whole number that is too large"
+    if told := _NO_NUMBER.match(str(error)):
+        return f"{told[1][:50]} is no number"
+    return next((f"line {number} is empty" for number, row in lines if not row), str(error)[:200])
 
 
 # Of so many right among so many pictures; None without pictures.
@@ -96,8 +129,10 @@ class Predictions:
                 np.array([[*map(float, column)] for column in shares]).T.copy(),
             )
         except (ValueError, LookupError, OverflowError, csv.Error) as error:
-            reason = str(error)[:200]
-            raise ValueError(f"expected a file of predictions, but {path} is damaged ({reason}); test again") from error
+            reason = explain_damage(path.read_bytes(), error)
+            raise ValueError(
+                f"expected a file of predictions, but {path} is damaged ({reason}); test that run again"
+            ) from error
 
     def confusion_matrix(self) -> np.ndarray:
         """Pictures by class (rows) and prediction; int (K, K), or (K, K + 1) where an unused output wins somewhere."""
@@ -176,5 +211,7 @@ def read_duplicates(path: Path) -> np.ndarray:
         place = header.index("index")
         return np.array([int(row[place]) for row in rows], np.int64)
     except (ValueError, LookupError, OverflowError, csv.Error) as error:
-        reason = str(error)[:200]
-        raise ValueError(f"expected a file of near copies, but {path} is damaged ({reason}); test again") from error
+        reason = explain_damage(path.read_bytes(), error)
+        raise ValueError(
+            f"expected a file of near copies, but {path} is damaged ({reason}); test that run again"
+        ) from error

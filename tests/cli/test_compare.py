@@ -109,6 +109,13 @@ def change_json(path, change):
     path.write_text(json.dumps(content))
 
 
+def write_line(path, number, text):
+    """Puts `text`, bytes, into line `number`, counted from 1."""
+    lines = path.read_bytes().splitlines()
+    lines[number - 1] = text
+    path.write_bytes(b"\n".join(lines) + b"\n")
+
+
 def write_column(path, column, value):
     header, *rows = [line.split(",") for line in path.read_text().splitlines()]
     for row in rows:
@@ -175,6 +182,37 @@ MISTAKES = {
         lambda run: write_column(run / "probes.csv", 1, "1e308"),
         "probes.csv is damaged (a share that is not within 0 and 1)",
     ),
+    "a row begun": (
+        lambda run: write_line(run / "test_predictions.csv", 4, b"15,apple"),
+        "test_predictions.csv is damaged (line 4 has another number of columns, 2 instead of 6); test that run again",
+    ),
+    "probes without rows": (
+        lambda run: (run / "probes.csv").write_text("index,shift_1\n"),
+        "probes.csv is damaged (no row below the names of the columns); test that run again",
+    ),
+    "empty probes": (lambda run: (run / "probes.csv").write_text(""), "probes.csv is damaged (it is empty); test that"),
+    "predictions that are no text": (
+        lambda run: write_line(run / "train_predictions.csv", 3, b"\xff\xfe"),
+        "train_predictions.csv is damaged (line 3 is no text in UTF-8); test that run again",
+    ),
+    "an empty line": (
+        lambda run: write_line(run / "probes.csv", 5, b""),
+        "probes.csv is damaged (line 5 is empty); test that run again",
+    ),
+    "a word for a number": (
+        lambda run: write_column(run / "probes.csv", 1, "half"),
+        "probes.csv is damaged ('half' is no number); test that run again",
+    ),
+    "curves without epochs": (
+        lambda run: (run / "curves.csv").write_text("a,b\n1,2\n"),
+        "damaged ('epoch' is not among the names of its columns)",
+    ),
+    "curves that are no text": (
+        lambda run: write_line(run / "curves.csv", 2, b"\xff"),
+        "curves.csv is damaged (line 2 is no text in UTF-8); fit that run anew",
+    ),
+    "no name": (lambda run: set_fact(run, "strategy", " "), "run.strategy to be a name on one line"),
+    "a name of two lines": (lambda run: set_fact(run, "strategy", "a\nb"), "run.strategy to be a name on one line"),
     "torn curves": (lambda run: (run / "curves.csv").write_text("epoch\n0\n"), "curves.csv"),
     "torn settings": (lambda run: (run / "config.yaml").write_text("model: ["), "config.yaml is damaged"),
     "settings with aliases": (lambda run: (run / "config.yaml").write_text("a: &a {}\nb: *a"), "an alias"),

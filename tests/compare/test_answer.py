@@ -66,6 +66,27 @@ def test_no_difference_between_many(tmp_path):
     )
 
 
+def test_an_interval_without_zero_of_which_nothing_is_shown_is_explained_by_the_number_of_pairs(tmp_path):
+    comparison = compare_runs([write_nets(tmp_path, first=5, second=6, last=7)])
+    pairs = [
+        replace(pair, ci95=(0.012, 0.058), p=0.027, p_holm=0.081) if {pair.a, pair.b} == {"first", "last"} else pair
+        for pair in comparison.pairs
+    ]
+    said = ", not enough among 3 pairs (Holm's p 0.081), with 4 seeds and 100 pictures."
+    assert said in describe_answer(replace(comparison, pairs=pairs))
+    assert "not enough" not in comparison.answer
+
+
+@pytest.mark.parametrize("seeds", [1, 4])
+@pytest.mark.parametrize("names", [("a", "b"), ("a", "b", "c")])
+def test_nets_that_answer_alike_are_not_ahead_of_each_other(tmp_path, names, seeds):
+    # Names of one length make nets of equal answers.
+    sentence = answer(write_nets(tmp_path, seeds=seeds, **dict.fromkeys(names, 5)))
+    assert "ahead" not in sentence
+    second = names[-1] if seeds > 1 else "b"
+    assert f" has the same mean as {second} (95 % interval of the difference " in sentence
+
+
 def test_one_seed_each_is_too_few_and_says_what_is_not_in_it(tmp_path):
     sentence = answer(write_nets(tmp_path, seeds=1, good=3, bad=40))
     assert sentence.startswith(

@@ -1,5 +1,6 @@
 """The lab's claims about nets that were made to carry or contradict them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from simulated_runs import PROBE_NAMES, predict
 
 from cifar_lightning.compare.analysis import analyse_crossed
-from cifar_lightning.compare.claims import judge_claims, noise_drop
+from cifar_lightning.compare.claims import describe_unasked, judge_claims, noise_drop
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.runs.probes import ProbeShares
 
@@ -123,8 +124,41 @@ def test_with_two_seeds_nothing_is_shown():
     assert (claim.verdict, "fewer than 3 seeds" in claim.evidence) == ("not shown", True)
 
 
-def test_claims_about_nets_or_probes_that_are_not_there_are_left_out():
+def test_claims_about_nets_that_are_not_there_are_left_out():
     assert judge(mine={}, yours={}) == {}
     assert set(judge(maxpool={}, avgpool={})) == set()
     assert set(judge(maxpool={}, stride={})) == {NOISE, SHIFTS, DETAIL, OVERFITS}
-    assert set(judge(maxpool={"probes": False}, stride={"probes": False})) == {DETAIL, OVERFITS}
+
+
+@pytest.mark.parametrize(
+    ("name", "lacking", "unknown"),
+    [("probes", "no probes.csv", {NOISE, SHIFTS, SMOOTHS}), ("train", "no train_predictions.csv", {OVERFITS})],
+)
+def test_a_claim_stays_where_one_run_lacks_its_file_and_names_that_run(name, lacking, unknown):
+    strategies = {net: make_runs(net) for net in ALIKE}
+    strategies["stride"][1] = replace(strategies["stride"][1], **{name: None}, folder=Path("runs/stride/seed_1"))
+    claims = {claim.text: claim for claim in judge_claims(strategies)}
+    assert set(claims) == {NOISE, SHIFTS, SMOOTHS, DETAIL, OVERFITS}
+    for text in unknown:
+        assert claims[text].verdict == "not shown"
+        assert claims[text].evidence.startswith(f"{lacking} in stride (seed 1), as runs/stride/seed_1; ")
+    assert not any("no " in claims[text].evidence for text in set(claims) - unknown)
+    assert describe_unasked(strategies) == []
+
+
+def test_a_probe_that_one_run_lacks_is_named():
+    strategies = {net: make_runs(net) for net in ALIKE}
+    del strategies["maxpool"][2].probes.shares["noise_16"]
+    claims = {claim.text: claim for claim in judge_claims(strategies)}
+    assert claims[NOISE].evidence.startswith("no noise_16 in probes.csv in maxpool (seed 2), as maxpool; ")
+    # Neither asks that run for noise of 16 grey levels.
+    assert all("95 % interval" in claims[text].evidence for text in (SHIFTS, SMOOTHS))
+
+
+def test_what_no_run_can_be_asked_is_left_out_with_one_sentence():
+    strategies = {net: make_runs(net, probes=False) for net in ("maxpool", "stride")}
+    assert [claim.text for claim in judge_claims(strategies)] == [DETAIL, OVERFITS]
+    (sentence,) = describe_unasked(strategies)
+    assert sentence.startswith("No run has what is asked of probes.csv, ")
+    assert f"{NOISE} and {SHIFTS}; test" in sentence
+    assert describe_unasked({"mine": strategies["maxpool"], "yours": strategies["stride"]}) == []

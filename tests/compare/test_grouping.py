@@ -370,3 +370,26 @@ def test_scores_that_do_not_follow_from_the_csv_files_are_named_and_not_used(tmp
     assert f"{path.parent} disagrees with the CSV files beside it in " in after.notes[0]
     assert edited.strip() in after.notes[0]
     assert [pair.p for pair in after.pairs] == [pair.p for pair in before.pairs]
+
+
+def test_runs_that_disagree_in_the_same_figures_are_told_in_one_sentence(tmp_path):
+    root = write_study(tmp_path, {"maxpool": 0.9, "stride": 0.8}, 20, 30)
+    for run in root.glob("*/*"):
+        # Each has its own time, and its own lie about it.
+        edit_facts(run, fit_seconds=1.0 + int(run.name.removeprefix("seed_")))
+        change = json.loads((run / "scores.json").read_text())
+        change["splits"]["test"]["accuracy"] = 0.123
+        change["splits"]["test"]["classes"][len(run.name) % 3]["recall"] = 0.123
+        (run / "scores.json").write_text(json.dumps(change))
+    edit_facts(root / "stride/seed_3", seed=3, strategy="stride", config_sha256="0")
+    notes = compare_runs([root]).notes
+    first = ", ".join(str(root / "maxpool" / f"seed_{seed}") for seed in (0, 1, 10))
+    assert notes[0] == (
+        f"scores.json of 39 runs disagrees with the files beside it: {first} and 36 more; in the first of them, in"
+        " run.fit_seconds 1.0 (curves.csv: 80.0); scores.json was used."
+    )
+    assert notes[1].startswith(f"scores.json of {root / 'stride/seed_3'} disagrees with the files beside it in run.co")
+    assert notes[2:] == [
+        f"scores.json of 40 runs disagrees with the CSV files beside it: {first} and 37 more; in the first of them, in"
+        " splits.test.accuracy, splits.test.classes.0.recall; the CSV files were used."
+    ]

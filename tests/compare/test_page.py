@@ -282,10 +282,29 @@ def test_one_seed_is_explained_and_nothing_is_claimed_of_seeds(tmp_path):
     assert "too few runs to say" in page.text
 
 
-def test_notes_and_mixed_runs_are_said_before_the_figure(comparison, tmp_path):
-    text = make_page(replace(comparison, mixed=True, notes=["Seed 3 of <stride> is missing."]), tmp_path)
-    assert "Mixed runs." in text
-    assert text.index("Seed 3 of &lt;stride&gt; is missing.") < text.index('<div class="lead">')
+def test_notes_come_after_figure_and_table_and_one_line_leads_there(comparison, tmp_path):
+    text = make_page(replace(comparison, mixed=True, notes=["Seed 3 of <stride> is missing.", "More."]), tmp_path)
+    parts = [
+        "</h1>",
+        "Mixed runs.",
+        '<a href="#notes">2 notes</a> on these runs, below.',
+        '<div class="lead">',
+        "The strategies, best first",
+        'id="notes"',
+        "<li>Seed 3 of &lt;stride&gt; is missing.</li>",
+        '<h2 id="pairs">',
+    ]
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+    page = Page(text)
+    assert page.misplaced == page.open == []
+
+
+def test_without_notes_nothing_is_said_of_notes(comparison, tmp_path):
+    text = make_page(comparison, tmp_path)
+    assert "Mixed runs." not in text
+    assert "on these runs, below" not in text
+    assert 'id="notes"' not in text
 
 
 def decode(uri):
@@ -411,6 +430,22 @@ def test_pictures_can_be_left_out(tmp_path):
     text = make_page(comparison, tmp_path, with_pictures=False)
     assert not Page(text).all("img")
     assert f"cifar-lightning compare {root} --no_pictures</code>" in text
+
+
+@pytest.mark.parametrize("least", [(95_200, 2.0), (8, 0.01)])
+def test_costs_that_lie_far_apart_are_on_the_page_in_its_colours_with_round_numbers(tmp_path, least):
+    flops, seconds = least
+    write_study(tmp_path, {"maxpool": 0.95}, 3, 60, facts={"fit_seconds": 81.0, "flops_per_image": 9_520_000})
+    write_study(tmp_path, {"small": 0.9}, 3, 60, facts={"fit_seconds": seconds, "flops_per_image": flops})
+    comparison = compare_runs([tmp_path])
+    charts = write_figures(comparison, tmp_path)
+    write_page(comparison, tmp_path, charts)
+    text = (tmp_path / PAGE).read_text()
+    for name in ("compute", "fit_time"):
+        svg = text.split(f'aria-labelledby="{name}-finding"')[1].split("</svg>")[0]
+        assert "#000000" not in svg
+        ticks = [float(number) for number in re.findall(r">([\d.]+)</text>", svg)]
+        assert len([number for number in ticks if number <= 100]) >= 4, ticks
 
 
 def test_forty_long_runs_make_a_page_of_less_than_half_a_megabyte(tmp_path):

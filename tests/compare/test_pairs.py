@@ -186,3 +186,25 @@ def test_nets_that_are_right_on_every_picture_may_differ_on_others():
     (pair,) = compare_pairs([summary("a", np.ones((3, 60))), summary("b", np.ones((3, 60)))], True)
     assert pair.ci95 == find_unseen_interval(0.0, 60)
     assert (pair.p, pair.verdict) == (1, "no difference shown")
+
+
+@pytest.mark.parametrize("bounds", [(0, 1), (0, 744.0), (-1, 1)])
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("values", [(0.3, 0.3), (0.3, 0.1), (0.7, 0.1)])
+def test_where_nothing_varies_nothing_is_certain(values, seeds, bounds):
+    a, b = (summary(name, np.full((seeds, 40), value)) for name, value in zip("ab", values, strict=True))
+    (pair,) = compare_pairs([a, b], True, bounds)
+    difference, most = values[0] - values[1], bounds[1] - bounds[0]
+    # A share of 8.8 % of new pictures may lie anywhere: 0.912 ** 40 is 2.5 %.
+    unseen = 1 - 0.025 ** (1 / 40)
+    low, high = difference - unseen * (most + difference), difference + unseen * (most - difference)
+    assert pair.ci95 == pytest.approx((low, high))
+    assert (pair.p < 0.05) == (low > 0)
+    assert (pair.p == 1) == (difference < 1e-12 or most > 100)
+    assert pair.power is None
+
+
+def test_pictures_on_which_one_net_is_always_right_and_the_other_wrong_are_still_few():
+    (pair,) = compare_pairs([summary("a", np.ones((3, 4))), summary("b", np.zeros((3, 4)))], True)
+    assert pair.p == pytest.approx(2 * 0.5**4)
+    assert pair.verdict == "no difference shown"

@@ -70,3 +70,9 @@ def test_one_picture_of_a_class_is_too_few(tmp_path):
     runs = [runs[0].select(runs[0].test.indices[1:])]
     with pytest.raises(ValueError, match=r"at least two test pictures \(recall of apple\), got 1"):
         question.values(runs)
+
+
+def test_a_loss_that_is_the_same_on_every_picture_may_be_another_on_others():
+    low, high = mean_interval(np.full((3, 40), 0.1), (0.0, 744.0))
+    unseen = 1 - 0.025 ** (1 / 40)
+    assert (low, high) == pytest.approx((0.1 - unseen * 0.1, 0.1 + unseen * 743.9))
