@@ -51,8 +51,8 @@ def _recompute(run: Run) -> dict[str, Any]:
     files = {"train": run.train, "test": run.test}
     val, duplicates = run.folder / predictions_name("val"), run.folder / DUPLICATES
     if val.is_file():
-        files["val"] = Predictions.read(val)
-        if not len(files["val"].labels) or files["val"].class_names != run.test.class_names:
+        files["val"] = predictions = Predictions.read(val)
+        if not len(predictions.labels) or predictions.class_names != run.test.class_names:
             raise ValueError(
                 f"expected predictions for the classes of {run.folder}, but {val} is damaged; test that run again"
             )
