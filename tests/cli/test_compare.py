@@ -302,7 +302,7 @@ def test_output_of_any_encoding_loses_no_sign_and_stops_nothing(tmp_path, encodi
 
 
 def test_what_cannot_be_drawn_warns_nobody_and_the_figures_are_there(tmp_path):
-    names = {"\N{CJK UNIFIED IDEOGRAPH-7F51}\N{ROCKET}": 0.9, "a tab\t and \N{HEBREW LETTER ALEF}": 0.8}
+    names = {"\N{CJK UNIFIED IDEOGRAPH-7F51}\N{ROCKET}": 0.9, "a space and \N{HEBREW LETTER ALEF}": 0.8}
     root = write_study(tmp_path / "runs", names, 3, 60)
     for seed in range(3):
         for column in (1, 4):
