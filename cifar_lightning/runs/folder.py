@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from cifar_lightning.disk import locked, naming
+from cifar_lightning.runs.signals import signals_held
 
 CONFIG = "config.yaml"
 CURVES = "curves.csv"
@@ -42,8 +43,11 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     content = io.BytesIO()
     write(content)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = ""
     try:
+        # A signal right after the file was made would leave it, with nobody who knows its name.
+        with signals_held():
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with naming(path), os.fdopen(descriptor, "wb") as file:
             file.write(content.getbuffer())
             file.flush()

@@ -177,8 +177,9 @@ def test_data_whose_fetching_is_killed_are_fetched_the_next_time(tmp_path, small
     prepare = functools.partial(checksums, dict(cifar100.FILE_MD5), hashlib.md5(archive).hexdigest())
     generator = random.Random(2)
     left = Counter()
-    for attempt in range(4):
-        folder = tmp_path / str(attempt)
+    # Of a quick machine many come to their end before they are killed.
+    while left[-signal.SIGKILL] < 3 and left.total() < 30:
+        folder = tmp_path / str(left.total())
         (folder / "root").mkdir(parents=True)
         if not downloads:
             (folder / "root/cifar-100-python.tar.gz").write_bytes(archive)
@@ -186,7 +187,7 @@ def test_data_whose_fetching_is_killed_are_fetched_the_next_time(tmp_path, small
             fetch = ["data", "--config", "avgpool", "--data.val_fraction=0", "--data.source.root=root"]
             fetch += [f"--data.source.mirrors=[{server.url}]"]
             command = start(folder, *fetch, prepare=prepare)
-            time.sleep(generator.uniform(0.05, 0.5))
+            time.sleep(generator.uniform(0, 0.5 if downloads else 0.1))
             command.send(signal.SIGKILL)
             left[command.wait()] += 1
             assert start(folder, *fetch, prepare=prepare).wait() == 0

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 
@@ -18,6 +19,7 @@ from warm import nothing, start, write_every_epoch
 from whole import assert_all_whole
 
 from cifar_lightning.cli.stopping import ended_by_exception
+from cifar_lightning.runs.folder import write_text
 from cifar_lightning.runs.signals import signals_handled
 
 # Many more are tried by hand now and then.
@@ -56,6 +58,20 @@ def test_a_signal_is_not_lost_where_python_drops_exceptions(number, error):
     # Whatever other tests, or who started them, have made of Ctrl-C.
     with signals_handled({signal.SIGINT: signal.default_int_handler}), pytest.raises(error):
         clear_and_go_on()
+
+
+def test_a_signal_right_after_a_temporary_file_was_made_leaves_none(tmp_path, monkeypatch):
+    make = tempfile.mkstemp
+
+    def make_and_be_stopped(**options):
+        made = make(**options)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return made
+
+    monkeypatch.setattr(tempfile, "mkstemp", make_and_be_stopped)
+    with ended_by_exception(), pytest.raises(SystemExit):
+        write_text(tmp_path / "curves.csv", "epoch")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
