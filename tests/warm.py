@@ -4,6 +4,7 @@ The kept way to do this is the standard library's fork server. What a command's 
 here too, since the process finds it by its name.
 """
 
+import contextlib
 import functools
 import itertools
 import multiprocessing
@@ -92,7 +93,7 @@ class Command:
 
     def send(self, number: signal.Signals) -> None:
         """Sends a signal, if the process is still there."""
-        if self.process.is_alive():
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.process.pid, number)
 
     def wait(self, seconds: float = 60) -> int:
