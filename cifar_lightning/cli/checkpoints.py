@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 import yaml
+from lightning.pytorch.callbacks import EarlyStopping
 
 from cifar_lightning.cli.checkpoint_archive import NoCheckpointError, check_archive
 from cifar_lightning.cli.configs import read_config
@@ -160,10 +161,17 @@ def _is_state_of_recorder(state: Any) -> bool:
 
 
 class Trained(NamedTuple):
-    """What a checkpoint says of the fit that it is of: `seconds` is None where nobody took the time."""
+    """What a checkpoint says of the fit that it is of.
+
+    Attributes:
+        num_epochs: how many are finished.
+        seconds: they took; None where nobody took the time.
+        stopped_early: whether an EarlyStopping found the last of them to be enough.
+    """
 
     num_epochs: int
     seconds: float | None
+    stopped_early: bool
 
 
 def check_checkpoint(path: Path, model: ImageClassifier) -> Trained:
@@ -206,7 +214,17 @@ def check_checkpoint(path: Path, model: ImageClassifier) -> Trained:
     if state is not None and run is not None:
         _check_config(path, state["config"], run)
     seconds = float(curves[-1].rpartition(",")[2]) if len(curves) > 1 else None
-    return Trained(checkpoint["epoch"] + 1, seconds)
+    return Trained(checkpoint["epoch"] + 1, seconds, _was_stopped_early(checkpoint))
+
+
+def _was_stopped_early(checkpoint: dict[str, Any]) -> bool:
+    epoch = checkpoint["epoch"]
+    # In the first epoch `stopped_epoch` is 0 of one that has not stopped, too.
+    return any(
+        isinstance(state, dict) and state.get("stopped_epoch") == epoch and (epoch > 0 or state.get("wait_count") != 0)
+        for key, state in checkpoint["callbacks"].items()
+        if key.startswith(EarlyStopping.__name__)
+    )
 
 
 def _describe_weights(weights: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Errors that arise in code of the user's own: in a net, a source or a callback that the settings name."""
+"""Errors that arise in what the settings name: a net, a source or a callback of the user's own, an optimiser."""
 
 import os
 import traceback
@@ -14,6 +14,8 @@ _STANDARD_LIBRARY = Path(os.__file__).parent
 class OwnCodeNamed:
     """Lets an error that arose in a file of the user's, or in a library that it called, be one sentence with its place.
 
+    One of torch's optimisers or schedulers, which the settings chose, is named.
+
     One that arose in this package passes as it is: a bug is to show itself. So do those of the machine.
 
     Raises:
@@ -24,10 +26,29 @@ class OwnCodeNamed:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         of_machine = isinstance(error, OSError | MemoryError) or type(error).__name__ == "OutOfMemoryError"
-        place = _find_own_code(error) if isinstance(error, Exception) and not of_machine else None
-        if place is not None:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300].removesuffix(":")
+        if not isinstance(error, Exception) or of_machine:
+            return
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300].removesuffix(":")
+        if (chosen := _find_optimizer(error)) is not None:
+            setting = "model.scheduler" if chosen.__module__ == "torch.optim.lr_scheduler" else "model.optimizer"
+            raise ValueError(
+                f"expected a {setting} that can train this net, but {chosen.__name__} fails ({reason}); choose another,"
+                " or other arguments"
+            ) from error
+        if (place := _find_own_code(error)) is not None:
             raise ValueError(f"{_describe(*place)} ({reason}); fix it") from error
+
+
+def _find_optimizer(error: Exception) -> type | None:
+    """The class of torch's optimiser or scheduler that the error arose in; None if it arose in what that one called."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("torch.optim.") and type(frame.f_locals.get("self")).__module__.startswith("torch.optim."):
+            return type(frame.f_locals["self"])
+        # The net and its backward pass are called by the optimiser.
+        if not module.startswith("torch.") or module.startswith("torch.autograd"):
+            return None
+    return None
 
 
 def _find_own_code(error: Exception) -> tuple[FrameType, int] | None:

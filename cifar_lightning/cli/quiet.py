@@ -13,6 +13,7 @@ _NO_ACTION = (
     ".*Checkpoint directory .* exists and is not empty.*",
     ".*callbacks used to create the checkpoint need to be provided.*",  # the recorder belongs to fit
     ".*Total length of `list` across ranks is zero.*",  # no validation share was asked for
+    ".*scheduler is using 'interval': 'epoch'.*",  # so are all; model.scheduler says it
     ".*LeafSpec.*",
     ".*isinstance\\(treespec.*",
     ".*You are using `torch.load` with.*",

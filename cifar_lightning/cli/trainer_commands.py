@@ -14,6 +14,7 @@ import yaml
 from jsonargparse import Namespace
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import StochasticWeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
@@ -233,6 +234,14 @@ class RunCLI(LightningCLI):
                 f"expected a GPU for trainer.accelerator {settings.trainer.accelerator}, but torch sees none here;"
                 " use --trainer.accelerator auto or cpu"
             )
+        callbacks = settings.trainer.callbacks or []
+        for callback in callbacks if isinstance(callbacks, list) else [callbacks]:
+            if callback.class_path.endswith(f".{StochasticWeightAveraging.__name__}"):
+                # `last.ckpt` is of the last epoch, and so are the scores of its test.
+                raise ValueError(
+                    "expected callbacks that change no weights after the last epoch, got StochasticWeightAveraging;"
+                    " use WeightAveraging, which averages them too and is kept with the run"
+                )
         _refuse_other_than(torch.optim.Optimizer, "model.optimizer", settings.model.optimizer)
         _refuse_other_than(LRScheduler | ReduceLROnPlateau, "model.scheduler", settings.model.scheduler)
         interval = settings.trainer.val_check_interval
@@ -314,7 +323,14 @@ class RunCLI(LightningCLI):
                     f"expected no trainer.max_steps to go on from {self.checkpoint}, got {trainer.max_steps}; add"
                     " --trainer.max_steps -1, and say by --trainer.max_epochs how far to go"
                 )
+            if self.command == "fit" and self._was_stopped_early():
+                # The trainer would train on until the callback finds once more that it is enough.
+                trainer.fit_loop.max_epochs = self.trained.num_epochs
         return trainer
+
+    def _was_stopped_early(self) -> bool:
+        """Whether the fit to go on from was ended by its EarlyStopping."""
+        return self.trained.stopped_early and self.trained.num_epochs >= (self.settings.trainer.min_epochs or 1)
 
     def _run_subcommand(self, subcommand: str) -> None:
         with restoring(self.checkpoint):
@@ -386,9 +402,8 @@ class RunCLI(LightningCLI):
             with naming(self._run_folder()):
                 logger.log_scores(scores, self.trainer.current_epoch)
         if self.checkpoint is not None and not scores:
-            print(
-                f"nothing was left to train after {self.trained.num_epochs} epochs; raise trainer.max_epochs to go on"
-            )
+            advice = "its EarlyStopping ended it" if self._was_stopped_early() else "raise trainer.max_epochs to go on"
+            print(f"nothing was left to train after {self.trained.num_epochs} epochs; {advice}")
         run = self._run_folder() if self.recorder and self._last_checkpoint().exists() else None
         curves = self.recorder.curves if self.recorder else None
         print_fit_summary(run, scores, curves, lab_protocol=datamodule.validate_on_test)

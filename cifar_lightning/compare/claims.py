@@ -18,10 +18,11 @@ Strategies are known by their names in the lab; where a run tells its net, it mu
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from cifar_lightning.compare.analysis import Contrast, analyse_crossed
+from cifar_lightning.compare.analysis import Interval, analyse_crossed, judge
 from cifar_lightning.compare.comparison import Claim
 from cifar_lightning.compare.grouping import name_runs
 from cifar_lightning.compare.pairs import MIN_SEEDS, holm
@@ -77,6 +78,14 @@ class _Line:
         return f"no {list_names(missing)} in {self.file}" if missing else ""
 
 
+class _Contrast(NamedTuple):
+    """How far the net of a line is from what it stands against, 95 % interval and two-sided p."""
+
+    value: float
+    ci95: Interval
+    p: float
+
+
 @dataclass(frozen=True)
 class _Finding:
     """A line asked of the runs: `values`, float64 (S, N), by strategy, and `contrasts` by what they are against.
@@ -87,7 +96,7 @@ class _Finding:
 
     line: _Line
     values: dict[str, np.ndarray]
-    contrasts: dict[str, Contrast]
+    contrasts: dict[str, _Contrast]
     at_levels: dict[int, float]
     lack: str = ""
 
@@ -210,15 +219,22 @@ def _ask(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> _Finding:
     if min(map(len, values.values())) < MIN_SEEDS:
         contrasts = {}
     elif line.each:
-        contrasts = {name: analyse_crossed([about, values[name]]) for name in against}
+        contrasts = {name: _contrast([about, values[name]], [1, -1]) for name in against}
     else:
         weights = [1, *(-1 / len(others) for _ in others)]
-        contrasts = {" and ".join(against): analyse_crossed([about, *others], weights)}
+        contrasts = {" and ".join(against): _contrast([about, *others], weights)}
     at_levels = {
         level: float(np.mean([noise_drop(run, [level]) for run in strategies[line.about]]))
         for level in line.noise_levels
     }
     return _Finding(line, values, contrasts, at_levels)
+
+
+def _contrast(nets: Sequence[np.ndarray], weights: Sequence[float]) -> _Contrast:
+    contrast = analyse_crossed(nets, weights)
+    # A loss lies between -1 and 1, and so two of them are at most 2 apart.
+    ci95, p = judge(contrast.value, contrast.ci95, contrast.p, nets[0].shape[1], most=2.0)
+    return _Contrast(contrast.value, ci95, p)
 
 
 def _judge(finding: _Finding, p_values: Sequence[float]) -> str:

@@ -72,10 +72,7 @@ def _compare(a: Summary, b: Summary, level: float, most: float) -> Pair:
         method, estimate = "pictures", analysis.analyse_pictures(nets)
         p, ci95 = estimate.p, estimate.ci95
     difference = a.mean - b.mean
-    if ci95[1] - ci95[0] < analysis.NO_WIDTH:
-        # Where nothing varies, a t-test would be certain.
-        seen = difference, a.values.shape[1], (-most, most)
-        ci95, p = analysis.find_unseen_interval(*seen), analysis.find_unseen_p(*seen)
+    ci95, p = analysis.judge(difference, ci95, p, a.values.shape[1], most)
     return Pair(
         a=a.name,
         b=b.name,

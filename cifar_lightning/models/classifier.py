@@ -73,7 +73,14 @@ class ImageClassifier(LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Maps `images`, uint8 (N, 3, S, S), 0..255, to logits, float32 (N, num_outputs)."""
-        return self.head(self.backbone(self.normalize(images)))
+        features = self.backbone(self.normalize(images))
+        # Found by two pictures, and not in training, where a net may do otherwise.
+        if not isinstance(features, Tensor) or features.shape != (len(images), self.head.in_features):
+            raise ValueError(
+                f"expected a backbone that always maps pictures (N, ...) to features (N, {self.head.in_features}), but"
+                f" {type(self.backbone).__name__} gives {_describe_shape(features)} for {len(images)}; fix the backbone"
+            )
+        return self.head(features)
 
     def normalize(self, images: Tensor) -> Tensor:
         """(image / 255 - MEAN) / STD by channel: uint8 (N, 3, S, S) -> float32, in channels_last."""
@@ -180,10 +187,13 @@ def find_num_features(backbone: nn.Module, image_size: int) -> int:
             f" fails on them ({type(error).__name__}: {reason[:200]}); fix the backbone, or give it larger pictures"
         ) from error
     backbone.train(was_training)
-    shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
     if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 2 or features.shape[1] == 0:
         raise ValueError(
             f"expected a backbone that maps pictures (2, 3, {image_size}, {image_size}) to features (2, F), but {name}"
-            f" gives {shape}; end it with a flatten"
+            f" gives {_describe_shape(features)}; end it with a flatten"
         )
     return features.shape[1]
+
+
+def _describe_shape(features: object) -> str:
+    return str(tuple(features.shape)) if isinstance(features, Tensor) else type(features).__name__

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 from tiny import TINY
 
@@ -124,9 +125,15 @@ MISTAKES_IN_FIT = {
     "a validation at no time": (["--trainer.val_check_interval=0"], "val_check_interval above 0, got 0"),
     "an optimiser that is a function with arguments": (["--config=optimizer_runs.yaml"], "got 'os.mkdir'"),
     "a scheduler that is a function with arguments": (["--config=scheduler_runs.yaml"], "got 'os.mkdir'"),
-    "a callback that no config can hold": (
+    "a callback that averages weights after the last epoch": (
         ["--trainer.callbacks=lightning.pytorch.callbacks.StochasticWeightAveraging", "--trainer.callbacks.swa_lrs=1"],
-        "settings that a config.yaml can hold",
+        "StochasticWeightAveraging; use WeightAveraging",
+    ),
+    "an optimiser for other weights than those of a convolution": (["--model.optimizer=Muon"], "Muon only supports 2D"),
+    "an optimiser for other gradients": (["--model.optimizer=SparseAdam"], "SparseAdam fails (RuntimeError: "),
+    "an optimiser that needs a GPU": (
+        ["--model.optimizer=Adam", "--model.optimizer.capturable=true"],
+        "model.optimizer that can train this net, but Adam fails (AssertionError: ",
     ),
     "a number without end": (["--data.source.noise=" + 400 * "9"], "int too large to convert to float"),
     "a batch of more pictures than there can be": (["--data.batch_size=" + 12 * "9"], "of at most 1,000,000,000"),
@@ -244,6 +251,24 @@ def test_a_net_that_fails_while_it_is_trained_is_told_its_line(command, tmp_path
     assert outcome.err.endswith("); fix it\n")
     monkeypatch.setenv("CIFAR_LIGHTNING_DEBUG", "1")
     assert "Traceback" in command(*fit).err
+
+
+def test_a_net_that_gives_something_else_in_training_is_told(command, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "two_nets", raising=False)
+    (tmp_path / "two_nets.py").write_text(
+        "from torch import nn\n\nclass TwoNets(nn.Flatten):\n    def forward(self, images):\n"
+        "        flat = super().forward(images)\n        return (flat, flat) if self.training else flat\n"
+    )
+    outcome = command("fit", *TINY, "--model.backbone=two_nets.TwoNets")
+    assert_one_sentence(outcome, 2, "features (N, 3072), but TwoNets gives tuple for 90; fix the backbone")
+
+
+def test_a_scheduler_that_ends_before_the_fit_is_named_and_what_was_finished_is_kept(command, tmp_path):
+    steps = ("--model.scheduler=OneCycleLR", "--model.scheduler.max_lr=0.1", "--model.scheduler.total_steps=2")
+    outcome = command("fit", *TINY, "--trainer.max_epochs=4", *steps)
+    assert_one_sentence(outcome, 2, "model.scheduler that can train this net, but OneCycleLR fails (ValueError: Tried")
+    (last,) = tmp_path.rglob("last.ckpt")
+    assert torch.load(last, weights_only=True)["epoch"] > 0
 
 
 def test_an_error_of_the_packages_own_code_shows_its_traceback(command, monkeypatch):

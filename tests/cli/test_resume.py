@@ -330,6 +330,38 @@ def diverge(run, value):
     torch.save(checkpoint, path)
 
 
+EARLY_STOPPING = [
+    "--trainer.callbacks=EarlyStopping",
+    "--trainer.callbacks.monitor=val_loss",
+    "--trainer.callbacks.min_delta=0.2",
+    "--trainer.callbacks.patience=2",
+    "--trainer.max_epochs=60",
+]
+
+
+def test_a_run_that_was_stopped_early_is_finished(command, tmp_path):
+    fit = ["fit", *TINY, *EARLY_STOPPING]
+    whole, parts = (tmp_path / f"lightning_logs/{name}/version_0" for name in ("whole", "parts"))
+    assert command(*fit, "--trainer.logger.name=whole").code == 0
+    before = contents(whole)
+    num_epochs = len(before["curves.csv"].splitlines()) - 1
+    assert 3 <= num_epochs < 60
+    outcome = command(*fit, "--trainer.logger.name=whole", "--ckpt_path=last")
+    assert outcome.code == 0
+    assert f"nothing was left to train after {num_epochs} epochs; its EarlyStopping ended it" in outcome.out
+    assert contents(whole) == before
+    # One that was stopped otherwise, just before, goes on to the same end.
+    assert command(*fit, "--trainer.logger.name=parts", f"--trainer.max_epochs={num_epochs - 1}").code == 0
+    assert command(*fit, "--trainer.logger.name=parts", "--ckpt_path=last").code == 0
+    weights, others = (
+        torch.load(run / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for run in (parts, whole)
+    )
+    assert all(torch.equal(weights[key], others[key]) for key in others)
+    # Told to train longer at least, it does.
+    outcome = command(*fit, "--trainer.logger.name=whole", "--ckpt_path=last", f"--trainer.min_epochs={num_epochs + 1}")
+    assert len(contents(whole)["curves.csv"].splitlines()) - 1 > num_epochs, outcome
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 3e38], ids=str)
 @pytest.mark.parametrize("name", ["test", "predict"])
 def test_a_net_that_has_diverged_gives_no_scores_and_takes_none_away(command, finished_run, tmp_path, name, value):

@@ -108,6 +108,26 @@ def test_without_noise_of_seeds_it_is_the_paired_t_test_of_the_pictures():
     assert (one_run.p, *one_run.ci95) == pytest.approx((crossed.p, *crossed.ci95))
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_end_away_from_zero_is_where_halls_transformation_reaches_students_quantile(sign):
+    differences = sign * np.random.default_rng(3).exponential(0.1, 40)
+    contrast = analyse_pictures([differences[None], np.zeros((1, 40))])
+    students = stats.ttest_1samp(differences, 0).confidence_interval()
+    near, far = contrast.ci95[::sign]
+    assert near == pytest.approx(students[::sign][0])
+    studentised = (differences.mean() - far) / stats.sem(differences)
+    skewness = stats.skew(differences) * (differences.std() / differences.std(ddof=1)) ** 3 / 40**0.5
+    without = studentised + skewness * studentised**2 / 3 + skewness**2 * studentised**3 / 27 + skewness / 6
+    assert without == pytest.approx(-sign * stats.t.ppf(0.975, 39))
+    assert abs(far) > abs(students[::sign][1])
+
+
+def test_a_skewness_that_would_draw_the_far_end_in_leaves_students_interval():
+    differences = 1 - np.random.default_rng(3).exponential(0.1, 40)
+    students = stats.ttest_1samp(differences, 0).confidence_interval()
+    assert analyse_pictures([differences[None], np.zeros((1, 40))]).ci95 == pytest.approx(tuple(students))
+
+
 def test_degrees_of_freedom_are_satterthwaites_worked_by_hand():
     # Two seeds by two pictures, and a net that is always right: mean squares 0.36 (seeds), 0.04 (pictures), 0.01 left.
     values = np.array([[0.1, 0.4], [0.8, 0.9]])

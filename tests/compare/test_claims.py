@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from simulated_runs import PROBE_NAMES, predict
 
-from cifar_lightning.compare.analysis import analyse_crossed
+from cifar_lightning.compare.analysis import analyse_crossed, find_unseen_interval
 from cifar_lightning.compare.claims import describe_unasked, judge_claims, noise_drop
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.runs.probes import ProbeShares
@@ -108,6 +108,15 @@ def test_what_noise_takes_is_told_level_by_level():
     said = f"maxpool loses {100 * accuracy / 6:.1f} points of accuracy under noise of 8 to 32 grey levels on average"
     assert claim.evidence.startswith(f"{said}, 0.0 at 8, 0.0 at 16 and {50 * accuracy:.1f} at 32 (stride ")
     assert not any(" at 32" in claim.evidence for claim in judge_claims(strategies) if claim.text in (SHIFTS, DETAIL))
+
+
+def test_where_nothing_varies_the_interval_is_what_so_many_pictures_have_not_shown():
+    strategies = {name: make_runs(name) for name in ALIKE}
+    for run in (run for runs in strategies.values() for run in runs):
+        run.probes.shares.update((f"consistency_{shift}", np.ones(len(run.test.labels))) for shift in (1, 2))
+    (claim,) = (claim for claim in judge_claims(strategies) if claim.text == SHIFTS)
+    _, high = find_unseen_interval(0.0, len(run.test.labels), (-2.0, 2.0))
+    assert f"{100 * high:.1f} to {100 * high:+.1f}, Holm's p 1)" in claim.evidence
 
 
 def test_a_net_of_another_kind_is_not_the_labs_whatever_its_name():
