@@ -2,8 +2,6 @@
 
 import contextlib
 import inspect
-import os
-import pydoc
 import shlex
 import warnings
 from pathlib import Path
@@ -14,11 +12,9 @@ import yaml
 from jsonargparse import Namespace
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import StochasticWeightAveraging
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from cifar_lightning.cli.checkpoints import (
     check_checkpoint,
@@ -27,12 +23,19 @@ from cifar_lightning.cli.checkpoints import (
     restoring,
 )
 from cifar_lightning.cli.machine import num_cores, use_threads
-from cifar_lightning.cli.nulls import refuse_nulls
 from cifar_lightning.cli.outputs import PREDICTIONS_START, check_output
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
 from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
 from cifar_lightning.cli.quiet import silence_framework
+from cifar_lightning.cli.refusals import refuse_settings
+from cifar_lightning.cli.resuming import (
+    find_resumed,
+    logger_options,
+    refuse_limits,
+    refuse_taken_version,
+    was_stopped_early,
+)
 from cifar_lightning.cli.saved_settings import read_saved_config, refuse_changes
 from cifar_lightning.cli.stopping import CTRL_C
 from cifar_lightning.cli.tables import print_fit_summary, print_scores
@@ -46,8 +49,6 @@ from cifar_lightning.runs.overfitting import validation_name
 from cifar_lightning.runs.recorder import RunRecorder
 from cifar_lightning.runs.settings import flatten
 
-# Of a file or folder, on all file systems in use.
-_LONGEST_NAME = 255
 _RUN_LOGGER = "cifar_lightning.runs.logger.RunLogger"
 
 
@@ -156,102 +157,19 @@ class RunCLI(LightningCLI):
         # Lightning would let the checkpoint's hyper-parameters replace the settings; here they must agree.
         self.resumed: Path | None = None
         if self.command == "fit" and self.settings.ckpt_path is not None:
-            self._resolve_resume()
-            self.checkpoint = Path(self.settings.ckpt_path)
-
-    def _logger_options(self) -> Any:
-        """Arguments of the logger, whose name is the run's; empty where there is none, or a list of them."""
-        logger = self.settings.trainer.logger
-        return logger.get("init_args", {}) if hasattr(logger, "get") else {}
-
-    def _runs_folder(self) -> Path:
-        """The folder of all runs of this name.
-
-        Raises:
-            ValueError: if it is a name that no file system takes.
-        """
-        options = self._logger_options()
-        name = options.get("name", "run") or ""
-        if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(name).parts):
-            raise ValueError(
-                f"expected a name of at most {_LONGEST_NAME} bytes for trainer.logger.name, got one of"
-                f" {len(os.fsencode(name))}; shorten it"
-            )
-        return Path(options.get("save_dir", "lightning_logs"), name)
-
-    def _resolve_resume(self) -> None:
-        """Finds the checkpoint to go on from, and lets the run go on in the folder that it lies in."""
-        options = self._logger_options()
-        if not options:
-            raise ValueError(
-                "expected one logger with a folder to go on in for --ckpt_path; leave out --trainer.logger"
-            )
-        run: Path | None
-        if self.settings.ckpt_path == "last":
-            parent = self._runs_folder()
-            versions = folder.find_versions(parent)
-            if not versions:
-                raise ValueError(f"expected a run to go on from in {parent}, but there is none; leave out --ckpt_path")
-            run = versions[0]
-            if not (run / folder.CHECKPOINTS).is_dir():
-                raise ValueError(
-                    f"expected a checkpoint in {run}, the newest run, but it has none;"
-                    " leave out --ckpt_path to start anew, or name an older run"
-                )
-            num_epochs = self.settings.trainer.max_epochs
-            if num_epochs is not None and 0 <= num_epochs <= folder.count_epochs(run):
-                # One that was stopped before the newest was begun, if there is one.
-                run = next((older for older in versions if 0 < folder.count_epochs(older) < num_epochs), run)
-            self.settings.ckpt_path = str(folder.resolve_checkpoint(run))
-        else:
-            checkpoint = folder.resolve_checkpoint(Path(self.settings.ckpt_path))
-            self.settings.ckpt_path = str(checkpoint)
-            run = folder.find_run_folder(checkpoint)
-            if run is None and checkpoint.absolute().parent.name == folder.CHECKPOINTS:
-                run = checkpoint.absolute().parent.parent
-        if run is not None:
-            if not (run / folder.CONFIG).is_file():
-                raise ValueError(
-                    f"expected the settings of the run in {run}, but its {folder.CONFIG} is gone; put it back, or copy"
-                    f" {self.settings.ckpt_path} elsewhere and name the copy, to go on from it as a new run"
-                )
-            self.resumed = run
-            options["save_dir"], options["name"], options["version"] = str(run.parent), "", run.name
+            self.checkpoint, self.resumed = find_resumed(self.settings)
+            self.settings.ckpt_path = str(self.checkpoint)
+            if self.resumed is not None:
+                options = logger_options(self.settings)
+                options["save_dir"], options["name"] = str(self.resumed.parent), ""
+                options["version"] = self.resumed.name
 
     def before_instantiate_classes(self) -> None:
         settings = self.settings
-        refuse_nulls(settings, {"trainer": Trainer, "model": ImageClassifier, "data": SubsetDataModule})
+        refuse_settings(settings)
         if settings.trainer.logger is None:
             # Lightning would take null for a logger of its own, whose folder holds no run.
             settings.trainer.logger = False
-        if type(settings.seed_everything) is not int:
-            raise ValueError(
-                f"expected a whole number for seed_everything, got {settings.seed_everything!r}; name one, as 0,"
-                " so that the run can be made again"
-            )
-        if settings.trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
-            raise ValueError(
-                f"expected a GPU for trainer.accelerator {settings.trainer.accelerator}, but torch sees none here;"
-                " use --trainer.accelerator auto or cpu"
-            )
-        callbacks = settings.trainer.callbacks or []
-        for callback in callbacks if isinstance(callbacks, list) else [callbacks]:
-            if callback.class_path.endswith(f".{StochasticWeightAveraging.__name__}"):
-                # `last.ckpt` is of the last epoch, and so are the scores of its test.
-                raise ValueError(
-                    "expected callbacks that change no weights after the last epoch, got StochasticWeightAveraging;"
-                    " use WeightAveraging, which averages them too and is kept with the run"
-                )
-        _refuse_other_than(torch.optim.Optimizer, "model.optimizer", settings.model.optimizer)
-        _refuse_other_than(LRScheduler | ReduceLROnPlateau, "model.scheduler", settings.model.scheduler)
-        interval = settings.trainer.val_check_interval
-        if isinstance(interval, int | float) and interval <= 0:
-            raise ValueError(f"expected trainer.val_check_interval above 0, got {interval}; leave it out, or try 1.0")
-        if settings.trainer.check_val_every_n_epoch is not None and settings.trainer.check_val_every_n_epoch < 1:
-            raise ValueError(
-                "expected trainer.check_val_every_n_epoch of at least 1, got"
-                f" {settings.trainer.check_val_every_n_epoch}; try 1"
-            )
         run = self.resumed
         if self.command in ("test", "validate") and self.checkpoint is not None:
             run = folder.find_run_folder(self.checkpoint)
@@ -265,8 +183,8 @@ class RunCLI(LightningCLI):
             assert run is not None
             refuse_changes(run, saved, self._settings_as_yaml(), with_training=self.command == "fit")
         if self.command == "fit" and self.resumed is None:
-            self._refuse_taken_version()
-        self.run_name = self._logger_options().get("name", "run")
+            refuse_taken_version(settings)
+        self.run_name = logger_options(settings).get("name", "run")
         if self.command != "fit":
             settings.trainer.logger = False
             # Distributed samplers pad with repeats, which would count some pictures twice.
@@ -311,26 +229,12 @@ class RunCLI(LightningCLI):
             # As the trainer will do, so that the weights are compared in the precision that they were saved in.
             trainer.precision_plugin.convert_module(self.model)
             self.trained = check_checkpoint(self.checkpoint, self.model)
-            max_epochs = self.settings.trainer.max_epochs
-            if self.command == "fit" and max_epochs is not None and 0 <= max_epochs < self.trained.num_epochs:
-                raise ValueError(
-                    f"expected trainer.max_epochs of at least {self.trained.num_epochs}, the epochs that"
-                    f" {self.checkpoint} has, got {max_epochs}; raise it, or go on from an older checkpoint"
-                )
-            if self.command == "fit" and trainer.max_steps != -1:
-                # The trainer would begin with the finished epoch, and find no batch left in it.
-                raise ValueError(
-                    f"expected no trainer.max_steps to go on from {self.checkpoint}, got {trainer.max_steps}; add"
-                    " --trainer.max_steps -1, and say by --trainer.max_epochs how far to go"
-                )
-            if self.command == "fit" and self._was_stopped_early():
-                # The trainer would train on until the callback finds once more that it is enough.
-                trainer.fit_loop.max_epochs = self.trained.num_epochs
+            if self.command == "fit":
+                refuse_limits(self.checkpoint, self.trained, self.settings.trainer.max_epochs, trainer.max_steps)
+                if was_stopped_early(self.trained, self.settings.trainer.min_epochs):
+                    # The trainer would train on until the callback finds once more that it is enough.
+                    trainer.fit_loop.max_epochs = self.trained.num_epochs
         return trainer
-
-    def _was_stopped_early(self) -> bool:
-        """Whether the fit to go on from was ended by its EarlyStopping."""
-        return self.trained.stopped_early and self.trained.num_epochs >= (self.settings.trainer.min_epochs or 1)
 
     def _run_subcommand(self, subcommand: str) -> None:
         with restoring(self.checkpoint):
@@ -352,15 +256,6 @@ class RunCLI(LightningCLI):
                     " arguments of that class out, with null for those it cannot hold"
                 )
         return loaded
-
-    def _refuse_taken_version(self) -> None:
-        parent, version = self._runs_folder(), self._logger_options().get("version")
-        if version is not None:
-            run = parent / (version if isinstance(version, str) else f"version_{version}")
-            if (run / folder.CONFIG).exists():
-                raise ValueError(
-                    f"expected a folder without a run, but {run} has one; leave out trainer.logger.version"
-                )
 
     def _saved_config(self) -> str:
         """The resolved settings as YAML, enough to make this run again as a new one."""
@@ -402,7 +297,8 @@ class RunCLI(LightningCLI):
             with naming(self._run_folder()):
                 logger.log_scores(scores, self.trainer.current_epoch)
         if self.checkpoint is not None and not scores:
-            advice = "its EarlyStopping ended it" if self._was_stopped_early() else "raise trainer.max_epochs to go on"
+            ended = was_stopped_early(self.trained, self.settings.trainer.min_epochs)
+            advice = "its EarlyStopping ended it" if ended else "raise trainer.max_epochs to go on"
             print(f"nothing was left to train after {self.trained.num_epochs} epochs; {advice}")
         run = self._run_folder() if self.recorder and self._last_checkpoint().exists() else None
         curves = self.recorder.curves if self.recorder else None
@@ -463,21 +359,6 @@ class RunCLI(LightningCLI):
         output = Path(self.settings.output)
         num_pictures = predict_files(self.trainer, model, self.checkpoint, Path(self.settings.images), output)
         print(f"{num_pictures} predictions: {output}")
-
-
-def _refuse_other_than(kind: Any, setting: str, named: Any) -> None:
-    """Raises a ValueError unless `named`, a class or a function of the settings, makes a `kind`.
-
-    Nothing is called by that: a function that makes something else would be, with the arguments of a config.
-    """
-    path = named.get("class_path") if hasattr(named, "get") else None
-    if path is None:
-        return
-    made = pydoc.locate(path)
-    if not inspect.isclass(made):
-        made = getattr(made, "__annotations__", {}).get("return")
-    if not (inspect.isclass(made) and issubclass(made, kind)):
-        raise ValueError(f"expected a class for {setting} that makes one, got {path!r}; name one of torch.optim")
 
 
 class _CheckedSettings(RunCLI):

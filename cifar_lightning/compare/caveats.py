@@ -9,7 +9,7 @@ from cifar_lightning.compare.claims import LAB_NETS
 from cifar_lightning.compare.grouping import describe_groups, differing_settings, name_seeds
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.compare.recomputing import find_contradictions, find_disagreements
-from cifar_lightning.compare.wording import capitalise, list_names
+from cifar_lightning.compare.wording import COMPUTE, capitalise, list_names
 from cifar_lightning.runs.folder import CONFIG, TEST_PICTURES
 
 # Pooling without padding drops incomplete windows.
@@ -85,7 +85,7 @@ def _describe_compute(strategies: Mapping[str, Sequence[Run]]) -> str:
     get = "gets" if len(rich) == 1 else "get"
     return (
         f"The nets differ in compute: {list_names(rich)} {get} {most / least:.1f} times that of {list_names(poor)}"
-        f" ({most / 1e6:.2f} against {least / 1e6:.2f} MFLOP a picture, forward and backward)."
+        f" ({COMPUTE.number(most)} against {COMPUTE.value(least)} a picture, forward and backward)."
     )
 
 

@@ -79,6 +79,7 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         strategy_colours=[*STRATEGY_COLOURS.items()],
         shares=wording.SHARES,
         scale=wording.scale_of(comparison),
+        compute=wording.COMPUTE,
         methods={pair.method for pair in comparison.pairs},
         verdicts={pair.verdict for pair in comparison.pairs},
         no_difference=NO_DIFFERENCE,

@@ -1,5 +1,6 @@
 """Figures of a comparison that show one quantity against another: curves, probes, costs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from cifar_lightning.compare.comparison import Comparison, Summary
 from cifar_lightning.compare.questions import probe_shares, stack_correctness
 from cifar_lightning.compare.summaries import mean_interval
 from cifar_lightning.compare.wording import (
+    COMPUTE,
     capitalise,
     count_runs,
     has_several_runs,
@@ -206,19 +208,20 @@ def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Cost:
-    """One cost: `name` of its figure, end of its `title`, axis `label`, how it is `written`, and a `note`."""
+    """One cost: `name` of its figure, end of its `title`, axis `label`, how to `write` it, and a `note`."""
 
     name: str
     title: str
     label: str
-    written: str
+    write: Callable[[float], str]
     note: str = ""
 
 
 def draw_compute(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
     """What the question asks against the floating point operations of a picture."""
     costs = {summary.name: summary.flops_per_image / 1e6 for summary in comparison.strategies}
-    cost = _Cost("compute", "against compute", "MFLOP a picture (forward and backward)", "{:.2f} MFLOP")
+    label = "MFLOP a picture (forward and backward)"
+    cost = _Cost("compute", "against compute", label, lambda megaflop: COMPUTE.value(1e6 * megaflop))
     return _draw_cost(comparison, looks, folder, costs, cost)
 
 
@@ -232,7 +235,7 @@ def draw_fit_time(comparison: Comparison, looks: dict[str, Look], folder: Path) 
     label = "seconds of a fit, median of the runs"
     note = " Times depend on the machine and its load."
     return _draw_cost(
-        comparison, looks, folder, costs, _Cost("fit_time", "against the time of a fit", label, "{:.0f} s", note)
+        comparison, looks, folder, costs, _Cost("fit_time", "against the time of a fit", label, "{:.0f} s".format, note)
     )
 
 
@@ -281,5 +284,5 @@ def _draw_cost(
         axes.plot(x, scale.factor * summary.mean, transform=moved, clip_on=False, **look.style(markersize=11))
     axes.autoscale_view()
     add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
-    named = [f"{s.name} {scale.value(s.mean)} at {cost.written.format(costs[s.name])}" for s in strategies]
+    named = [f"{s.name} {scale.value(s.mean)} at {cost.write(costs[s.name])}" for s in strategies]
     return save_chart(figure, folder, cost.name, title, f"{title}: {name_some(named)}.", reading)

@@ -5,7 +5,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.wording import covered_by, scale_of, write_p
+from cifar_lightning.compare.wording import COMPUTE, covered_by, scale_of, write_p
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -46,7 +46,7 @@ def _strategies_table(comparison: Comparison) -> Table:
             scale.number(summary.mean),
             "-" if summary.sd is None else scale.number(summary.sd),
             scale.interval(summary.ci95),
-            f"{summary.flops_per_image / 1e6:.1f}",
+            COMPUTE.number(summary.flops_per_image),
             "-" if seconds is None else f"{seconds:.0f}",
         )
     return table

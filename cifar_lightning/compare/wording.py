@@ -55,6 +55,7 @@ class Scale:
 
 
 SHARES = Scale(100, 1, " %", " points")
+COMPUTE = Scale(1e-6, 2, " MFLOP", " MFLOP")
 _GAPS = Scale(100, 1, " points", " points")
 _LOSSES = Scale(1, 3, "", "")
 

@@ -1,0 +1,112 @@
+"""Where a fit goes on: the run and the checkpoint that `--ckpt_path` means, and whether anything is left to train."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jsonargparse import Namespace
+
+from cifar_lightning.cli.checkpoints import Trained
+from cifar_lightning.runs import folder
+
+# Of a file or folder, on all file systems in use.
+_LONGEST_NAME = 255
+
+
+class Resumed(NamedTuple):
+    """The checkpoint to go on from, and the run folder that it lies in; None if in none."""
+
+    checkpoint: Path
+    run: Path | None
+
+
+def logger_options(settings: Namespace) -> Any:
+    """Arguments of the logger, whose name is the run's; empty where there is none, or a list of them."""
+    logger = settings.trainer.logger
+    return logger.get("init_args", {}) if hasattr(logger, "get") else {}
+
+
+def find_runs_folder(settings: Namespace) -> Path:
+    """The folder of all runs of the name in the settings.
+
+    Raises:
+        ValueError: if it is a name that no file system takes.
+    """
+    options = logger_options(settings)
+    name = options.get("name", "run") or ""
+    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(name).parts):
+        raise ValueError(
+            f"expected a name of at most {_LONGEST_NAME} bytes for trainer.logger.name, got one of"
+            f" {len(os.fsencode(name))}; shorten it"
+        )
+    return Path(options.get("save_dir", "lightning_logs"), name)
+
+
+def find_resumed(settings: Namespace) -> Resumed:
+    """What `ckpt_path` of a fit means: `last`, a run folder, or a checkpoint file.
+
+    Raises:
+        ValueError: if there is nothing to go on from, or no folder to go on in.
+    """
+    if not logger_options(settings):
+        raise ValueError("expected one logger with a folder to go on in for --ckpt_path; leave out --trainer.logger")
+    run: Path | None
+    if settings.ckpt_path == "last":
+        run = _find_last(find_runs_folder(settings), settings.trainer.max_epochs)
+        checkpoint = folder.resolve_checkpoint(run)
+    else:
+        checkpoint = folder.resolve_checkpoint(Path(settings.ckpt_path))
+        run = folder.find_run_folder(checkpoint)
+        if run is None and checkpoint.absolute().parent.name == folder.CHECKPOINTS:
+            run = checkpoint.absolute().parent.parent
+    if run is not None and not (run / folder.CONFIG).is_file():
+        raise ValueError(
+            f"expected the settings of the run in {run}, but its {folder.CONFIG} is gone; put it back, or copy"
+            f" {checkpoint} elsewhere and name the copy, to go on from it as a new run"
+        )
+    return Resumed(checkpoint, run)
+
+
+def _find_last(runs: Path, num_epochs: int | None) -> Path:
+    versions = folder.find_versions(runs)
+    if not versions:
+        raise ValueError(f"expected a run to go on from in {runs}, but there is none; leave out --ckpt_path")
+    newest = versions[0]
+    if not (newest / folder.CHECKPOINTS).is_dir():
+        raise ValueError(
+            f"expected a checkpoint in {newest}, the newest run, but it has none;"
+            " leave out --ckpt_path to start anew, or name an older run"
+        )
+    if num_epochs is not None and 0 <= num_epochs <= folder.count_epochs(newest):
+        # One that was stopped before the newest was begun, if there is one.
+        return next((older for older in versions if 0 < folder.count_epochs(older) < num_epochs), newest)
+    return newest
+
+
+def refuse_taken_version(settings: Namespace) -> None:
+    """Raises a ValueError if the folder that a new run asks for by its number has a run already."""
+    version = logger_options(settings).get("version")
+    if version is not None:
+        run = find_runs_folder(settings) / (version if isinstance(version, str) else f"version_{version}")
+        if (run / folder.CONFIG).exists():
+            raise ValueError(f"expected a folder without a run, but {run} has one; leave out trainer.logger.version")
+
+
+def refuse_limits(checkpoint: Path, trained: Trained, max_epochs: int | None, max_steps: int) -> None:
+    """Raises a ValueError if a fit with these limits cannot go on from a checkpoint."""
+    if max_epochs is not None and 0 <= max_epochs < trained.num_epochs:
+        raise ValueError(
+            f"expected trainer.max_epochs of at least {trained.num_epochs}, the epochs that {checkpoint} has, got"
+            f" {max_epochs}; raise it, or go on from an older checkpoint"
+        )
+    if max_steps != -1:
+        # The trainer would begin with the finished epoch, and find no batch left in it.
+        raise ValueError(
+            f"expected no trainer.max_steps to go on from {checkpoint}, got {max_steps}; add --trainer.max_steps -1,"
+            " and say by --trainer.max_epochs how far to go"
+        )
+
+
+def was_stopped_early(trained: Trained, min_epochs: int | None) -> bool:
+    """Whether the fit to go on from was ended by its EarlyStopping."""
+    return trained.stopped_early and trained.num_epochs >= (min_epochs or 1)
