@@ -79,6 +79,9 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
         named = content.get("strategies", {})
         if not isinstance(named, dict):
             raise ValueError(f"expected strategies by name in {path}, got {named!r}; see configs/study.yaml")
+        # That of a config for `fit` is the seed of its one run.
+        if content.pop("seed_everything", None) is not None and named:
+            raise ValueError(f"expected seeds in a study, got seed_everything in {path}; leave it out, and name seeds")
         strategies |= named
         own |= {key: value for key, value in content.items() if key in _OWN_KEYS}
         shared.append({key: value for key, value in content.items() if key not in _OWN_KEYS})
@@ -212,8 +215,6 @@ def _take_num_threads(shared: Sequence[dict[str, Any]], asked: int | None) -> in
     """Takes `num_threads` out of the settings; the last word counts, and `asked` is the very last."""
     value = None
     for layer in shared:
-        if "seed_everything" in layer:
-            raise ValueError("expected seeds in a study, got seed_everything; leave it out")
         in_file = layer.pop("num_threads", None)
         value = value if in_file is None else in_file
     value = value if asked is None else asked

@@ -478,7 +478,7 @@ def test_mistakes_are_found_before_any_training(study, tmp_path, arguments, name
         ("strategies: {a: null}", "expected the settings that strategy a changes"),
         ("strategies: {a: {seed_everything: 3}}", "got 'seed_everything'"),
         ("strategies: {a: {model: {backbome: x}}}", "in strategy a: unknown key 'model.backbome'"),
-        ("strategies: {a: {model: {num_outputs: 3}}}\nseed_everything: 3", "got seed_everything"),
+        ("strategies: {a: {model: {num_outputs: 3}}}\nseed_everything: 3", "got seed_everything in mistaken.yaml"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nname: ../x", "expected a name for the study"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nsave_dir: 3", "expected a folder for save_dir, got 3"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nsave_dir: null", "expected a folder for save_dir, got None"),
@@ -503,6 +503,15 @@ def test_one_net_is_no_study_and_a_study_no_net(command):
     assert (outcome.code, "has none" in outcome.err) == (2, True)
     outcome = command("fit", "--config", "study")
     assert (outcome.code, "use `cifar-lightning study --config" in outcome.err) == (2, True)
+
+
+def test_a_config_of_one_net_says_what_strategies_share(command, tmp_path):
+    (tmp_path / "rates.yaml").write_text(
+        "strategies: {slow: {model: {optimizer: {init_args: {lr: 0.001}}}}, usual: {data: {batch_size: 64}}}"
+    )
+    outcome = command("study", "--config", "quickstart", "--config", "rates.yaml", "--seeds", "[3, 5]", "--dry_run")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "4 runs" in outcome.out
 
 
 def test_a_study_that_cannot_be_written_is_a_sentence(study, tmp_path):
