@@ -59,8 +59,10 @@ def shift(images: Tensor, dx: int, dy: int) -> Tensor:
 
 
 def _reflected(size: int, offset: int) -> Tensor:
-    places = (torch.arange(size) - offset).abs()
-    return torch.where(places < size, places, 2 * (size - 1) - places)
+    # A picture smaller than the offset is reflected again at its other border; of one pixel, there is but that one.
+    period = max(2 * (size - 1), 1)
+    places = (torch.arange(size) - offset).abs() % period
+    return torch.where(places < size, places, period - places)
 
 
 def add_noise(images: Tensor, level: float, seed: int) -> Tensor:
