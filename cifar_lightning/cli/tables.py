@@ -15,12 +15,16 @@ def plain_console() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
-def print_fit_summary(run: Path | None, scores: dict[str, float], curves: str | None, lab_protocol: bool) -> None:
-    """The end of a fit: run folder, last epoch's scores, over-fitting in words, what to type next."""
+def print_fit_summary(
+    run: Path | None, events: Path | None, scores: dict[str, float], curves: str | None, lab_protocol: bool
+) -> None:
+    """The end of a fit: run folder, or that of mere events, scores of the last epoch, over-fitting, what is next."""
     names = {"train": "train", "val": validation_name(lab_protocol)}
     console = plain_console()
     if run is not None:
         console.print(f"run folder: {run}", soft_wrap=True)
+    elif events is not None:
+        console.print(f"no checkpoint was kept, but curves for TensorBoard: {events}", soft_wrap=True)
     else:
         console.print("no run folder was kept: there was nothing trained, no logger, or no checkpointing")
     for split, name in names.items():

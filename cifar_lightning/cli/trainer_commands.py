@@ -288,7 +288,9 @@ class RunCLI(LightningCLI):
             self._say_how_to_go_on()
             raise
         finally:
-            if self.recorder and isinstance(logger, RunLogger) and not self._last_checkpoint().exists():
+            # Curves alone are kept where no checkpoints are asked for.
+            is_run = self._last_checkpoint().exists() or (self.recorder is None and self.trainer.current_epoch > 0)
+            if isinstance(logger, RunLogger) and not is_run:
                 logger.release()
         if not self.trainer.is_global_zero:
             return
@@ -302,7 +304,8 @@ class RunCLI(LightningCLI):
             print(f"nothing was left to train after {self.trained.num_epochs} epochs; {advice}")
         run = self._run_folder() if self.recorder and self._last_checkpoint().exists() else None
         curves = self.recorder.curves if self.recorder else None
-        print_fit_summary(run, scores, curves, lab_protocol=datamodule.validate_on_test)
+        events = self._run_folder() if isinstance(logger, RunLogger) and self._run_folder().is_dir() else None
+        print_fit_summary(run, events, scores, curves, lab_protocol=datamodule.validate_on_test)
 
     def _final_scores(self) -> dict[str, float]:
         """Of the last finished epoch, as `train/loss`; empty if nothing was trained."""

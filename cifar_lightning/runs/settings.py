@@ -73,8 +73,8 @@ class _Loader(_SafeLoader):
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
-    """SHA-256, in hexadecimal, of flat settings, but for where the run lies and how its data are reached."""
-    elsewhere = (*SOURCE_ACCESS, "trainer.logger.")
+    """SHA-256, in hexadecimal, of flat settings, but for where the run lies or comes from, and how data are reached."""
+    elsewhere = (*SOURCE_ACCESS, "trainer.logger.", "ckpt_path")
     kept = {key: value for key, value in settings.items() if not key.startswith(elsewhere)}
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()
 

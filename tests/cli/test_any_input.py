@@ -337,8 +337,10 @@ def assert_a_right_fit(folder, ended):
     saved = list(folder.rglob("config.yaml"))
     if not saved:
         # No logger, no checkpoints, nothing to train: then nothing is left, and no folder is promised.
-        assert "version_" not in ended.out
-        assert files_below(folder) <= {Path("drawn.yaml")}
+        left = files_below(folder) - {Path("drawn.yaml")}
+        events = {path for path in left if path.name.startswith("events.out")}
+        assert bool(events) == ("version_" in ended.out) == ("no checkpoint was kept, but curves" in ended.out)
+        assert left == events | {parent for path in events for parent in path.parents} - {Path()}
         return None
     (run_folder,) = (path.parent for path in saved)
     config = yaml.safe_load((run_folder / "config.yaml").read_text())

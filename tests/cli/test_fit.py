@@ -202,13 +202,26 @@ def test_an_epoch_without_validation_has_no_validation_values(command, tmp_path)
     assert [row["val_loss"] != "" for row in rows] == [False, True, False, True, False]
 
 
+NOTHING = "no run folder was kept"
+
+
 @pytest.mark.parametrize(
-    "change", ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.max_epochs=0"]
+    ("changes", "said"),
+    [
+        (["--trainer.logger=false"], NOTHING),
+        (["--trainer.max_epochs=0"], NOTHING),
+        (["--trainer.max_epochs=0", "--trainer.enable_checkpointing=false"], NOTHING),
+        (
+            ["--trainer.enable_checkpointing=false"],
+            "no checkpoint was kept, but curves for TensorBoard: lightning_logs/quickstart/version_0\n",
+        ),
+    ],
 )
-def test_a_fit_that_keeps_no_run_says_so_and_names_no_next_command(command, tmp_path, change):
-    outcome = command("fit", *TINY, change)
+def test_a_fit_that_keeps_no_run_says_so_and_names_no_next_command(command, tmp_path, changes, said):
+    outcome = command("fit", *TINY, *changes)
     assert outcome.code == 0
-    assert "no run folder was kept" in outcome.out
+    assert said in outcome.out
+    assert (tmp_path / "lightning_logs").exists() == ("curves" in said)
     assert "next:" not in outcome.out
     assert not list(tmp_path.rglob("*.ckpt"))
 
