@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 import torch
 import yaml
-from lightning.pytorch.callbacks import EarlyStopping
 
 from cifar_lightning.cli.checkpoint_archive import NoCheckpointError, check_archive
 from cifar_lightning.cli.configs import read_config
-from cifar_lightning.cli.saved_settings import find_change
+from cifar_lightning.cli.saved_settings import LIMITS, find_change
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.recorder import HEADER, RunRecorder
@@ -22,11 +21,8 @@ from cifar_lightning.runs.settings import flatten, load_plain_yaml
 
 # Of curves.csv: an epoch, four values or none, seconds.
 _ROW = re.compile(r"\d+(,[\d.e+-]*){4},\d+(\.\d+)?")
-# Settings of a run that are about how long it is and where it lies.
-_FREE = (
-    *("trainer.max_epochs", "trainer.max_steps", "trainer.max_time"),
-    *("trainer.logger.init_args.save_dir", "trainer.logger.init_args.version"),
-)
+# Settings of a run that are about where it lies.
+_FREE = (*LIMITS, "trainer.logger.init_args.save_dir", "trainer.logger.init_args.version")
 
 
 def find_checkpoint_argument(command: str, arguments: list[str]) -> tuple[list[str], Path | None]:
@@ -157,6 +153,7 @@ def _is_state_of_recorder(state: Any) -> bool:
         and all(isinstance(of_device, torch.ByteTensor) for of_device in state["random_state"].values())
         and state["random_state"].get("cpu", torch.empty(0)).shape == torch.get_rng_state().shape
         and isinstance(state.get("config"), str)
+        and isinstance(state.get("stopped_early", False), bool)
     )
 
 
@@ -166,12 +163,10 @@ class Trained(NamedTuple):
     Attributes:
         num_epochs: how many are finished.
         seconds: they took; None where nobody took the time.
-        stopped_early: whether an EarlyStopping found the last of them to be enough.
     """
 
     num_epochs: int
     seconds: float | None
-    stopped_early: bool
 
 
 def check_checkpoint(path: Path, model: ImageClassifier) -> Trained:
@@ -214,17 +209,17 @@ def check_checkpoint(path: Path, model: ImageClassifier) -> Trained:
     if state is not None and run is not None:
         _check_config(path, state["config"], run)
     seconds = float(curves[-1].rpartition(",")[2]) if len(curves) > 1 else None
-    return Trained(checkpoint["epoch"] + 1, seconds, _was_stopped_early(checkpoint))
+    return Trained(checkpoint["epoch"] + 1, seconds)
 
 
-def _was_stopped_early(checkpoint: dict[str, Any]) -> bool:
-    epoch = checkpoint["epoch"]
-    # In the first epoch `stopped_epoch` is 0 of one that has not stopped, too.
-    return any(
-        isinstance(state, dict) and state.get("stopped_epoch") == epoch and (epoch > 0 or state.get("wait_count") != 0)
-        for key, state in checkpoint["callbacks"].items()
-        if key.startswith(EarlyStopping.__name__)
-    )
+def was_stopped_early(path: Path) -> bool:
+    """Whether a callback of that fit, as EarlyStopping, found its epochs to be enough.
+
+    Raises:
+        ValueError: if the checkpoint is damaged.
+    """
+    state = load_checkpoint(path)["callbacks"].get(RunRecorder.__name__)
+    return state is not None and state.get("stopped_early", False)
 
 
 def _describe_weights(weights: dict[str, Any]) -> dict[str, Any]:

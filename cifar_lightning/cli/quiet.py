@@ -14,6 +14,7 @@ _NO_ACTION = (
     ".*callbacks used to create the checkpoint need to be provided.*",  # the recorder belongs to fit
     ".*Total length of `list` across ranks is zero.*",  # no validation share was asked for
     ".*scheduler is using 'interval': 'epoch'.*",  # so are all; model.scheduler says it
+    ".*You're using the WeightAveraging callback, but loading a checkpoint outside.*",  # of its averaged weights
     ".*LeafSpec.*",
     ".*isinstance\\(treespec.*",
     ".*You are using `torch.load` with.*",

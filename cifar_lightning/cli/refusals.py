@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import StochasticWeightAveraging
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder, StochasticWeightAveraging
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from cifar_lightning.cli.nulls import refuse_nulls
 from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.runs import folder
 
 
 def refuse_settings(settings: Namespace) -> None:
@@ -32,8 +33,12 @@ def refuse_settings(settings: Namespace) -> None:
     _refuse_other_than(torch.optim.Optimizer, "model.optimizer", settings.model.optimizer)
     _refuse_other_than(LRScheduler | ReduceLROnPlateau, "model.scheduler", settings.model.scheduler)
     interval = settings.trainer.val_check_interval
-    if isinstance(interval, int | float) and interval <= 0:
-        raise ValueError(f"expected trainer.val_check_interval above 0, got {interval}; leave it out, or try 1.0")
+    if interval is not None and interval != 1.0:
+        # Curves, best.ckpt and final scores would be of the weights of some step before the epoch's end.
+        raise ValueError(
+            f"expected one validation at the end of an epoch, got trainer.val_check_interval {interval}; leave it out,"
+            " or use trainer.check_val_every_n_epoch"
+        )
     every = settings.trainer.check_val_every_n_epoch
     if every is not None and every < 1:
         raise ValueError(f"expected trainer.check_val_every_n_epoch of at least 1, got {every}; try 1")
@@ -41,11 +46,17 @@ def refuse_settings(settings: Namespace) -> None:
 
 def _refuse_callbacks(callbacks: Any) -> None:
     for callback in callbacks if isinstance(callbacks, list) else [callbacks]:
-        if callback.class_path.endswith(f".{StochasticWeightAveraging.__name__}"):
+        name = callback.class_path.rpartition(".")[2]
+        if name == StochasticWeightAveraging.__name__:
             # `last.ckpt` is of the last epoch, and so are the scores of its test.
             raise ValueError(
-                "expected callbacks that change no weights after the last epoch, got StochasticWeightAveraging;"
+                f"expected callbacks that change no weights after the last epoch, got {name};"
                 " use WeightAveraging, which averages them too and is kept with the run"
+            )
+        if name in (LearningRateFinder.__name__, BatchSizeFinder.__name__):
+            raise ValueError(
+                f"expected callbacks that leave the settings as {folder.CONFIG} has them, got {name}; find that setting"
+                " beforehand, and name it"
             )
 
 
@@ -58,6 +69,11 @@ def _refuse_other_than(kind: Any, setting: str, named: Any) -> None:
     if path is None:
         return
     made = pydoc.locate(path)
+    if made is torch.optim.lr_scheduler.ReduceLROnPlateau:
+        raise ValueError(
+            f"expected the metric to watch beside {setting} {path}, which has no place for it; use"
+            " lightning.pytorch.cli.ReduceLROnPlateau with its monitor, as val_loss"
+        )
     if not inspect.isclass(made):
         made = getattr(made, "__annotations__", {}).get("return")
     if not (inspect.isclass(made) and issubclass(made, kind)):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from jsonargparse import Namespace
 
-from cifar_lightning.cli.checkpoints import Trained
+from cifar_lightning.cli.checkpoints import Trained, was_stopped_early
 from cifar_lightning.runs import folder
 
 # Of a file or folder, on all file systems in use.
@@ -52,7 +52,7 @@ def find_resumed(settings: Namespace) -> Resumed:
         raise ValueError("expected one logger with a folder to go on in for --ckpt_path; leave out --trainer.logger")
     run: Path | None
     if settings.ckpt_path == "last":
-        run = _find_last(find_runs_folder(settings), settings.trainer.max_epochs)
+        run = _find_last(settings)
         checkpoint = folder.resolve_checkpoint(run)
     else:
         checkpoint = folder.resolve_checkpoint(Path(settings.ckpt_path))
@@ -67,8 +67,12 @@ def find_resumed(settings: Namespace) -> Resumed:
     return Resumed(checkpoint, run)
 
 
-def _find_last(runs: Path, num_epochs: int | None) -> Path:
+def _find_last(settings: Namespace) -> Path:
+    runs, version = find_runs_folder(settings), logger_options(settings).get("version")
     versions = folder.find_versions(runs)
+    if version is not None:
+        named = runs / (version if isinstance(version, str) else f"version_{version}")
+        runs, versions = named, [named] if named.is_dir() else []
     if not versions:
         raise ValueError(f"expected a run to go on from in {runs}, but there is none; leave out --ckpt_path")
     newest = versions[0]
@@ -77,17 +81,26 @@ def _find_last(runs: Path, num_epochs: int | None) -> Path:
             f"expected a checkpoint in {newest}, the newest run, but it has none;"
             " leave out --ckpt_path to start anew, or name an older run"
         )
-    if num_epochs is not None and 0 <= num_epochs <= folder.count_epochs(newest):
-        # One that was stopped before the newest was begun, if there is one.
-        return next((older for older in versions if 0 < folder.count_epochs(older) < num_epochs), newest)
-    return newest
+    if not _is_finished(newest, settings.trainer):
+        return newest
+    # One that was stopped before the newest was begun, if there is one.
+    unfinished = (run for run in versions if folder.count_epochs(run) > 0 and not _is_finished(run, settings.trainer))
+    return next(unfinished, newest)
+
+
+def _is_finished(run: Path, limits: Namespace) -> bool:
+    num_epochs = folder.count_epochs(run)
+    if limits.max_epochs is not None and 0 <= limits.max_epochs <= num_epochs:
+        return True
+    last = run / folder.CHECKPOINTS / folder.LAST_CHECKPOINT
+    return num_epochs >= (limits.min_epochs or 1) and last.is_file() and was_stopped_early(last)
 
 
 def refuse_taken_version(settings: Namespace) -> None:
     """Raises a ValueError if the folder that a new run asks for by its number has a run already."""
-    version = logger_options(settings).get("version")
+    runs, version = find_runs_folder(settings), logger_options(settings).get("version")
     if version is not None:
-        run = find_runs_folder(settings) / (version if isinstance(version, str) else f"version_{version}")
+        run = runs / (version if isinstance(version, str) else f"version_{version}")
         if (run / folder.CONFIG).exists():
             raise ValueError(f"expected a folder without a run, but {run} has one; leave out trainer.logger.version")
 
@@ -105,8 +118,3 @@ def refuse_limits(checkpoint: Path, trained: Trained, max_epochs: int | None, ma
             f"expected no trainer.max_steps to go on from {checkpoint}, got {max_steps}; add --trainer.max_steps -1,"
             " and say by --trainer.max_epochs how far to go"
         )
-
-
-def was_stopped_early(trained: Trained, min_epochs: int | None) -> bool:
-    """Whether the fit to go on from was ended by its EarlyStopping."""
-    return trained.stopped_early and trained.num_epochs >= (min_epochs or 1)

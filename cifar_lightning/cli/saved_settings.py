@@ -10,6 +10,14 @@ from cifar_lightning.runs.settings import SOURCE_ACCESS, flatten
 
 # Compared by name with the checkpoint itself, where numbers and names of a class are the same.
 _CHECKED_ELSEWHERE = ("data.classes",)
+# How long a run is: the same run may be made longer.
+LIMITS = tuple(f"trainer.{limit}" for limit in ("min_epochs", "max_epochs", "min_steps", "max_steps", "max_time"))
+# What the trainer shows, where it works and where it writes.
+_NO_EXPERIMENT = (
+    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
+    *("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.log_every_n_steps", "trainer.profiler"),
+    *("trainer.default_root_dir", "trainer.detect_anomaly", "trainer.num_sanity_val_steps"),
+)
 
 
 def read_saved_config(run: Path) -> dict[str, Any]:
@@ -24,10 +32,14 @@ def read_saved_config(run: Path) -> dict[str, Any]:
 def refuse_changes(run: Path, saved: dict[str, Any], settings: dict[str, Any], with_training: bool) -> None:
     """Raises a ValueError that names the first setting in which `settings` differ from those `saved` with a run.
 
-    Compared are the data and the seed, and `with_training` the model, its optimiser and the number of threads too.
+    Compared are the data and the seed, and `with_training` the model, its optimiser, the number of threads and what
+    the trainer does in an epoch too.
     """
-    groups = ("data", "seed_everything", *(("model", "num_threads") if with_training else ()))
-    change = find_change(saved, settings, groups, besides=_CHECKED_ELSEWHERE)
+    groups = ("data", "seed_everything", *(("model", "num_threads", "trainer") if with_training else ()))
+    # A run may be given another place, and shown in another way.
+    loggers = [key for key in (*flatten(saved), *flatten(settings)) if key.startswith("trainer.logger")]
+    besides = (*_CHECKED_ELSEWHERE, *LIMITS, *_NO_EXPERIMENT, *loggers)
+    change = find_change(saved, settings, groups, besides)
     if change is not None:
         key, old, new = change
         raise ValueError(

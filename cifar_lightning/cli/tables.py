@@ -26,7 +26,7 @@ def print_fit_summary(
     elif events is not None:
         console.print(f"no checkpoint was kept, but curves for TensorBoard: {events}", soft_wrap=True)
     else:
-        console.print("no run folder was kept: there was nothing trained, no logger, or no checkpointing")
+        console.print("no run folder was kept: no epoch was finished, or there is no logger or no checkpointing")
     for split, name in names.items():
         if f"{split}/loss" in scores:
             console.print(f"{name}: loss {scores[f'{split}/loss']:.4f}, accuracy {scores[f'{split}/accuracy']:.4f}")

@@ -34,9 +34,8 @@ from cifar_lightning.cli.resuming import (
     logger_options,
     refuse_limits,
     refuse_taken_version,
-    was_stopped_early,
 )
-from cifar_lightning.cli.saved_settings import read_saved_config, refuse_changes
+from cifar_lightning.cli.saved_settings import LIMITS, read_saved_config, refuse_changes
 from cifar_lightning.cli.stopping import CTRL_C
 from cifar_lightning.cli.tables import print_fit_summary, print_scores
 from cifar_lightning.cli.testing import OutputCollector, score_run
@@ -206,6 +205,13 @@ class RunCLI(LightningCLI):
                 f"expected arguments that the classes of the settings take, but one fails on them"
                 f" ({type(error).__name__}: {reason[:300]}); fix them"
             ) from error
+        if self.checkpoint is not None:
+            # As the trainer will do, so that the weights are compared in the precision that they were saved in.
+            self.trainer.precision_plugin.convert_module(self.model)
+            self.trained = check_checkpoint(self.checkpoint, self.model)
+            if self.command == "fit":
+                limits = self.settings.trainer
+                refuse_limits(self.checkpoint, self.trained, limits.max_epochs, self.trainer.max_steps)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         callbacks: list[Any] = []
@@ -224,17 +230,7 @@ class RunCLI(LightningCLI):
             self.collector = OutputCollector()
             callbacks.append(self.collector)
         self.trainer_defaults["callbacks"] = callbacks
-        trainer = super().instantiate_trainer(**kwargs)
-        if self.checkpoint is not None:
-            # As the trainer will do, so that the weights are compared in the precision that they were saved in.
-            trainer.precision_plugin.convert_module(self.model)
-            self.trained = check_checkpoint(self.checkpoint, self.model)
-            if self.command == "fit":
-                refuse_limits(self.checkpoint, self.trained, self.settings.trainer.max_epochs, trainer.max_steps)
-                if was_stopped_early(self.trained, self.settings.trainer.min_epochs):
-                    # The trainer would train on until the callback finds once more that it is enough.
-                    trainer.fit_loop.max_epochs = self.trained.num_epochs
-        return trainer
+        return super().instantiate_trainer(**kwargs)
 
     def _run_subcommand(self, subcommand: str) -> None:
         with restoring(self.checkpoint):
@@ -263,7 +259,7 @@ class RunCLI(LightningCLI):
         config["ckpt_path"] = None
         if self.resumed is not None:
             # The run keeps its settings, but for how long it is.
-            limits = {key: config["trainer"][key] for key in ("max_epochs", "max_steps", "max_time")}
+            limits = {key: config["trainer"][key] for key in (limit.removeprefix("trainer.") for limit in LIMITS)}
             config = read_saved_config(self.resumed)
             config["trainer"].update(limits)
         elif isinstance(config["trainer"]["logger"], dict) and "init_args" in config["trainer"]["logger"]:
@@ -299,9 +295,11 @@ class RunCLI(LightningCLI):
             with naming(self._run_folder()):
                 logger.log_scores(scores, self.trainer.current_epoch)
         if self.checkpoint is not None and not scores:
-            ended = was_stopped_early(self.trained, self.settings.trainer.min_epochs)
-            advice = "its EarlyStopping ended it" if ended else "raise trainer.max_epochs to go on"
-            print(f"nothing was left to train after {self.trained.num_epochs} epochs; {advice}")
+            said = f"nothing was left to train after {self.trained.num_epochs} epochs"
+            if self.trainer.should_stop:
+                print(f"{said}, where a callback stopped it early; raise trainer.min_epochs to go on")
+            else:
+                print(f"{said}; raise trainer.max_epochs to go on")
         run = self._run_folder() if self.recorder and self._last_checkpoint().exists() else None
         curves = self.recorder.curves if self.recorder else None
         events = self._run_folder() if isinstance(logger, RunLogger) and self._run_folder().is_dir() else None

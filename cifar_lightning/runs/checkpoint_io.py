@@ -2,6 +2,8 @@
 
 import copy
 import functools
+import io
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ class HeldCheckpointIO(TorchCheckpointIO):
     def __init__(self) -> None:
         super().__init__()
         self.held: dict[Path, dict[str, Any]] = {}
+        self._is_readable = False
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
         """Holds `checkpoint` for `path`, and for the path in `storage_options`, if there is one: both or none."""
@@ -33,8 +36,28 @@ class HeldCheckpointIO(TorchCheckpointIO):
         super().remove_checkpoint(path)
 
     def flush(self) -> None:
-        """Writes all that is held. What cannot be written stays held, and an OSError says why."""
+        """Writes all that is held. What cannot be written stays held, and an OSError says why.
+
+        Raises:
+            ValueError: if the first of them could not be read again: a net may keep whatever it likes in its state.
+        """
+        if self.held and not self._is_readable:
+            _check_readable(next(iter(self.held.values())).get("state_dict"))
+            self._is_readable = True
         # `best.ckpt` before `last.ckpt`, which knows of the best: in this order a kill in between loses neither.
         for path, checkpoint in sorted(self.held.items(), key=lambda item: item[0]):
             write_whole(path, functools.partial(torch.save, checkpoint))
             del self.held[path]
+
+
+def _check_readable(weights: Any) -> None:
+    file = io.BytesIO()
+    try:
+        torch.save(weights, file)
+        file.seek(0)
+        torch.load(file, weights_only=True)
+    except (pickle.PickleError, AttributeError, TypeError, RuntimeError) as error:
+        raise ValueError(
+            "expected a net whose state is tensors and plain values, which a checkpoint can hold, got others;"
+            " fix its get_extra_state"
+        ) from error

@@ -151,7 +151,7 @@ def find_versions(folder: Path) -> list[Path]:
     numbers = [
         int(match[1])
         for path in (folder.iterdir() if folder.is_dir() else ())
-        if (match := re.fullmatch(r"version_(\d+)", path.name)) and path.is_dir()
+        if (match := re.fullmatch(r"version_(0|[1-9][0-9]*)", path.name)) and path.is_dir()
     ]
     return [folder / f"version_{number}" for number in sorted(numbers, reverse=True)]
 

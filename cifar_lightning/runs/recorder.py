@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.callbacks import Checkpoint, Timer
 
 from cifar_lightning.runs.checkpoint_io import HeldCheckpointIO
 from cifar_lightning.runs.folder import (
@@ -52,6 +52,7 @@ class RunRecorder(Checkpoint):
         self.seconds_before = 0.0
         self._random_state: dict[str, torch.Tensor] = {}
         self._validated = False
+        self._stopped_early = False
         self._checkpoints = HeldCheckpointIO()
 
     def state_dict(self) -> dict[str, Any]:
@@ -61,6 +62,7 @@ class RunRecorder(Checkpoint):
             "best_loss": self.best_loss,
             "random_state": _random_state(),
             "config": self.config,
+            "stopped_early": self._stopped_early,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -68,6 +70,7 @@ class RunRecorder(Checkpoint):
         self.best_loss = state_dict["best_loss"]
         self.seconds_before = float(self.curves.splitlines()[-1].split(",")[-1])
         self._random_state = state_dict["random_state"]
+        self._stopped_early = state_dict.get("stopped_early", False)
 
     def last_epoch(self) -> dict[str, float]:
         """The metrics of the last finished epoch by their names, as in `curves.csv`; empty if there is none."""
@@ -79,6 +82,10 @@ class RunRecorder(Checkpoint):
         # Asked for once, by all processes together: the answer is one for all of them.
         self._checkpoint_folder = Path(trainer.log_dir or trainer.default_root_dir, CHECKPOINTS)
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Or the trainer would go on until a callback finds once more that it is enough.
+        trainer.should_stop = trainer.should_stop or self._stopped_early
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
             # Not before it is sure that there is something left to train.
@@ -88,7 +95,13 @@ class RunRecorder(Checkpoint):
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
             trainer.logger.first_epoch = trainer.current_epoch
         # So that a net that draws (dropout) goes on drawing where it stopped.
-        _set_random_state(self._random_state)
+        try:
+            _set_random_state(self._random_state)
+        except (RuntimeError, ValueError, TypeError, LookupError, OverflowError) as error:
+            raise ValueError(
+                "expected the random state of a run, but that of the checkpoint is damaged"
+                f" ({' '.join(str(error).split())[:200]}); go on from another one"
+            ) from error
         self._start = self._last_sync = time.monotonic()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -125,6 +138,7 @@ class RunRecorder(Checkpoint):
         if is_best:
             self.best_loss = val_loss
         best = self._checkpoint_folder / BEST_CHECKPOINT if is_best else None
+        self._stopped_early = trainer.should_stop and not _is_time_up(trainer)
         trainer.save_checkpoint(self._checkpoint_folder / LAST_CHECKPOINT, storage_options=best)
         if now - self._last_sync > self.sync_seconds:
             self._sync(trainer)
@@ -149,6 +163,12 @@ class RunRecorder(Checkpoint):
             trainer.logger.flush()
         self._checkpoints.flush()
         self._last_sync = time.monotonic()
+
+
+def _is_time_up(trainer: Trainer) -> bool:
+    """Whether `max_time` is over, of which a run may be given more."""
+    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
+    return any((timer.time_remaining() or 0.0) <= 0 for timer in timers)
 
 
 def _random_state() -> dict[str, torch.Tensor]:

@@ -55,6 +55,11 @@ def test_a_longer_run_says_so_in_its_config_and_is_no_longer_tested(command, fin
         (["--data.val_fraction=0.3"], "data.val_fraction 0.1"),
         (["--data.split_seed=4"], "data.split_seed 0"),
         (["--data.batch_size=64"], "data.batch_size 128"),
+        (["--trainer.gradient_clip_val=0.1"], "trainer.gradient_clip_val None"),
+        (["--trainer.precision=bf16-mixed"], "trainer.precision None"),
+        (["--trainer.limit_train_batches=1"], "trainer.limit_train_batches None"),
+        (["--trainer.callbacks=WeightAveraging"], "trainer.callbacks.class_path None"),
+        (["--trainer.enable_checkpointing=false"], "trainer.enable_checkpointing None"),
         (["--data.source.seed=7"], "data.source.init_args.seed 0"),
         (["--config=lab_protocol"], "data.val_fraction 0.1"),
         (["--model.optimizer=torch.optim.Adam"], "model.optimizer"),
@@ -348,7 +353,7 @@ def test_a_run_that_was_stopped_early_is_finished(command, tmp_path):
     assert 3 <= num_epochs < 60
     outcome = command(*fit, "--trainer.logger.name=whole", "--ckpt_path=last")
     assert outcome.code == 0
-    assert f"nothing was left to train after {num_epochs} epochs; its EarlyStopping ended it" in outcome.out
+    assert f"after {num_epochs} epochs, where a callback stopped it early; raise trainer.min_epochs" in outcome.out
     assert contents(whole) == before
     # One that was stopped otherwise, just before, goes on to the same end.
     assert command(*fit, "--trainer.logger.name=parts", f"--trainer.max_epochs={num_epochs - 1}").code == 0
@@ -357,9 +362,53 @@ def test_a_run_that_was_stopped_early_is_finished(command, tmp_path):
         torch.load(run / "checkpoints/last.ckpt", weights_only=True)["state_dict"] for run in (parts, whole)
     )
     assert all(torch.equal(weights[key], others[key]) for key in others)
+    # It is not what `last` means, where an older one has epochs left.
+    assert command(*fit[:-1], "--trainer.max_epochs=1", "--trainer.logger.name=two").code == 0
+    assert command(*fit, "--trainer.logger.name=two").code == 0
+    assert command(*fit, "--trainer.logger.name=two", "--ckpt_path=last").code == 0
+    older, newer = (tmp_path / f"lightning_logs/two/version_{number}/curves.csv" for number in (0, 1))
+    assert [len(path.read_text().splitlines()) - 1 for path in (older, newer)] == [num_epochs, num_epochs]
     # Told to train longer at least, it does.
     outcome = command(*fit, "--trainer.logger.name=whole", "--ckpt_path=last", f"--trainer.min_epochs={num_epochs + 1}")
     assert len(contents(whole)["curves.csv"].splitlines()) - 1 > num_epochs, outcome
+
+
+def test_a_run_that_was_stopped_in_its_first_epoch_is_finished(command, tmp_path):
+    stop = [*EARLY_STOPPING[:2], "--trainer.callbacks.stopping_threshold=100.0", "--trainer.max_epochs=3"]
+    assert command("fit", *TINY, *stop).code == 0
+    outcome = command("fit", *TINY, *stop, "--ckpt_path=last")
+    assert "nothing was left to train after 1 epochs, where a callback stopped it early" in outcome.out
+
+
+def test_a_run_of_which_the_time_was_up_may_be_given_more(command, tmp_path):
+    fit = ["fit", *TINY[:2], *TINY[3:], "--trainer.max_epochs=-1"]
+    assert command(*fit, "--trainer.max_time=00:00:00:01").code == 0
+    curves = tmp_path / "lightning_logs/quickstart/version_0/curves.csv"
+    before = len(curves.read_text().splitlines())
+    assert command(*fit, "--trainer.max_time=00:00:00:02", "--ckpt_path=last").code == 0
+    assert len(curves.read_text().splitlines()) > before
+
+
+def test_last_of_a_named_version_is_that_version(command, tmp_path):
+    fit = ["fit", *TINY, "--trainer.logger.version=lab_0"]
+    assert command(*fit).code == 0
+    assert command("fit", *TINY).code == 0
+    assert command(*fit, MORE, "--ckpt_path=last").code == 0
+    runs = [tmp_path / "lightning_logs/quickstart" / version / "curves.csv" for version in ("lab_0", "version_0")]
+    assert [len(path.read_text().splitlines()) - 1 for path in runs] == [3, 2]
+    outcome = command("fit", *TINY, "--trainer.logger.version=lab_1", "--ckpt_path=last")
+    assert "expected a run to go on from in lightning_logs/quickstart/lab_1, but there is none" in outcome.err
+
+
+def test_a_net_whose_state_no_checkpoint_can_hold_is_refused_before_it_has_trained_for_long(command, tmp_path):
+    (tmp_path / "odd_state.py").write_text(
+        "from torch import nn\n\nclass OddState(nn.Flatten):\n    def get_extra_state(self):\n"
+        "        return {'kind': OddState}\n\n    def set_extra_state(self, state):\n        pass\n"
+    )
+    outcome = command("fit", *TINY, "--model.backbone=odd_state.OddState")
+    assert outcome.code == 2
+    assert "fix its get_extra_state" in outcome.err
+    assert not (tmp_path / "lightning_logs").exists()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 3e38], ids=str)
