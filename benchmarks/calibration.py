@@ -27,6 +27,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 from scipy.stats import multivariate_normal, ttest_ind, ttest_rel
 
+from cifar_lightning.compare import analysis
 from cifar_lightning.compare.analysis import analyse_crossed, analyse_pictures
 from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.pairs import MIN_SEEDS, TOO_FEW
@@ -114,13 +115,13 @@ class Model:
 
 def judge(a: np.ndarray, b: np.ndarray) -> tuple[float, tuple[float, float]]:
     """p-value and interval as `compare` gives them."""
-    if min(len(a), len(b)) > 1:
-        crossed = analyse_crossed([a, b])
-        return crossed.p, crossed.ci95
     if len(a) == len(b) == 1:
-        return mcnemar(a[0], b[0])
-    of_pictures = analyse_pictures([a, b])
-    return of_pictures.p, of_pictures.ci95
+        p, ci95 = mcnemar(a[0], b[0])
+    else:
+        contrast = (analyse_crossed if min(len(a), len(b)) > 1 else analyse_pictures)([a, b])
+        p, ci95 = contrast.p, contrast.ci95
+    ci95, p = analysis.judge(float(a.mean() - b.mean()), ci95, p, a.shape[1], most=1.0)
+    return p, ci95
 
 
 def bootstrap_both_ways(generator: np.random.Generator, nets: list[np.ndarray]) -> np.ndarray:

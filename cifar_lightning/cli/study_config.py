@@ -205,7 +205,7 @@ def _check_strategies(strategies: dict[Any, Any]) -> None:
                 " on macOS and Windows; rename one"
             )
         if not isinstance(settings, dict) or not settings:
-            raise ValueError(f"expected the settings that strategy {name} changes, got {settings!r}; name its backbone")
+            raise ValueError(f"expected the settings that strategy {name} changes, got {settings!r}; name one")
         own = {"seed_everything", "num_threads", "ckpt_path", *_OWN_KEYS} & settings.keys()
         if own:
             raise ValueError(f"expected settings of a net in strategy {name}, got {own.pop()!r}; it is the study's own")

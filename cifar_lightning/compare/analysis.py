@@ -15,8 +15,8 @@ from scipy.special import nctdtrinc, stdtr, stdtrit
 Interval = tuple[float, float]
 # An interval narrower than this has no variance in it but the error of the arithmetic.
 NO_WIDTH = 1e-12
-# The formula for skewness divides by it.
-NO_SKEWNESS = 1e-6
+# A skewness nearer to 0 than this is the error of the arithmetic, and of no side.
+NO_SKEWNESS = 1e-9
 
 
 @dataclass(frozen=True)
@@ -77,27 +77,22 @@ class Contrast:
 
     @cached_property
     def ci95(self) -> Interval:
-        """95 % interval: Student's, so without 0 where p is below 5 %, its end away from 0 put right for skewness.
+        """95 % interval: Student's, which leaves out 0 where p is below 5 %, moved outwards for skewness at one end.
 
-        Where few pictures tell two nets apart, those that are seen too seldom make both the value and its standard
-        error too small, and Student's interval ends short of the truth (coverage in docs/calibration.md).
-        """
-        half = float(stdtrit(self.degrees_of_freedom, 0.975)) * self.standard_error
-        low, high = self.value - half, self.value + half
-        return (low, self.skewed_end(1)) if self.value > 0 else (self.skewed_end(-1), high)
-
-    def skewed_end(self, side: int) -> float:
-        """The upper (1) or lower (-1) end of the 95 % interval, put right for skewness where that lies farther out.
-
-        With T the studentised estimate and k its skewness, T + k T^2 / 3 + k^2 T^3 / 27 + k / 6 has next to none; the
-        end is where that is Student's quantile. Source: Hall 1992, Journal of the Royal Statistical Society B 54(1).
+        Where few pictures tell two nets apart, those that are drawn too seldom make both the value and its standard
+        error too small, and Student's interval ends short of the truth (coverage in docs/calibration.md). With
+        skewness k the quantile q becomes q + k (2 q^2 + 1) / 6 on that side, unless the end would move across 0.
+        Source: Hall 1992, The Bootstrap and Edgeworth Expansion, chapter 2.6.
         """
         quantile = float(stdtrit(self.degrees_of_freedom, 0.975))
-        skewness = side * self.skewness
-        reach = quantile
-        if skewness > NO_SKEWNESS:
-            reach = max(reach, 3 / skewness * (1 + float(np.cbrt(skewness * (quantile + skewness / 6) - 1))))
-        return self.value + side * reach * self.standard_error
+        half = quantile * self.standard_error
+        low, high = self.value - half, self.value + half
+        farther = abs(self.skewness) * (2 * quantile**2 + 1) / 6 * self.standard_error
+        if self.skewness > NO_SKEWNESS and high > 0:
+            high += farther
+        elif self.skewness < -NO_SKEWNESS and low < 0:
+            low -= farther
+        return low, high
 
     @cached_property
     def p(self) -> float:
@@ -169,10 +164,12 @@ def _contrast(differences: np.ndarray, standard_error: float, degrees_of_freedom
 
 
 def judge(value: float, ci95: Interval, p: float, num_pictures: int, most: float) -> tuple[Interval, float]:
-    """Interval and p of a difference of at most `most` either way; where nothing varies, a t-test would be certain of
-    it, and what is said is what so many pictures may not have shown."""
+    """Interval, within what is possible, and p of a difference of at most `most` either way.
+
+    Where nothing varies, a t-test would be certain; what is said then is what so many pictures may not have shown.
+    """
     if ci95[1] - ci95[0] >= NO_WIDTH:
-        return ci95, p
+        return (max(ci95[0], -most), min(ci95[1], most)), p
     return find_unseen_interval(value, num_pictures, (-most, most)), find_unseen_p(value, num_pictures, (-most, most))
 
 

@@ -70,6 +70,11 @@ class _Line:
         """The one beside the predictions of the test split that it needs; empty where there is none."""
         return PROBES if self.probes else predictions_name("train") if self.train else ""
 
+    @property
+    def most(self) -> float:
+        """That two nets can differ by: a share lies between 0 and 1, what is lost of one between -1 and 1."""
+        return 2.0 if self.noise_levels or self.train else 1.0
+
     def find_lack(self, run: Run) -> str:
         """What a run lacks to be asked, as `no probes.csv`; empty where it lacks nothing."""
         if (self.probes and run.probes is None) or (self.train and run.train is None):
@@ -219,10 +224,10 @@ def _ask(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> _Finding:
     if min(map(len, values.values())) < MIN_SEEDS:
         contrasts = {}
     elif line.each:
-        contrasts = {name: _contrast([about, values[name]], [1, -1]) for name in against}
+        contrasts = {name: _contrast([about, values[name]], [1, -1], line.most) for name in against}
     else:
         weights = [1, *(-1 / len(others) for _ in others)]
-        contrasts = {" and ".join(against): _contrast([about, *others], weights)}
+        contrasts = {" and ".join(against): _contrast([about, *others], weights, line.most)}
     at_levels = {
         level: float(np.mean([noise_drop(run, [level]) for run in strategies[line.about]]))
         for level in line.noise_levels
@@ -230,10 +235,9 @@ def _ask(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> _Finding:
     return _Finding(line, values, contrasts, at_levels)
 
 
-def _contrast(nets: Sequence[np.ndarray], weights: Sequence[float]) -> _Contrast:
+def _contrast(nets: Sequence[np.ndarray], weights: Sequence[float], most: float) -> _Contrast:
     contrast = analyse_crossed(nets, weights)
-    # A loss lies between -1 and 1, and so two of them are at most 2 apart.
-    ci95, p = judge(contrast.value, contrast.ci95, contrast.p, nets[0].shape[1], most=2.0)
+    ci95, p = judge(contrast.value, contrast.ci95, contrast.p, nets[0].shape[1], most)
     return _Contrast(contrast.value, ci95, p)
 
 

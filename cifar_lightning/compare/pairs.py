@@ -64,7 +64,7 @@ def _compare(a: Summary, b: Summary, level: float, most: float) -> Pair:
     if min(len(a.values), len(b.values)) > 1:
         method, estimate = "crossed", analysis.analyse_crossed(nets)
         p, ci95 = estimate.p, estimate.ci95
-        power = find_power(a.values, b.values, level)
+        power = find_power(a.values, b.values, level, most)
     elif len(a.values) == len(b.values) == 1 and np.isin(nets, (0, 1)).all():
         method = "mcnemar"
         p, ci95 = mcnemar(a.values[0], b.values[0])
@@ -105,13 +105,14 @@ def find_training_noise(a: Summary, b: Summary) -> TrainingNoiseOnly | None:
     return TrainingNoiseOnly(contrast.ci95, contrast.p) if error or abs(contrast.value) < 1e-12 else None
 
 
-def find_power(a: np.ndarray, b: np.ndarray, level: float = 0.05) -> Power | None:
+def find_power(a: np.ndarray, b: np.ndarray, level: float = 0.05, most: float = np.inf) -> Power | None:
     """What a study of this size can see, and what would see half of it, by its own variance components.
 
     Args:
         a: float64 (S_a, N), N at least 2.
         b: float64 (S_b, N).
         level: that p has to be below.
+        most: that two values can differ by.
 
     Returns:
         None where there are too few seeds for a verdict, or the nets' values show no noise at all.
@@ -128,10 +129,10 @@ def find_power(a: np.ndarray, b: np.ndarray, level: float = 0.05) -> Power | Non
     if found < analysis.NO_WIDTH:
         return None
     return Power(
-        found,
+        min(found, most),
         _smallest(lambda seeds: detectable(np.array([seeds, seeds]), num_pictures), found / 2, _MOST_SEEDS),
         _smallest(lambda pictures: detectable(num_seeds, pictures), found / 2, _MOST_PICTURES),
-        detectable(num_seeds, num_pictures, power=0.5),
+        min(detectable(num_seeds, num_pictures, power=0.5), most),
     )
 
 

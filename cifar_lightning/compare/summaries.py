@@ -49,8 +49,7 @@ def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS) -> Interv
 
     From the variance V and degrees of freedom of the crossed analysis in `analysis.py`. The mean m of shares has
     Wilson's interval (Wilson 1927), with Student's t and as many pictures as make a binomial share vary like it,
-    m (1 - m) / V; near 0 and 1 the plain interval, which other values get, would hold the truth too rarely. Of
-    several runs, the end towards the farther bound is that put right for skewness, if farther out.
+    m (1 - m) / V; near 0 and 1 the plain interval, which other values get, would hold the truth too rarely.
     Source: Dean & Pagano 2015, Journal of Survey Statistics and Methodology 3(4).
 
     Args:
@@ -66,12 +65,7 @@ def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS) -> Interv
     mean, variance = contrast.value, contrast.standard_error**2
     # Where all answers of all runs are right, or all wrong, no noise is seen but that of so many pictures.
     count = mean * (1 - mean) / variance if variance > 0 else values.shape[1]
-    low, high = wilson(mean, count, float(stdtrit(contrast.degrees_of_freedom, 0.975)))
-    if len(values) == 1:
-        return low, high
-    if mean > 0.5:
-        return max(min(low, contrast.skewed_end(-1)), 0.0), high
-    return low, min(max(high, contrast.skewed_end(1)), 1.0)
+    return wilson(mean, count, float(stdtrit(contrast.degrees_of_freedom, 0.975)))
 
 
 def wilson(share: float, count: float, quantile: float) -> Interval:

@@ -14,6 +14,7 @@ from cifar_lightning.compare.analysis import (
     analyse_pictures,
     find_components,
     find_unseen_interval,
+    judge,
 )
 
 
@@ -97,8 +98,9 @@ def test_without_noise_of_pictures_it_is_welchs_t_test_of_the_seeds():
 
 
 def test_without_noise_of_seeds_it_is_the_paired_t_test_of_the_pictures():
-    generator = np.random.default_rng(2)
-    of_a, of_b = generator.random(40), generator.random(40)
+    of_a = np.random.default_rng(2).random(40)
+    # Without skewness.
+    of_b = of_a[::-1] - 0.02
     crossed = analyse_crossed([np.repeat(of_picture[None], 5, axis=0) for of_picture in (of_a, of_b)])
     paired = stats.ttest_rel(of_a, of_b)
     assert crossed.p == pytest.approx(paired.pvalue, rel=1e-9)
@@ -109,23 +111,42 @@ def test_without_noise_of_seeds_it_is_the_paired_t_test_of_the_pictures():
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_the_end_away_from_zero_is_where_halls_transformation_reaches_students_quantile(sign):
-    differences = sign * np.random.default_rng(3).exponential(0.1, 40)
+@pytest.mark.parametrize("away", [0.0, 0.08])
+def test_the_end_on_the_skewed_side_is_moved_by_the_edgeworth_expansion(sign, away):
+    differences = sign * (np.random.default_rng(3).exponential(0.1, 40) - away)
     contrast = analyse_pictures([differences[None], np.zeros((1, 40))])
-    students = stats.ttest_1samp(differences, 0).confidence_interval()
-    near, far = contrast.ci95[::sign]
-    assert near == pytest.approx(students[::sign][0])
-    studentised = (differences.mean() - far) / stats.sem(differences)
+    near, far = stats.ttest_1samp(differences, 0).confidence_interval()[::sign]
     skewness = stats.skew(differences) * (differences.std() / differences.std(ddof=1)) ** 3 / 40**0.5
-    without = studentised + skewness * studentised**2 / 3 + skewness**2 * studentised**3 / 27 + skewness / 6
-    assert without == pytest.approx(-sign * stats.t.ppf(0.975, 39))
-    assert abs(far) > abs(students[::sign][1])
+    moved = skewness * (2 * stats.t.ppf(0.975, 39) ** 2 + 1) / 6 * stats.sem(differences)
+    assert contrast.ci95[::sign] == pytest.approx((near, far + moved))
+    assert sign * moved > 0
 
 
-def test_a_skewness_that_would_draw_the_far_end_in_leaves_students_interval():
-    differences = 1 - np.random.default_rng(3).exponential(0.1, 40)
+def test_an_end_that_skewness_would_move_across_zero_stays():
+    differences = 0.25 - np.random.default_rng(3).exponential(0.1, 40)
     students = stats.ttest_1samp(differences, 0).confidence_interval()
     assert analyse_pictures([differences[None], np.zeros((1, 40))]).ci95 == pytest.approx(tuple(students))
+
+
+def test_interval_and_p_say_the_same_and_those_of_the_opposite_difference_are_mirror_images():
+    generator = np.random.default_rng(4)
+    found = set()
+    for _ in range(1000):
+        seeds, chances = generator.integers(2, 6, 2), generator.choice([0.5, 0.8, 0.95, 1.0], 2)
+        hard = generator.random(generator.integers(2, 40))
+        nets = [
+            (generator.random((num, len(hard))) < chance * (hard > 0.1)).astype(float)
+            for num, chance in zip(seeds, chances, strict=True)
+        ]
+        contrast = analyse_crossed(nets)
+        ci95, p = judge(contrast.value, contrast.ci95, contrast.p, len(hard), most=1.0)
+        assert -1 <= ci95[0] <= contrast.value + 1e-12 <= ci95[1] + 2e-12 <= 1 + 2e-12
+        assert (ci95[0] > 0 or ci95[1] < 0) == (p < 0.05)
+        found.add(p < 0.05)
+        opposite = analyse_crossed(nets[::-1])
+        mirrored, p_mirrored = judge(opposite.value, opposite.ci95, opposite.p, len(hard), most=1.0)
+        assert (*mirrored, p_mirrored) == pytest.approx((-ci95[1], -ci95[0], p), abs=1e-9)
+    assert found == {True, False}
 
 
 def test_degrees_of_freedom_are_satterthwaites_worked_by_hand():

@@ -115,7 +115,7 @@ def test_where_nothing_varies_the_interval_is_what_so_many_pictures_have_not_sho
     for run in (run for runs in strategies.values() for run in runs):
         run.probes.shares.update((f"consistency_{shift}", np.ones(len(run.test.labels))) for shift in (1, 2))
     (claim,) = (claim for claim in judge_claims(strategies) if claim.text == SHIFTS)
-    _, high = find_unseen_interval(0.0, len(run.test.labels), (-2.0, 2.0))
+    _, high = find_unseen_interval(0.0, len(run.test.labels), (-1.0, 1.0))
     assert f"{100 * high:.1f} to {100 * high:+.1f}, Holm's p 1)" in claim.evidence
 
 

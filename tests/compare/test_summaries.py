@@ -41,26 +41,13 @@ def test_of_one_run_the_interval_of_an_accuracy_is_nearly_wilsons(num_right, cou
     )
 
 
-def test_of_several_runs_the_end_towards_the_farther_bound_is_put_right_for_skewness():
-    generator = np.random.default_rng(0)
-    # Some pictures are wrong in all runs, some in about half.
-    chance = generator.choice([0, 0.5, 1], 300, p=[0.02, 0.02, 0.96])
-    right = (generator.random((5, 300)) < chance).astype(float)
-    low, high = mean_interval(right)
-    contrast = analyse_crossed([right], [1.0])
-    students = contrast.value - stats.t.ppf(0.975, contrast.degrees_of_freedom) * contrast.standard_error
-    assert low == contrast.skewed_end(-1) < students
-    # What goes for right answers goes for wrong ones.
-    assert mean_interval(1 - right) == pytest.approx((1 - high, 1 - low))
-
-
 def test_of_values_that_are_no_shares_it_is_the_crossed_interval_within_their_bounds():
     losses = np.random.default_rng(0).exponential(0.3, (4, 50))
     assert mean_interval(losses, (0, np.inf)) == pytest.approx(analyse_crossed([losses], [1.0]).ci95)
     assert mean_interval(np.array([[0.0, 0, 0, 0.1], [0, 0, 0, 0.2]]), (0, np.inf))[0] == 0
     low, high = mean_interval(losses[:1], (0, np.inf))
     students = stats.ttest_1samp(losses[0], 0).confidence_interval()
-    # Few pictures of a high loss: the upper end is put right for skewness.
+    # Few pictures of a high loss: the upper end is moved for skewness.
     assert (low, high > students.high) == (pytest.approx(students.low), True)
 
 
