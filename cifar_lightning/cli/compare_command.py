@@ -1,5 +1,6 @@
 """`compare`: which strategy is better, and how surely, from run folders alone."""
 
+import contextlib
 import shlex
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def run_compare(arguments: list[str]) -> int:
     comparison = compare_runs(known.paths, known.question, known.allow_mixed)
     output = known.output or known.paths[0]
     write_files(output, comparison)
-    print_comparison(comparison)
+    # Who reads no further than the answer (`| head`) gets the page all the same; Rich answers a closed pipe by an exit.
+    with contextlib.suppress(BrokenPipeError, SystemExit):
+        print_comparison(comparison)
 
     # Half a second to import, so the table comes first.
     from cifar_lightning.compare.figures import write_figures

@@ -8,13 +8,20 @@ from typing import Any
 
 from cifar_lightning.cli.configs import PACKAGE
 
+# Where the classes of a setting live, and what stands between those and the net.
+_CHOSEN = {
+    "torch.optim.lr_scheduler": "a model.scheduler",
+    "torch.optim.": "a model.optimizer",
+    "lightning.pytorch.callbacks.": "trainer.callbacks",
+}
+_CALLERS = ("torch.autograd", "lightning.pytorch.loops", "lightning.pytorch.trainer")
 _STANDARD_LIBRARY = Path(os.__file__).parent
 
 
 class OwnCodeNamed:
     """Lets an error that arose in a file of the user's, or in a library that it called, be one sentence with its place.
 
-    One of torch's optimisers or schedulers, which the settings chose, is named.
+    An optimiser, a scheduler or a callback of torch's or Lightning's, which the settings chose, is named.
 
     One that arose in this package passes as it is: a bug is to show itself. So do those of the machine.
 
@@ -29,24 +36,27 @@ class OwnCodeNamed:
         if not isinstance(error, Exception) or of_machine:
             return
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300].removesuffix(":")
-        if (chosen := _find_optimizer(error)) is not None:
-            setting = "model.scheduler" if chosen.__module__ == "torch.optim.lr_scheduler" else "model.optimizer"
+        if (chosen := _find_chosen(error)) is not None:
+            setting, name = chosen
             raise ValueError(
-                f"expected a {setting} that can train this net, but {chosen.__name__} fails ({reason}); choose another,"
-                " or other arguments"
+                f"expected {setting} that can train this net, but {name} fails ({reason}); choose another, or other"
+                " arguments"
             ) from error
         if (place := _find_own_code(error)) is not None:
             raise ValueError(f"{_describe(*place)} ({reason}); fix it") from error
 
 
-def _find_optimizer(error: Exception) -> type | None:
-    """The class of torch's optimiser or scheduler that the error arose in; None if it arose in what that one called."""
+def _find_chosen(error: Exception) -> tuple[str, str] | None:
+    """The setting that chose a class of torch or Lightning, and the name of that class, if the error arose in it.
+
+    None if it arose in what that one called: an optimiser calls the net and its backward pass.
+    """
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
-        module = frame.f_globals.get("__name__", "")
-        if module.startswith("torch.optim.") and type(frame.f_locals.get("self")).__module__.startswith("torch.optim."):
-            return type(frame.f_locals["self"])
-        # The net and its backward pass are called by the optimiser.
-        if not module.startswith("torch.") or module.startswith("torch.autograd"):
+        module, of_class = frame.f_globals.get("__name__", ""), type(frame.f_locals.get("self"))
+        for home, setting in _CHOSEN.items():
+            if module.startswith(home) and of_class.__module__.startswith(home):
+                return setting, of_class.__name__
+        if not module.startswith(("torch.", "lightning.")) or module.startswith(_CALLERS):
             return None
     return None
 

@@ -269,6 +269,12 @@ def test_a_net_that_gives_something_else_in_training_is_told(command, tmp_path, 
     assert_one_sentence(outcome, 2, "features (N, 3072), but TwoNets gives tuple for 90; fix the backbone")
 
 
+def test_a_callback_that_watches_a_metric_that_there_is_not_is_named(command):
+    outcome = command("fit", *TINY, "--trainer.callbacks=EarlyStopping", "--trainer.callbacks.monitor=nope")
+    assert_one_sentence(outcome, 2, "expected trainer.callbacks that can train this net, but EarlyStopping fails (Runt")
+    assert "`val_loss`" in outcome.err
+
+
 def test_a_scheduler_that_ends_before_the_fit_is_named_and_what_was_finished_is_kept(command, tmp_path):
     steps = ("--model.scheduler=OneCycleLR", "--model.scheduler.max_lr=0.1", "--model.scheduler.total_steps=2")
     outcome = command("fit", *TINY, "--trainer.max_epochs=4", *steps)

@@ -301,6 +301,14 @@ def test_output_of_any_encoding_loses_no_sign_and_stops_nothing(tmp_path, encodi
     assert "ve ?" in printed
 
 
+def test_who_reads_the_answer_alone_gets_the_page_all_the_same(tmp_path):
+    write_study(tmp_path / "study", {"one": 0.8, "two": 0.9}, 3, 40)
+    compare = [sys.executable, "-m", "cifar_lightning", "compare", "study"]
+    with subprocess.Popen(compare, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+        process.stdout.close()
+    assert (tmp_path / "study/comparison.html").is_file()
+
+
 def test_what_cannot_be_drawn_warns_nobody_and_the_figures_are_there(tmp_path):
     names = {"\N{CJK UNIFIED IDEOGRAPH-7F51}\N{ROCKET}": 0.9, "a space and \N{HEBREW LETTER ALEF}": 0.8}
     root = write_study(tmp_path / "runs", names, 3, 60)
