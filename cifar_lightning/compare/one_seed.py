@@ -6,7 +6,7 @@ from scipy.special import bdtr, betaincinv
 from cifar_lightning.compare.analysis import Interval
 
 # Probabilities at which the confidence distributions are looked at.
-_GRID = 1000
+_GRID = 400
 _PLACES = (np.arange(_GRID) + 0.5) / _GRID
 
 
@@ -31,7 +31,7 @@ def mcnemar(a: np.ndarray, b: np.ndarray) -> tuple[float, Interval]:
     # The other end is the mirror image.
     low = _meld(only_a, only_b, disagreements, count)
     high = -_meld(only_b, only_a, disagreements, count)
-    # The quantiles are of a grid, too coarse where p is within a thousandth of 5 %.
+    # The quantiles are of a grid, too coarse where p is next to 5 %.
     if p >= 0.05:
         return p, (min(low, 0.0), max(high, 0.0))
     return p, (max(low, 0.0), high) if only_a > only_b else (low, min(high, 0.0))

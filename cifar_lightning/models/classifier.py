@@ -192,6 +192,11 @@ def find_num_features(backbone: nn.Module, image_size: int) -> int:
             f"expected a backbone that maps pictures (2, 3, {image_size}, {image_size}) to features (2, F), but {name}"
             f" gives {_describe_shape(features)}; end it with a flatten"
         )
+    if features.dtype != pictures.dtype:
+        raise ValueError(
+            f"expected a backbone that gives features of {pictures.dtype}, as its pictures are, but {name} gives"
+            f" {features.dtype}; convert them"
+        )
     return features.shape[1]
 
 

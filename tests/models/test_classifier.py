@@ -126,6 +126,11 @@ def test_a_plateau_scheduler_is_given_the_metric_it_watches():
     assert model.configure_optimizers()["lr_scheduler"]["monitor"] == "val_loss"
 
 
+class GivesDoubles(nn.Flatten):
+    def forward(self, images):
+        return super().forward(images).double()
+
+
 class GivesAList(nn.Module):
     def forward(self, images):
         return [images.flatten(1)]
@@ -141,6 +146,7 @@ class GivesAList(nn.Module):
         (nn.Flatten(0, 1), r"Flatten gives \(6, 32, 32\)"),
         (nn.Sequential(nn.Flatten(0), nn.Unflatten(0, (1, -1))), r"Sequential gives \(1, 6144\)"),
         (GivesAList(), "GivesAList gives list"),
+        (GivesDoubles(), "features of torch.float32, as its pictures are, but GivesDoubles gives torch.float64"),
     ],
 )
 def test_a_backbone_that_gives_no_features_is_refused(backbone, message):
