@@ -5,7 +5,7 @@ from scipy.special import bdtr, betainc, betaincinv
 
 from cifar_lightning.compare.analysis import Interval
 
-# Probabilities at which the confidence distribution of the share is looked at; none makes a share of exactly one half.
+# Probabilities at which the confidence distribution of the share is looked at.
 _GRID = 1000
 _PLACES = (np.arange(_GRID) + 0.5) / _GRID
 
@@ -43,6 +43,8 @@ def _meld(only_a: int, only_b: int, disagreements: int, count: int) -> float:
     from scipy.optimize import brentq
 
     share = 2 * betaincinv(only_a, only_b + 1, _PLACES) - 1 if only_a else np.full(_GRID, -1.0)
+    # Where both are ahead as often, the product is next to 0 as well as 0.
+    share[share == 0] = 1e-300
 
     def find_probability(end: float) -> float:
         """Of a product below `end`: of few disagreements where `a` is ahead, of many where it is behind."""
