@@ -30,7 +30,7 @@ def find_runs_folder(settings: Namespace) -> Path:
     """The folder of all runs of the name in the settings.
 
     Raises:
-        ValueError: if it is a name that no file system takes.
+        ValueError: if it is a name that no file system takes, or leads out of `save_dir`.
     """
     options = logger_options(settings)
     name = options.get("name", "run") or ""
@@ -39,6 +39,13 @@ def find_runs_folder(settings: Namespace) -> Path:
             f"expected a name of at most {_LONGEST_NAME} bytes for trainer.logger.name, got one of"
             f" {len(os.fsencode(name))}; shorten it"
         )
+    for key in ("name", "version"):
+        value = options.get(key)
+        if isinstance(value, str) and (Path(value).is_absolute() or ".." in Path(value).parts):
+            raise ValueError(
+                f"expected a folder within trainer.logger.save_dir for trainer.logger.{key}, got {value!r};"
+                " name the place by save_dir"
+            )
     return Path(options.get("save_dir", "lightning_logs"), name)
 
 

@@ -631,6 +631,8 @@ def test_a_damaged_run_gives_what_it_gave_before_or_is_refused_in_one_sentence(r
                 # Nobody but torch could count them again.
                 for strategy, whole in zip(comparison["strategies"], runs.comparison["strategies"], strict=True):
                     strategy |= {key: whole[key] for key in ("num_parameters", "flops_per_image")}
+            if name in ("scores.json", "train_predictions.csv"):
+                # Nor say from run folders alone on which pictures a net was trained.
                 comparison["does_not_say"] = runs.comparison["does_not_say"]
             named = "logs/one/version_0" in " ".join([*comparison["notes"], ended.out.replace("\n", " ")])
             assert edited or named or comparison == runs.comparison

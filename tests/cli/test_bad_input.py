@@ -129,6 +129,12 @@ MISTAKES_IN_FIT = {
         ["--trainer.callbacks=lightning.pytorch.callbacks.StochasticWeightAveraging", "--trainer.callbacks.swa_lrs=1"],
         "StochasticWeightAveraging; use WeightAveraging",
     ),
+    "a name of another place": (
+        ["--trainer.logger.name=/"],
+        "within trainer.logger.save_dir for trainer.logger.name, got",
+    ),
+    "a name above the place": (["--trainer.logger.name=a/../../b"], "got 'a/../../b'; name the place by save_dir"),
+    "a version of another place": (["--trainer.logger.version=../x"], "for trainer.logger.version, got '../x'"),
     "validations within an epoch": (["--trainer.val_check_interval=0.3"], "use trainer.check_val_every_n_epoch"),
     "a callback that changes settings": (["--trainer.callbacks=LearningRateFinder"], "got LearningRateFinder"),
     "a plateau of no metric": (
