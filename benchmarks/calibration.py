@@ -28,7 +28,6 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import multivariate_normal, ttest_ind, ttest_rel
 
 from cifar_lightning.compare import analysis
-from cifar_lightning.compare.analysis import analyse_crossed, analyse_pictures
 from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.pairs import MIN_SEEDS, TOO_FEW
 from cifar_lightning.compare.summaries import mean_interval
@@ -118,7 +117,7 @@ def judge(a: np.ndarray, b: np.ndarray) -> tuple[float, tuple[float, float]]:
     if len(a) == len(b) == 1:
         p, ci95 = mcnemar(a[0], b[0])
     else:
-        contrast = (analyse_crossed if min(len(a), len(b)) > 1 else analyse_pictures)([a, b])
+        contrast = (analysis.analyse_crossed if min(len(a), len(b)) > 1 else analysis.analyse_pictures)([a, b])
         p, ci95 = contrast.p, contrast.ci95
     ci95, p = analysis.judge(float(a.mean() - b.mean()), ci95, p, a.shape[1], most=1.0)
     return p, ci95

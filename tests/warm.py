@@ -93,8 +93,10 @@ class Command:
 
     def send(self, number: signal.Signals) -> None:
         """Sends a signal, if the process is still there."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.process.pid, number)
+        if self.process.is_alive():
+            # It may end in between.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, number)
 
     def wait(self, seconds: float = 60) -> int:
         """The exit code; minus the number of the signal that ended the process."""

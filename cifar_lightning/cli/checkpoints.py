@@ -21,7 +21,7 @@ from cifar_lightning.runs.settings import flatten, load_plain_yaml
 
 # Of curves.csv: an epoch, four values or none, seconds.
 _ROW = re.compile(r"\d+(,[\d.e+-]*){4},\d+(\.\d+)?")
-# Settings of a run that are about where it lies.
+# Settings of a run that are about how long it is and where it lies.
 _FREE = (*LIMITS, "trainer.logger.init_args.save_dir", "trainer.logger.init_args.version")
 
 

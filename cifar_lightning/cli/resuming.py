@@ -75,13 +75,10 @@ def find_resumed(settings: Namespace) -> Resumed:
 
 
 def _find_last(settings: Namespace) -> Path:
-    runs, version = find_runs_folder(settings), logger_options(settings).get("version")
-    versions = folder.find_versions(runs)
-    if version is not None:
-        named = runs / (version if isinstance(version, str) else f"version_{version}")
-        runs, versions = named, [named] if named.is_dir() else []
+    named, runs = _find_named(settings), find_runs_folder(settings)
+    versions = folder.find_versions(runs) if named is None else [named] if named.is_dir() else []
     if not versions:
-        raise ValueError(f"expected a run to go on from in {runs}, but there is none; leave out --ckpt_path")
+        raise ValueError(f"expected a run to go on from in {named or runs}, but there is none; leave out --ckpt_path")
     newest = versions[0]
     if not (newest / folder.CHECKPOINTS).is_dir():
         raise ValueError(
@@ -103,13 +100,17 @@ def _is_finished(run: Path, limits: Namespace) -> bool:
     return num_epochs >= (limits.min_epochs or 1) and last.is_file() and was_stopped_early(last)
 
 
-def refuse_taken_version(settings: Namespace) -> None:
-    """Raises a ValueError if the folder that a new run asks for by its number has a run already."""
+def _find_named(settings: Namespace) -> Path | None:
+    """The run folder that the settings name by a version; None if by none."""
     runs, version = find_runs_folder(settings), logger_options(settings).get("version")
-    if version is not None:
-        run = runs / (version if isinstance(version, str) else f"version_{version}")
-        if (run / folder.CONFIG).exists():
-            raise ValueError(f"expected a folder without a run, but {run} has one; leave out trainer.logger.version")
+    return runs / (f"version_{version}" if isinstance(version, int) else version) if version is not None else None
+
+
+def refuse_taken_version(settings: Namespace) -> None:
+    """Raises a ValueError if the folder that a new run asks for by its version has a run already."""
+    run = _find_named(settings)
+    if run is not None and (run / folder.CONFIG).exists():
+        raise ValueError(f"expected a folder without a run, but {run} has one; leave out trainer.logger.version")
 
 
 def refuse_limits(checkpoint: Path, trained: Trained, max_epochs: int | None, max_steps: int) -> None:

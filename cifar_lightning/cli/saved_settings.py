@@ -16,7 +16,7 @@ LIMITS = tuple(f"trainer.{limit}" for limit in ("min_epochs", "max_epochs", "min
 _NO_EXPERIMENT = (
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
     *("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.log_every_n_steps", "trainer.profiler"),
-    *("trainer.default_root_dir", "trainer.detect_anomaly", "trainer.num_sanity_val_steps"),
+    *("trainer.default_root_dir", "trainer.logger", "trainer.detect_anomaly", "trainer.num_sanity_val_steps"),
 )
 
 
@@ -36,10 +36,7 @@ def refuse_changes(run: Path, saved: dict[str, Any], settings: dict[str, Any], w
     the trainer does in an epoch too.
     """
     groups = ("data", "seed_everything", *(("model", "num_threads", "trainer") if with_training else ()))
-    # A run may be given another place, and shown in another way.
-    loggers = [key for key in (*flatten(saved), *flatten(settings)) if key.startswith("trainer.logger")]
-    besides = (*_CHECKED_ELSEWHERE, *LIMITS, *_NO_EXPERIMENT, *loggers)
-    change = find_change(saved, settings, groups, besides)
+    change = find_change(saved, settings, groups, besides=(*_CHECKED_ELSEWHERE, *LIMITS, *_NO_EXPERIMENT))
     if change is not None:
         key, old, new = change
         raise ValueError(
@@ -53,10 +50,12 @@ def find_change(
 ) -> tuple[str, Any, Any] | None:
     """The first key in which two settings differ, with its value before and now; None if there is none.
 
-    Compared are the top-level `groups`, but for the keys `besides` and how the data are reached on a machine.
+    Compared are the top-level `groups`, but for the keys `besides`, what stands below those, and how the data are
+    reached on a machine.
     """
+    free = (*SOURCE_ACCESS, *besides)
     old, new = (flatten({group: flat.get(group) for group in groups}) for flat in (saved, settings))
     for key in sorted(old.keys() | new.keys()):
-        if key not in (*SOURCE_ACCESS, *besides) and old.get(key) != new.get(key):
+        if not f"{key}.".startswith(tuple(f"{name}." for name in free)) and old.get(key) != new.get(key):
             return key, old.get(key), new.get(key)
     return None

@@ -22,7 +22,6 @@ from cifar_lightning.cli.study_progress import StudyProgress, describe_duration
 from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import SPLITS
-from cifar_lightning.runs.settings import flatten
 from cifar_lightning.study.engines import ProcessEngine
 from cifar_lightning.study.plan import PlannedRun
 
@@ -98,8 +97,7 @@ def _refuse_changes(runs: Sequence[PlannedRun]) -> None:
                 " move that folder away, and the run is made anew"
             )
         saved = read_saved_config(run.folder)
-        free = [key for key in flatten(saved) | flatten(run.settings) if key.startswith(ours)]
-        change = find_change(saved, run.settings, ("data", "model", "seed_everything", "trainer"), besides=free)
+        change = find_change(saved, run.settings, ("data", "model", "seed_everything", "trainer"), besides=ours)
         if change is not None:
             key, old, new = change
             raise ValueError(

@@ -259,9 +259,10 @@ class RunCLI(LightningCLI):
         config["ckpt_path"] = None
         if self.resumed is not None:
             # The run keeps its settings, but for how long it is.
-            limits = {key: config["trainer"][key] for key in (limit.removeprefix("trainer.") for limit in LIMITS)}
-            config = read_saved_config(self.resumed)
-            config["trainer"].update(limits)
+            limits, config = config["trainer"], read_saved_config(self.resumed)
+            for key in LIMITS:
+                name = key.removeprefix("trainer.")
+                config["trainer"][name] = limits[name]
         elif isinstance(config["trainer"]["logger"], dict) and "init_args" in config["trainer"]["logger"]:
             # A number claimed by this run is no setting: fitting the same config again takes the next one.
             config["trainer"]["logger"]["init_args"]["version"] = None

@@ -83,7 +83,7 @@ class _Line:
         return f"no {list_names(missing)} in {self.file}" if missing else ""
 
 
-class _Contrast(NamedTuple):
+class _Difference(NamedTuple):
     """How far the net of a line is from what it stands against, 95 % interval and two-sided p."""
 
     value: float
@@ -101,7 +101,7 @@ class _Finding:
 
     line: _Line
     values: dict[str, np.ndarray]
-    contrasts: dict[str, _Contrast]
+    contrasts: dict[str, _Difference]
     at_levels: dict[int, float]
     lack: str = ""
 
@@ -224,10 +224,10 @@ def _ask(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> _Finding:
     if min(map(len, values.values())) < MIN_SEEDS:
         contrasts = {}
     elif line.each:
-        contrasts = {name: _contrast([about, values[name]], [1, -1], line.most) for name in against}
+        contrasts = {name: _find_difference([about, values[name]], [1, -1], line.most) for name in against}
     else:
         weights = [1, *(-1 / len(others) for _ in others)]
-        contrasts = {" and ".join(against): _contrast([about, *others], weights, line.most)}
+        contrasts = {" and ".join(against): _find_difference([about, *others], weights, line.most)}
     at_levels = {
         level: float(np.mean([noise_drop(run, [level]) for run in strategies[line.about]]))
         for level in line.noise_levels
@@ -235,10 +235,10 @@ def _ask(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> _Finding:
     return _Finding(line, values, contrasts, at_levels)
 
 
-def _contrast(nets: Sequence[np.ndarray], weights: Sequence[float], most: float) -> _Contrast:
+def _find_difference(nets: Sequence[np.ndarray], weights: Sequence[float], most: float) -> _Difference:
     contrast = analyse_crossed(nets, weights)
     ci95, p = judge(contrast.value, contrast.ci95, contrast.p, nets[0].shape[1], most)
-    return _Contrast(contrast.value, ci95, p)
+    return _Difference(contrast.value, ci95, p)
 
 
 def _judge(finding: _Finding, p_values: Sequence[float]) -> str:

@@ -168,7 +168,8 @@ class RunRecorder(Checkpoint):
 def _is_time_up(trainer: Trainer) -> bool:
     """Whether `max_time` is over, of which a run may be given more."""
     timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
-    return any((timer.time_remaining() or 0.0) <= 0 for timer in timers)
+    # None of one that has no limit.
+    return any(left is not None and left <= 0 for left in (timer.time_remaining() for timer in timers))
 
 
 def _random_state() -> dict[str, torch.Tensor]:

@@ -15,6 +15,8 @@ from cifar_lightning.cli.main import main
 
 CIFAR = ["--config", "avgpool", "--trainer.max_epochs=1", "--data.source.root=empty", "--data.source.download=false"]
 NETS = """
+import torch
+from lightning.pytorch import Callback
 from torch import nn
 
 class Means(nn.Module):
@@ -31,6 +33,11 @@ class Failing(nn.Module):
 
 class NoModule:
     pass
+
+
+class OnADevice(Callback):
+    def __init__(self, device: torch.device = torch.device("cpu")):
+        pass
 
 
 class GivesUp(nn.Module):
@@ -125,6 +132,10 @@ MISTAKES_IN_FIT = {
     "a validation at no time": (["--trainer.val_check_interval=0"], "trainer.val_check_interval 0; leave it out"),
     "an optimiser that is a function with arguments": (["--config=optimizer_runs.yaml"], "got 'os.mkdir'"),
     "a scheduler that is a function with arguments": (["--config=scheduler_runs.yaml"], "got 'os.mkdir'"),
+    "a callback that no config can hold": (
+        ["--trainer.callbacks=my_nets.OnADevice"],
+        "settings that a config.yaml can hold",
+    ),
     "a callback that averages weights after the last epoch": (
         ["--trainer.callbacks=lightning.pytorch.callbacks.StochasticWeightAveraging", "--trainer.callbacks.swa_lrs=1"],
         "StochasticWeightAveraging; use WeightAveraging",
