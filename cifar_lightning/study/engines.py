@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context, parent_process, resource_tracker
 from typing import Any, NamedTuple
 
 from cifar_lightning.study.plan import PlannedRun
@@ -47,8 +47,10 @@ class ProcessEngine:
         self, runs: Sequence[PlannedRun], execute: Execute, while_waiting: Callable[[], None]
     ) -> Generator[Outcome, None, None]:
         waiting, retried = deque(runs), set[int]()
-        workers = [_Worker(execute) for _ in range(min(self.num_workers, len(runs)))]
+        workers: list[_Worker] = []
         try:
+            for _ in range(min(self.num_workers, len(runs))):
+                workers.append(_Worker(execute))
             while waiting or any(worker.run for worker in workers):
                 for worker in workers:
                     if worker.run is None and waiting:
@@ -92,7 +94,10 @@ class _Worker:
         self.run: PlannedRun | None = None
         self._process = spawn.Process(target=_serve, args=(theirs, execute), daemon=True)
         # Ctrl-C reaches all processes of a terminal; the study's own decides what becomes of the runs. A child inherits
-        # what is blocked: it would else answer with a traceback while it imports.
+        # what is blocked: it would else answer with a traceback while it imports. The tracker of resources unblocks the
+        # signal when it starts, which it would do within the block for the first child.
+        if hasattr(signal, "pthread_sigmask"):
+            resource_tracker.ensure_running()
         with _blocked(signal.SIGINT):
             self._process.start()
         theirs.close()

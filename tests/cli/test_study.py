@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -370,6 +371,21 @@ def test_ctrl_c_while_the_workers_start_is_answered_by_the_study_alone(tmp_path,
     assert (stopped.returncode, err) == (130, b"")
     assert b"stopped; go on with: cifar-lightning study --config study.yaml" in out
     wait_for(lambda: not processes_of(tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds workers by /proc")
+def test_ctrl_c_means_nothing_to_a_worker_at_any_moment_of_its_start(tmp_path):
+    running = start_study(tmp_path, "--engine", "processes", "--num_threads", "1")
+    wait_for(lambda: len(processes_of(tmp_path)) > 2)
+    while running.poll() is None:
+        for process in processes_of(tmp_path):
+            if process != running.pid:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGINT)
+        time.sleep(0.05)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (0, b""), out
 
 
 @pytest.mark.parametrize(
