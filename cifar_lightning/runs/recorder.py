@@ -179,15 +179,16 @@ def _random_state() -> dict[str, torch.Tensor]:
         state["cuda"] = torch.cuda.get_rng_state()
     # Whole numbers of 32 bits: float64 holds them exactly, and NaN stands for none.
     _, numbers, gauss = random.getstate()
-    state["python"] = _as_bytes([*numbers, math.nan if gauss is None else gauss])
+    state["python"] = _as_bytes(np.array([*numbers, math.nan if gauss is None else gauss]))
     of_numpy = np.random.get_state(legacy=False)
     twister = of_numpy["state"]
-    state["numpy"] = _as_bytes([*twister["key"], twister["pos"], of_numpy["has_gauss"], of_numpy["gauss"]])
+    rest = [twister["pos"], of_numpy["has_gauss"], of_numpy["gauss"]]
+    state["numpy"] = _as_bytes(np.concatenate([twister["key"], rest]))
     return state
 
 
-def _as_bytes(numbers: list[float]) -> torch.Tensor:
-    return torch.tensor(numbers, dtype=torch.float64).view(torch.uint8)
+def _as_bytes(numbers: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(numbers.astype(np.float64)).view(torch.uint8)
 
 
 def _set_random_state(state: dict[str, torch.Tensor]) -> None:
