@@ -1,5 +1,6 @@
 """`compare`: which strategy is better, and how surely, from run folders alone."""
 
+import argparse
 import contextlib
 import shlex
 from pathlib import Path
@@ -10,8 +11,8 @@ from cifar_lightning.cli.arguments import SentenceArguments
 def run_compare(arguments: list[str]) -> int:
     """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning compare", description=__doc__, allow_abbrev=False)
-    parser.add_argument("paths", metavar="PATH", type=Path, nargs="*", help="a folder; every run below it is read")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where the files go; the first PATH by default")
+    parser.add_argument("paths", metavar="PATH", type=_folder, nargs="*", help="a folder; every run below it is read")
+    parser.add_argument("--output", type=_folder, metavar="DIR", help="where the files go; the first PATH by default")
     parser.add_argument(
         "--question",
         default="accuracy",
@@ -45,3 +46,10 @@ def run_compare(arguments: list[str]) -> int:
     write_page(comparison, output, charts, with_pictures=not known.no_pictures)
     print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / PAGE))}")
     return 0
+
+
+def _folder(name: str) -> Path:
+    # An empty variable of a script would mean the working folder.
+    if not name:
+        raise argparse.ArgumentTypeError("expected a folder, got an empty name")
+    return Path(name)

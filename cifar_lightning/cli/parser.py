@@ -104,6 +104,15 @@ def describe_parser_error(message: str, keys: Iterable[str]) -> str:
     return text if len(text) <= 400 else text[:380] + " ..."
 
 
+def find_reason(message: str) -> str:
+    """Why a class refused its arguments: what it said itself, where jsonargparse lists an error for each type."""
+    text = " ".join(message.split())
+    _, _, errors = text.partition(" Errors: - ")
+    reasons = errors.partition(" Given value type: ")[0].split(" - ")
+    own = [reason for reason in reasons if not re.match("Expected a |Not a valid |a class path|a dict ", reason)]
+    return (own[0] if errors and own else text)[:300].rstrip(". ")
+
+
 def _describe_types(text: str) -> str:
     """What jsonargparse would have taken, as in `a whole number or null`."""
     expected = ["a whole number above 0"] if "restriction v>0" in text else []

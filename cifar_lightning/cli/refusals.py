@@ -1,5 +1,6 @@
 """Settings that Lightning or torch would take, and stumble over later or take for something else."""
 
+import difflib
 import inspect
 import pydoc
 from typing import Any
@@ -7,13 +8,17 @@ from typing import Any
 import torch
 from jsonargparse import Namespace
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder, StochasticWeightAveraging
+from lightning.pytorch.callbacks import BatchSizeFinder, EarlyStopping, LearningRateFinder, StochasticWeightAveraging
+from lightning.pytorch.strategies import StrategyRegistry
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from cifar_lightning.cli.nulls import refuse_nulls
 from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
+
+# Where Lightning asks for no least value, and divides by it, or takes a smaller one for none.
+_LEAST = {"check_val_every_n_epoch": 1, "accumulate_grad_batches": 1, "gradient_clip_val": 0}
 
 
 def refuse_settings(settings: Namespace) -> None:
@@ -39,14 +44,34 @@ def refuse_settings(settings: Namespace) -> None:
             f"expected one validation at the end of an epoch, got trainer.val_check_interval {interval}; leave it out,"
             " or use trainer.check_val_every_n_epoch"
         )
-    every = settings.trainer.check_val_every_n_epoch
-    if every is not None and every < 1:
-        raise ValueError(f"expected trainer.check_val_every_n_epoch of at least 1, got {every}; try 1")
+    for name, least in _LEAST.items():
+        if settings.trainer[name] is not None and settings.trainer[name] < least:
+            raise ValueError(
+                f"expected trainer.{name} of at least {least}, got {settings.trainer[name]}; leave it out, or try 1"
+            )
+    if settings.trainer.barebones:
+        raise ValueError("expected a run that can be kept, got trainer.barebones, which keeps none; leave it out")
+    strategy = settings.trainer.strategy
+    if isinstance(strategy, str) and strategy != "auto" and strategy not in StrategyRegistry:
+        nearest = difflib.get_close_matches(strategy, StrategyRegistry, n=1)
+        raise ValueError(
+            f"expected one of Lightning's strategies for trainer.strategy, got {strategy[:100]!r};"
+            f" {f'did you mean {nearest[0]!r}?' if nearest else 'leave it out for auto'}"
+        )
 
 
 def _refuse_callbacks(callbacks: Any) -> None:
+    watched = []
     for callback in callbacks if isinstance(callbacks, list) else [callbacks]:
         name = callback.class_path.rpartition(".")[2]
+        if name == EarlyStopping.__name__:
+            metric = callback.init_args.get("monitor"), callback.init_args.get("mode")
+            if metric in watched:
+                raise ValueError(
+                    f"expected one {name} a metric in trainer.callbacks, got two of {metric[0]!r}, whose states no"
+                    " checkpoint can tell apart; leave one out"
+                )
+            watched.append(metric)
         if name == StochasticWeightAveraging.__name__:
             # `last.ckpt` is of the last epoch, and so are the scores of its test.
             raise ValueError(

@@ -24,7 +24,7 @@ from cifar_lightning.cli.checkpoints import (
 )
 from cifar_lightning.cli.machine import num_cores, use_threads
 from cifar_lightning.cli.outputs import PREDICTIONS_START, check_output
-from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
+from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser, find_reason
 from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
 from cifar_lightning.cli.quiet import silence_framework
@@ -198,12 +198,13 @@ class RunCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         try:
             super().instantiate_classes()
-        except (TypeError, ArithmeticError, LookupError, AttributeError, AssertionError) as error:
+        except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, AssertionError) as error:
+            if isinstance(error, ValueError) and "Union subtypes" not in str(error):
+                raise
             # Of a class that the settings name, or of Lightning, about its arguments.
-            reason = " ".join(str(error).split())
             raise ValueError(
                 f"expected arguments that the classes of the settings take, but one fails on them"
-                f" ({type(error).__name__}: {reason[:300]}); fix them"
+                f" ({type(error).__name__}: {find_reason(str(error))}); fix them"
             ) from error
         if self.checkpoint is not None:
             # As the trainer will do, so that the weights are compared in the precision that they were saved in.

@@ -167,7 +167,7 @@ def name_runs(runs: Sequence[Run]) -> str:
 
 def name_seeds(seeds: Sequence[int]) -> str:
     """`seed 0`, `seeds 0, 1, 5`, or `seeds 0 to 9`."""
-    seeds = sorted(seeds)
+    seeds = sorted(set(seeds))
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):

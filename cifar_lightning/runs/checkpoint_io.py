@@ -36,18 +36,28 @@ class HeldCheckpointIO(TorchCheckpointIO):
         super().remove_checkpoint(path)
 
     def flush(self) -> None:
-        """Writes all that is held. What cannot be written stays held, and an OSError says why.
+        """Writes all that is held. What cannot be written stays held.
 
         Raises:
+            OSError: for the first folder that could not be written to, after all others were.
             ValueError: if the first of them could not be read again: a net may keep whatever it likes in its state.
         """
         if self.held and not self._is_readable:
             _check_readable(next(iter(self.held.values())).get("state_dict"))
             self._is_readable = True
+        failures: dict[Path, OSError] = {}
         # `best.ckpt` before `last.ckpt`, which knows of the best: in this order a kill in between loses neither.
         for path, checkpoint in sorted(self.held.items(), key=lambda item: item[0]):
-            write_whole(path, functools.partial(torch.save, checkpoint))
-            del self.held[path]
+            # Another callback's folder may be full where that of the run is not.
+            if path.parent in failures:
+                continue
+            try:
+                write_whole(path, functools.partial(torch.save, checkpoint))
+                del self.held[path]
+            except OSError as error:
+                failures[path.parent] = error
+        if failures:
+            raise next(iter(failures.values()))
 
 
 def _check_readable(weights: Any) -> None:

@@ -206,7 +206,7 @@ HOSTILE = [
 ]
 # Numbers that are no size: what is as slow as it is right is left out.
 ODD_NUMBERS = st.sampled_from(
-    [-1, -(2**63), 2**31, 2**63, 2**64, 10**30, 0.5, -0.0, 1e-320, 1e308, math.inf, -math.inf, math.nan]
+    [0, -1, -(2**63), 2**31, 2**63, 2**64, 10**30, 0.5, -0.0, 1e-320, 1e308, math.inf, -math.inf, math.nan]
 )
 PLAIN = st.one_of(st.none(), st.booleans(), st.sampled_from(WORDS), st.sampled_from(HOSTILE), st.text(max_size=8))
 NESTED = st.recursive(
@@ -226,6 +226,32 @@ def sized(*right):
     return st.one_of(st.sampled_from(right), st.sampled_from([0, -5, 10**15, 2**63, 1.5, "2"]), ANY)
 
 
+CALLBACKS = [
+    {"class_path": name, "init_args": init_args}
+    for name, init_args in [
+        ("EarlyStopping", {"monitor": "val_loss", "patience": 0}),
+        ("EarlyStopping", {"monitor": "train_loss", "mode": "up"}),
+        ("EarlyStopping", {"monitor": "frob", "strict": False}),
+        ("ModelCheckpoint", {"monitor": "val_accuracy", "mode": "max", "save_top_k": 2}),
+        ("ModelCheckpoint", {"every_n_train_steps": 1, "save_last": True}),
+        ("ModelCheckpoint", {"filename": "../../out"}),
+        ("LearningRateMonitor", {"logging_interval": "epoch"}),
+        ("GradientAccumulationScheduler", {"scheduling": {0: 2}}),
+        ("GradientAccumulationScheduler", {"scheduling": {0: 0}}),
+        ("BackboneFinetuning", {"unfreeze_backbone_at_epoch": 1}),
+        ("WeightAveraging", {}),
+        ("EMAWeightAveraging", {}),
+        ("StochasticWeightAveraging", {"swa_lrs": 0.1}),
+        ("LearningRateFinder", {}),
+        ("Timer", {"duration": "00:00:01:00"}),
+        ("ModelPruning", {"pruning_fn": "l1_unstructured"}),
+        ("RichProgressBar", {}),
+        ("ModelSummary", {}),
+        ("Callback", {}),
+    ]
+]
+BOOLEANS = st.one_of(st.booleans(), ANY)
+
 SETTINGS = {
     "seed_everything": st.one_of(st.integers(0, 2**32 - 1), ODD_NUMBERS, ANY),
     "num_threads": sized(1, 2),
@@ -244,12 +270,30 @@ SETTINGS = {
     "trainer.logger": st.one_of(st.just(False), ANY),
     "trainer.logger.init_args.name": st.one_of(st.sampled_from(["a", "a b", "a/b"]), ANY),
     "trainer.logger.init_args.version": st.one_of(st.sampled_from([0, 7, "seven"]), ANY),
-    "trainer.callbacks": ANY,
+    "trainer.min_epochs": st.one_of(st.integers(-2, 3), ODD_NUMBERS, ANY),
+    "trainer.max_steps": st.one_of(st.integers(-2, 3), ODD_NUMBERS, ANY),
+    "trainer.min_steps": st.one_of(st.integers(-2, 3), ODD_NUMBERS, ANY),
+    "trainer.max_time": st.one_of(st.sampled_from(["00:00:00:00", "00:01:00:00", "5", 5]), ANY),
+    "trainer.limit_val_batches": st.one_of(st.sampled_from([0, 1, 1.0, 0.5]), ODD_NUMBERS, ANY),
+    "trainer.log_every_n_steps": st.one_of(st.integers(0, 3), ODD_NUMBERS, ANY),
+    "trainer.gradient_clip_algorithm": st.one_of(st.sampled_from(["norm", "value", "other"]), ANY),
+    "trainer.num_sanity_val_steps": st.one_of(st.integers(-2, 3), ODD_NUMBERS, ANY),
+    "trainer.reload_dataloaders_every_n_epochs": st.one_of(st.integers(-1, 2), ODD_NUMBERS, ANY),
+    "trainer.fast_dev_run": st.one_of(st.integers(-1, 2), BOOLEANS),
+    "trainer.barebones": BOOLEANS,
+    "trainer.benchmark": BOOLEANS,
+    "trainer.detect_anomaly": BOOLEANS,
+    "trainer.enable_model_summary": BOOLEANS,
+    "trainer.enable_progress_bar": BOOLEANS,
+    "trainer.inference_mode": BOOLEANS,
+    "trainer.sync_batchnorm": BOOLEANS,
+    "trainer.use_distributed_sampler": BOOLEANS,
+    "trainer.callbacks": st.one_of(st.lists(st.sampled_from(CALLBACKS), max_size=3), ANY),
     "trainer.plugins": ANY,
     "trainer.strategy": st.one_of(st.just("auto"), ANY),
     "trainer.profiler": ANY,
-    "trainer.deterministic": st.one_of(st.booleans(), ANY),
-    "trainer.enable_checkpointing": st.one_of(st.booleans(), ANY),
+    "trainer.deterministic": BOOLEANS,
+    "trainer.enable_checkpointing": BOOLEANS,
     "model.backbone": st.one_of(st.sampled_from(NETS), ANY),
     "model.backbone.class_path": st.one_of(st.sampled_from(NETS + HOSTILE), ANY),
     "model.num_outputs": sized(3, 4, 100, 2),
@@ -289,7 +333,7 @@ SETTINGS = {
     "data.val_fraction": st.one_of(st.floats(0, 1), ODD_NUMBERS, ANY),
     "data.split_seed": st.one_of(st.integers(0, 9), ODD_NUMBERS, ANY),
     "data.batch_size": st.one_of(st.integers(1, 99), ODD_NUMBERS, sized(1)),
-    "data.validate_on_test": st.one_of(st.booleans(), ANY),
+    "data.validate_on_test": BOOLEANS,
     "data.frob": ANY,
     "frob": ANY,
     "trainer": ANY,

@@ -271,3 +271,13 @@ def test_a_save_folder_below_a_file_is_told_before_anything_is_computed(command,
     outcome = command(*FIT, "--trainer.logger.save_dir=file/logs")
     assert_one_sentence(outcome, "file/logs")
     assert "epoch 1" not in outcome.out
+
+
+def test_a_callback_whose_folder_takes_no_checkpoints_costs_nobody_the_run(command, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    ours = ["--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.dirpath=file/mine"]
+    outcome = command(*FIT, *ours)
+    assert_one_sentence(outcome, "file")
+    assert "stopped; go on with" in outcome.out
+    (last,) = tmp_path.rglob("last.ckpt")
+    assert torch.load(last, weights_only=True)["epoch"] == 2

@@ -276,7 +276,7 @@ def test_missing_seeds_are_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("seeds", "named"),
-    [([3], "seed 3"), ([2, 1], "seeds 1, 2"), ([4, 2, 3], "seeds 2 to 4"), ([1, 2, 4], "seeds 1, 2, 4")],
+    [([3], "seed 3"), ([2, 1], "seeds 1, 2"), ([4, 2, 3], "seeds 2 to 4"), ([1, 2, 4, 2], "seeds 1, 2, 4")],
 )
 def test_seeds_are_named_shortly(seeds, named):
     assert name_seeds(seeds) == named

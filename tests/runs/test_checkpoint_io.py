@@ -55,3 +55,24 @@ def test_what_cannot_be_written_stays_held(tmp_path):
     (tmp_path / "checkpoints").unlink()
     checkpoints.flush()
     assert torch.load(tmp_path / "checkpoints/last.ckpt") == {"epoch": 1}
+
+
+def test_a_folder_that_takes_nothing_does_not_keep_the_others_from_theirs(tmp_path):
+    (tmp_path / "a").write_text("a file where the folder should be")
+    checkpoints = HeldCheckpointIO()
+    for name in ("a/best.ckpt", "a/last.ckpt", "b/last.ckpt"):
+        checkpoints.save_checkpoint({"epoch": 1}, tmp_path / name)
+    with pytest.raises(OSError, match="a/best.ckpt|a'"):
+        checkpoints.flush()
+    assert torch.load(tmp_path / "b/last.ckpt") == {"epoch": 1}
+    assert list(checkpoints.held) == [tmp_path / "a/best.ckpt", tmp_path / "a/last.ckpt"]
+
+
+def test_of_one_folder_the_last_state_is_not_written_without_the_best_one(tmp_path):
+    (tmp_path / "best.ckpt").mkdir()
+    checkpoints = HeldCheckpointIO()
+    for name in ("best.ckpt", "last.ckpt"):
+        checkpoints.save_checkpoint({"epoch": 1}, tmp_path / name)
+    with pytest.raises(OSError, match="best.ckpt"):
+        checkpoints.flush()
+    assert os.listdir(tmp_path) == ["best.ckpt"]
