@@ -344,7 +344,7 @@ def test_help_and_mistakes_answer_before_anything_is_loaded(command):
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read from Linux's /proc")
 def test_four_hundred_runs_are_compared_in_seconds_and_a_gigabyte(tmp_path):
-    """In less than ten, and here thrice that, since a shared machine may be as slow: `benchmarks/compare.py` measures."""
+    """In less than ten (`benchmarks/compare.py`); here thrice that, since a shared machine may be as slow."""
     accuracies = {"maxpool": 0.94, "avgpool": 0.91, "stride": 0.895, "baseline": 0.895}
     write_study(tmp_path / "runs", accuracies, 100, train=np.ones(1500, bool), epochs=500)
     # Not getrusage's peak, which includes that of the process that started this one.
