@@ -45,7 +45,7 @@ from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import RunLogger
 from cifar_lightning.runs.overfitting import validation_name
-from cifar_lightning.runs.recorder import RunRecorder
+from cifar_lightning.runs.recorder import RunRecorder, is_time_up
 from cifar_lightning.runs.settings import flatten
 
 _RUN_LOGGER = "cifar_lightning.runs.logger.RunLogger"
@@ -296,16 +296,22 @@ class RunCLI(LightningCLI):
         if scores and isinstance(logger, RunLogger):
             with naming(self._run_folder()):
                 logger.log_scores(scores, self.trainer.current_epoch)
-        if self.checkpoint is not None and not scores:
-            said = f"nothing was left to train after {self.trained.num_epochs} epochs"
-            if self.trainer.should_stop:
-                print(f"{said}, where a callback stopped it early; raise trainer.min_epochs to go on")
-            else:
-                print(f"{said}; raise trainer.max_epochs to go on")
+        if is_time_up(self.trainer) or (self.checkpoint is not None and not scores):
+            self._say_what_ended_it()
         run = self._run_folder() if self.recorder and self._last_checkpoint().exists() else None
         curves = self.recorder.curves if self.recorder else None
         events = self._run_folder() if isinstance(logger, RunLogger) and self._run_folder().is_dir() else None
         print_fit_summary(run, events, scores, curves, lab_protocol=datamodule.validate_on_test)
+
+    def _say_what_ended_it(self) -> None:
+        if is_time_up(self.trainer):
+            print("the run has used up its time; raise trainer.max_time to go on")
+            return
+        said = f"nothing was left to train after {self.trained.num_epochs} epochs"
+        if self.trainer.should_stop:
+            print(f"{said}, where a callback stopped it early; raise trainer.min_epochs to go on")
+        else:
+            print(f"{said}; raise trainer.max_epochs to go on")
 
     def _final_scores(self) -> dict[str, float]:
         """Of the last finished epoch, as `train/loss`; empty if nothing was trained."""

@@ -138,7 +138,7 @@ class RunRecorder(Checkpoint):
         if is_best:
             self.best_loss = val_loss
         best = self._checkpoint_folder / BEST_CHECKPOINT if is_best else None
-        self._stopped_early = trainer.should_stop and not _is_time_up(trainer)
+        self._stopped_early = trainer.should_stop and not is_time_up(trainer)
         trainer.save_checkpoint(self._checkpoint_folder / LAST_CHECKPOINT, storage_options=best)
         if now - self._last_sync > self.sync_seconds:
             self._sync(trainer)
@@ -165,7 +165,7 @@ class RunRecorder(Checkpoint):
         self._last_sync = time.monotonic()
 
 
-def _is_time_up(trainer: Trainer) -> bool:
+def is_time_up(trainer: Trainer) -> bool:
     """Whether `max_time` is over, of which a run may be given more."""
     timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
     # None of one that has no limit.

@@ -382,9 +382,12 @@ def test_a_run_that_was_stopped_in_its_first_epoch_is_finished(command, tmp_path
 
 def test_a_run_of_which_the_time_was_up_may_be_given_more(command, tmp_path):
     fit = ["fit", *TINY[:2], *TINY[3:], "--trainer.max_epochs=-1"]
-    assert command(*fit, "--trainer.max_time=00:00:00:01").code == 0
+    used_up = "the run has used up its time; raise trainer.max_time to go on\n"
+    assert used_up in command(*fit, "--trainer.max_time=00:00:00:01").out
     curves = tmp_path / "lightning_logs/quickstart/version_0/curves.csv"
     before = len(curves.read_text().splitlines())
+    assert used_up in command(*fit, "--trainer.max_time=00:00:00:01", "--ckpt_path=last").out
+    assert len(curves.read_text().splitlines()) == before
     assert command(*fit, "--trainer.max_time=00:00:00:02", "--ckpt_path=last").code == 0
     assert len(curves.read_text().splitlines()) > before
 
