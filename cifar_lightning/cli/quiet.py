@@ -18,6 +18,7 @@ _NO_ACTION = (
     ".*LeafSpec.*",
     ".*isinstance\\(treespec.*",
     ".*You are using `torch.load` with.*",
+    "\\s*Unable to serialize instance",  # that setting is refused
 )
 
 

@@ -2,8 +2,8 @@
 
 import contextlib
 import inspect
+import re
 import shlex
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -239,18 +239,15 @@ class RunCLI(LightningCLI):
 
     def _settings_as_yaml(self) -> dict[str, Any]:
         """The settings as they would be saved."""
-        with warnings.catch_warnings():
-            # Told below, by the name of the setting.
-            warnings.filterwarnings("ignore", "\\s*Unable to serialize")
-            text = self._parser(self.command).dump(self.settings, skip_none=False)
-        loaded = yaml.safe_load(text)
+        loaded = yaml.safe_load(self._parser(self.command).dump(self.settings, skip_none=False))
         assert isinstance(loaded, dict)
         for key, value in flatten(loaded).items():
             # Lists are of plain values, or of callbacks and their arguments.
-            if "Unable to serialize instance" in str(value):
+            if unable := re.search(r"(?:'(\w+)': ')?Unable to serialize instance ([^']+)", str(value)):
+                inner = f"{unable[1]} of " if unable[1] else ""
                 raise ValueError(
-                    f"expected settings that a {folder.CONFIG} can hold, got {str(value)[:200]} for {key}; write the"
-                    " arguments of that class out, with null for those it cannot hold"
+                    f"expected settings that a {folder.CONFIG} can hold, got the object {unable[2][:200]} for"
+                    f" {inner}{key}; write the arguments of that class out, with null for those it cannot hold"
                 )
         return loaded
 

@@ -148,6 +148,10 @@ MISTAKES_IN_FIT = {
         ["--trainer.callbacks=my_nets.OnADevice"],
         "settings that a config.yaml can hold",
     ),
+    "an argument of a callback that no config can hold": (
+        ["--trainer.callbacks=ModelPruning", "--trainer.callbacks.pruning_fn=l1_unstructured"],
+        "got the object l1_unstructured for pruning_fn of trainer.callbacks",
+    ),
     "a callback that averages weights after the last epoch": (
         ["--trainer.callbacks=lightning.pytorch.callbacks.StochasticWeightAveraging", "--trainer.callbacks.swa_lrs=1"],
         "StochasticWeightAveraging; use WeightAveraging",
