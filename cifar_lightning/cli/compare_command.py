@@ -28,7 +28,7 @@ def run_compare(arguments: list[str]) -> int:
 
     # Behind the parser, so that help and mistakes answer at once.
     from cifar_lightning.compare.comparing import compare_runs
-    from cifar_lightning.compare.files import write_files
+    from cifar_lightning.compare.files import PAGE, write_files
     from cifar_lightning.compare.table import print_comparison
 
     comparison = compare_runs(known.paths, known.question, known.allow_mixed)
@@ -40,7 +40,7 @@ def run_compare(arguments: list[str]) -> int:
 
     # Half a second to import, so the table comes first.
     from cifar_lightning.compare.figures import write_figures
-    from cifar_lightning.compare.page import PAGE, write_page
+    from cifar_lightning.compare.page import write_page
 
     charts = write_figures(comparison, output / "figures")
     write_page(comparison, output, charts, with_pictures=not known.no_pictures)

@@ -36,6 +36,11 @@ def run_study(arguments: list[str]) -> int:
     for argument in rest:
         if argument.startswith("-") and not re.match(r"--(data|model|trainer)\b|-\d", argument):
             raise ValueError(parser.describe_unknown(argument))
+        if argument.startswith("--trainer.logger"):
+            raise ValueError(
+                f"expected the study to name its runs' folders, got {argument.partition('=')[0]}; leave it out, and use"
+                " --save_dir"
+            )
     if options.max_epochs is not None:
         rest = [*rest, f"--trainer.max_epochs={options.max_epochs}"]
     study = read_study(options, rest)
@@ -221,7 +226,8 @@ def _estimate(study: StudyConfig, runs: Sequence[PlannedRun], left: Sequence[tup
             return f"no estimate of the time: {str(error).rpartition('; ')[0] or error}"
     each = {name: statistics.median(values) for name, values in measured.items()}
     seconds = sum(each[run.strategy] * num_epochs for run, num_epochs in left)
-    return f"about {describe_duration(seconds / study.num_workers)} of fitting ({how})"
+    fitting = describe_duration(seconds / study.num_workers)
+    return f"about {fitting} of fitting ({how}); the start and each run's test come on top"
 
 
 def _time_epochs(run: PlannedRun) -> float:

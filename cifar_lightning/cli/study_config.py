@@ -97,7 +97,7 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
     name = str(own["name"])
     if not _FOLDER_NAME.fullmatch(name):
         raise ValueError(f"expected a name for the study that a folder can have, got {name!r}; fix it")
-    if not isinstance(own["save_dir"], str):
+    if not isinstance(own["save_dir"], str) or not own["save_dir"]:
         raise ValueError(f"expected a folder for save_dir, got {own['save_dir']!r}; name one, or leave it out")
     return StudyConfig(
         name=name,

@@ -364,7 +364,7 @@ class RunCLI(LightningCLI):
         assert self.checkpoint is not None
         output = Path(self.settings.output)
         num_pictures = predict_files(self.trainer, model, self.checkpoint, Path(self.settings.images), output)
-        print(f"{num_pictures} predictions: {output}")
+        print(f"{num_pictures} prediction{'s'[: num_pictures != 1]}: {output}")
 
 
 class _CheckedSettings(RunCLI):

@@ -11,10 +11,15 @@ from cifar_lightning.runs.folder import write_csv, write_text
 
 COMPARISON_JSON = "comparison.json"
 COMPARISON_CSV = "comparison.csv"
+PAGE = "comparison.html"
 
 
 def write_files(folder: Path, comparison: Comparison) -> None:
-    """Writes both into `folder`."""
+    """Writes both into `folder`, and removes the page of an earlier comparison, which says something else.
+
+    The page comes last: where there is one, all is of the same comparison.
+    """
+    (folder / PAGE).unlink(missing_ok=True)
     _write_json(folder / COMPARISON_JSON, comparison)
     _write_pairs(folder / COMPARISON_CSV, comparison)
 

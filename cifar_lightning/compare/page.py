@@ -12,12 +12,12 @@ from cifar_lightning.compare import wording
 from cifar_lightning.compare.charts import GRID, INK, MUTED, PAPER, READING, STRATEGY_COLOURS, Chart, looks_of
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.disagreements import count_agreements, find_disagreements
+from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.pairs import MIN_SEEDS, NO_DIFFERENCE, TOO_FEW
 from cifar_lightning.compare.questions import correctness
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.runs.folder import CONFIG, write_text
 
-PAGE = "comparison.html"
 _TEMPLATE = "page.html.jinja"
 _WORDING = ("better", "capitalise", "count", "count_runs", "write_p")
 

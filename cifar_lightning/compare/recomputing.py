@@ -40,6 +40,8 @@ def find_contradictions(run: Run) -> list[str]:
     if run.curves is not None:
         (tested,) = np.nonzero(run.curves.epochs == run.facts["epoch"])
         theirs += [("fit_seconds", CURVES, float(run.curves.seconds[place])) for place in tested]
+        if not len(tested):
+            theirs.append(("epoch", CURVES, f"{len(run.curves.epochs)} epochs"))
     return [
         f"run.{key} {str(ours)[:50]} ({file}: {str(value)[:50]})"
         for key, file, value in theirs

@@ -121,12 +121,16 @@ class Predictions:
             if len(columns) != len(header):
                 raise ValueError(f"{len(header)} names of columns, {len(columns)} columns")
             indices, labels, predicted, *shares = columns
+            probabilities = np.array([[*map(float, column)] for column in shares]).T.copy()
+            # Written so that what is no number is refused too.
+            if len(rows) and not (probabilities.min() >= 0 and probabilities.sum(axis=1).max() <= 1 + 1e-6):
+                raise ValueError("probabilities of a picture that are below 0, above 1 together, or no numbers")
             return cls(
                 class_names,
                 np.array([*map(int, indices)], np.int64),
                 np.array([places[name] for name in labels]),
                 np.array([answers[name] for name in predicted]),
-                np.array([[*map(float, column)] for column in shares]).T.copy(),
+                probabilities,
             )
         except (ValueError, LookupError, OverflowError, csv.Error) as error:
             reason = explain_damage(path.read_bytes(), error)

@@ -182,6 +182,14 @@ MISTAKES = {
         lambda run: write_column(run / "probes.csv", 1, "1e308"),
         "probes.csv is damaged (a share that is not within 0 and 1)",
     ),
+    "a probability that is no number": (
+        lambda run: write_column(run / "test_predictions.csv", -1, "nan"),
+        "test_predictions.csv is damaged (probabilities of a picture that are below 0, above 1 together, or no num",
+    ),
+    "probabilities of more than 1 together": (
+        lambda run: write_column(run / "train_predictions.csv", 3, "1.5"),
+        "train_predictions.csv is damaged (probabilities of a picture",
+    ),
     "a row begun": (
         lambda run: write_line(run / "test_predictions.csv", 4, b"15,apple"),
         "test_predictions.csv is damaged (line 4 has another number of columns, 2 instead of 6); test that run again",
@@ -274,6 +282,17 @@ def test_a_mistaken_argument_ends_in_one_sentence(command, study, tmp_path, mist
     shutil.copytree(study / "stride/seed_3", tmp_path / "untested/stride/seed_3")
     (tmp_path / "runs").symlink_to(study)
     assert_one_sentence(command("compare", *arguments), 2, part)
+
+
+def test_a_comparison_that_is_stopped_leaves_no_page_of_an_earlier_one(command, study, tmp_path, monkeypatch):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/comparison.html").write_text("another answer")
+    monkeypatch.setattr("cifar_lightning.compare.figures.write_figures", stopped)
+    assert command("compare", str(study), "--output", "out").code == 130
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["comparison.csv", "comparison.json"]
 
 
 def test_an_output_that_cannot_be_written_is_the_machines_failure(command, study, tmp_path):

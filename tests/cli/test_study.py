@@ -427,6 +427,7 @@ def test_dry_run_estimates_a_study_of_which_one_strategy_is_finished_and_another
     out = capsys.readouterr().out
     assert "to do: 2 runs, 4 epochs" in out
     assert "of fitting (measured:" in out
+    assert "each run's test come on top" in out
 
 
 def test_vary_split_gives_each_seed_a_split_of_its_own(tmp_path, monkeypatch):
@@ -465,6 +466,8 @@ def test_vary_split_gives_each_seed_a_split_of_its_own(tmp_path, monkeypatch):
         (["--num_threads", "0"], "expected a whole number above 0 for num_threads"),
         (["--max_epochs", "many"], "invalid int value: 'many'"),
         (["--nonsense"], "unknown option '--nonsense'"),
+        (["--save_dir", ""], "expected a folder for save_dir, got ''"),
+        (["--trainer.logger.version", "3"], "got --trainer.logger.version; leave it out"),
         (["--vary_split"], "expected a validation share for --vary_split"),
         (["--data.batch_sise", "3"], "did you mean 'data.batch_size'?"),
         (["--data.classes", "[circle, blob]"], "unknown class 'blob'"),

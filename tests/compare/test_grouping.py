@@ -304,6 +304,14 @@ def test_scores_that_contradict_settings_or_curves_are_named(tmp_path, facts, sa
     assert sentence in compare_runs([tmp_path]).notes
 
 
+def test_curves_that_lack_the_tested_epoch_are_named(tmp_path):
+    curves = write_pair(tmp_path) / "stride/seed_1/curves.csv"
+    lines = curves.read_text().splitlines(keepends=True)
+    curves.write_text("".join(lines[:-1]))
+    (note,) = compare_runs([tmp_path]).notes
+    assert f"run.epoch {len(lines) - 1} (curves.csv: {len(lines) - 2} epochs)" in note
+
+
 def test_a_config_that_was_exchanged_since_the_test_is_named(tmp_path):
     run = write_pair(tmp_path) / "stride/seed_1"
     config = run / "config.yaml"

@@ -88,12 +88,3 @@ def test_a_question_that_one_run_cannot_answer_is_not_there(run, tmp_path):
         parse_question(asked, [run])
         with pytest.raises(ValueError, match=f"got '{asked}', which .*maxpool can answer, but .*run cannot"):
             parse_question(asked, [run, Run.read(bare)])
-
-
-def test_a_probability_that_is_no_number_is_named(run, tmp_path):
-    broken = write_run(tmp_path / "broken", "stride", 0, RIGHT)
-    path = broken / "test_predictions.csv"
-    path.write_text(path.read_text().replace("0.9", "nan", 1))
-    read_run = Run.read(broken)
-    with pytest.raises(ValueError, match=r"expected a number for each picture \(test loss\), but .*broken"):
-        parse_question("loss", [run, read_run]).values([run, read_run])
