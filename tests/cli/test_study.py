@@ -376,7 +376,7 @@ def test_ctrl_c_while_the_workers_start_is_answered_by_the_study_alone(tmp_path,
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds workers by /proc")
 def test_ctrl_c_means_nothing_to_a_worker_at_any_moment_of_its_start(tmp_path):
-    running = start_study(tmp_path, "--engine", "processes", "--num_threads", "1")
+    running = start_study(tmp_path, "--engine", "processes", "--num_threads", "1", "--seeds", "1")
     wait_for(lambda: len(processes_of(tmp_path)) > 2)
     while running.poll() is None:
         for process in processes_of(tmp_path):
@@ -528,7 +528,9 @@ def test_a_config_of_one_net_says_what_strategies_share(command, tmp_path):
     (tmp_path / "rates.yaml").write_text(
         "strategies: {slow: {model: {optimizer: {init_args: {lr: 0.001}}}}, usual: {data: {batch_size: 64}}}"
     )
-    outcome = command("study", "--config", "quickstart", "--config", "rates.yaml", "--seeds", "[3, 5]", "--dry_run")
+    small = ("--data.source.num_train=20", "--data.source.num_test=6")
+    configs = ("--config", "quickstart", "--config", "rates.yaml")
+    outcome = command("study", *configs, *small, "--seeds", "[3, 5]", "--dry_run")
     assert (outcome.code, outcome.err) == (0, "")
     assert "4 runs" in outcome.out
 
