@@ -93,7 +93,7 @@ class FlattenPooled(nn.Flatten):
     """Flattens (N, C, H, W) to (N, C H W), and gives the gradient back in channels_last.
 
     torch's own gives it back in the order C, H, W, and a pool that gets it so copies its input and output to that order
-    and back. No bit changes, and a step of the pooled nets takes 3 % less.
+    and back. No bit changes, and a step of the pooled nets takes 3 to 4 % less.
     """
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -94,11 +94,8 @@ class _Worker:
         self.run: PlannedRun | None = None
         self._process = spawn.Process(target=_serve, args=(theirs, execute), daemon=True)
         # Ctrl-C reaches all processes of a terminal; the study's own decides what becomes of the runs. A child inherits
-        # what is blocked: it would else answer with a traceback while it imports. The tracker of resources unblocks the
-        # signal when it starts, which it would do within the block for the first child.
-        if hasattr(signal, "pthread_sigmask"):
-            resource_tracker.ensure_running()
-        with _blocked(signal.SIGINT):
+        # what is blocked: it would else answer with a traceback while it imports.
+        with _ctrl_c_blocked():
             self._process.start()
         theirs.close()
 
@@ -129,12 +126,14 @@ class _Worker:
 
 
 @contextmanager
-def _blocked(number: signal.Signals) -> Iterator[None]:
-    """Lets a signal wait for the end of the block, where the system can do that."""
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Lets Ctrl-C wait for the end of the block, and children that start in it never see it, where the system can."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    # It unblocks the signal when it starts, which it would else do with the first child.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
