@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
     [
         "cifar_lightning.cli.trainer_commands",
         "cifar_lightning.cli.data_command",
@@ -111,7 +111,7 @@ def start(folder: Path, *arguments: str, prepare: Callable[[], None] = write_eve
     """Starts a command line in `folder`; what it prints goes into files beside that folder."""
     number = next(_numbers)
     out, err = (folder.with_name(f"{folder.name}.{number}.{name}") for name in ("out", "err"))
-    process = _CONTEXT.Process(target=_run, args=(folder, arguments, out, err, prepare))
+    process = CONTEXT.Process(target=_run, args=(folder, arguments, out, err, prepare))
     process.start()
     while not err.exists() and process.is_alive():
         time.sleep(0.001)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from cifar_lightning.compare.comparison import Comparison
@@ -166,24 +167,26 @@ def strategy_handles(looks: Sequence[Look]) -> list[Any]:
 def save_chart(figure: "Figure", folder: Path, name: str, title: str, finding: str, reading: str) -> Chart:
     """Writes `figure` as PNG and as SVG; the same figure gives the same bytes."""
     from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    # Laid out once, and not again for each file.
-    figure.draw_without_rendering()
+    # `figure.savefig` would draw each file twice, the first time for the layout alone.
+    figure.set_dpi(_DOTS_PER_INCH)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     figure.set_layout_engine("none")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=_DOTS_PER_INCH)
     # Of these few colours 256 shades look the same, in a third of the space.
-    shades = Image.open(picture).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    shades = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).quantize(256, dither=Image.Dither.NONE)
     write_whole(folder / f"{name}.png", lambda file: shades.save(file, format="PNG"))
+    (label,) = figure.findobj(lambda artist: artist.get_gid() == READING)
+    reading_height = label.get_window_extent().y1 / figure.dpi * POINTS_PER_INCH
     # The salt keeps apart the ids of figures that come into one page. Text stays text: it can be searched, and takes
     # the letters and the colour of its surroundings.
     text = io.StringIO()
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Title": finding})
+        FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Title": finding})
     svg = re.sub(r'(?<= d=")[^"]*(?=")', _shorten_path, text.getvalue())
     write_text(folder / f"{name}.svg", svg)
-    (label,) = figure.findobj(lambda artist: artist.get_gid() == READING)
-    reading_height = label.get_window_extent().y1 / figure.dpi * POINTS_PER_INCH
     return Chart(name, title, finding, reading, svg, reading_height)
 
 

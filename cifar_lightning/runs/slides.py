@@ -32,12 +32,9 @@ _MOST_LETTERS = 60
 
 def new_figure(width: float, height: float) -> "Figure":
     """An empty white figure, `width` by `height` inches; a slide is 13.3 by 7.5."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained", facecolor="white")
 
 
 @contextmanager
@@ -51,7 +48,11 @@ def any_letters() -> Iterator[None]:
 @any_letters()
 def save_figure(figure: "Figure", path: Path) -> None:
     """Writes `figure` as PNG; the same figure gives the same bytes."""
-    write_whole(path, lambda file: figure.savefig(file, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None}))
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    # `figure.savefig` would draw it twice, the first time for the layout alone.
+    canvas = FigureCanvasAgg(figure)
+    write_whole(path, lambda file: canvas.print_png(file, metadata={"Software": None}))
 
 
 def draw_sentence(path: Path, sentence: str) -> None:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import warm
 import yaml
 
 from cifar_lightning.cli.main import main
+from cifar_lightning.study import engines
 
 STUDY = """
 name: tiny
@@ -35,6 +37,14 @@ data:
   val_fraction: 0.0
   validate_on_test: true
 """
+
+
+@pytest.fixture(autouse=True, scope="module")
+def warm_workers():
+    """Workers of studies that run within the test process are forked from one that has imported everything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engines, "get_context", lambda method: warm.CONTEXT)
+        yield
 
 
 @pytest.fixture
@@ -360,7 +370,7 @@ def test_a_killed_study_leaves_no_worker_and_goes_on_where_it_was(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds workers by /proc")
-@pytest.mark.parametrize("seconds", [0.1, 0.7, 1.5])
+@pytest.mark.parametrize("seconds", [0.1, 1.5])
 def test_ctrl_c_while_the_workers_start_is_answered_by_the_study_alone(tmp_path, seconds):
     stopped = start_study(tmp_path, "--max_epochs", "2000", "--engine", "processes")
     # The study, what it keeps its resources by, and a worker.
