@@ -1,9 +1,10 @@
 """argparse for the commands that need none of Lightning's settings."""
 
 import argparse
-import difflib
 import re
 from typing import NoReturn
+
+from cifar_lightning.hints import did_you_mean
 
 
 class SentenceArguments(argparse.ArgumentParser):
@@ -17,6 +18,5 @@ class SentenceArguments(argparse.ArgumentParser):
     def describe_unknown(self, argument: str) -> str:
         """What to say of an option that the command does not have."""
         name = argument.partition("=")[0]
-        nearest = difflib.get_close_matches(name, self._option_string_actions, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"`{self.prog} --help` lists the options"
+        hint = did_you_mean(name, self._option_string_actions, f"`{self.prog} --help` lists the options")
         return f"unknown option {name!r}; {hint}"

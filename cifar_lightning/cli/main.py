@@ -4,7 +4,6 @@ Nothing heavy is imported here, so that help, a list and a mistyped word answer 
 """
 
 import codecs
-import difflib
 import errno
 import io
 import os
@@ -17,6 +16,7 @@ from cifar_lightning import __version__
 from cifar_lightning.cli.configs import list_configs, prepare_config_arguments, refuse_special_values
 from cifar_lightning.cli.own_code import OwnCodeNamed
 from cifar_lightning.cli.stopping import CTRL_C, ended_at_once, ended_by_exception
+from cifar_lightning.hints import did_you_mean
 
 DEBUG_VARIABLE = "CIFAR_LIGHTNING_DEBUG"
 
@@ -158,8 +158,7 @@ def _describe_unknown(command: str) -> str:
     commands = ", ".join(COMMANDS)
     if not command:
         return f"expected a command, one of {commands}; `cifar-lightning --help` explains them"
-    nearest = difflib.get_close_matches(command, COMMANDS, n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else "`cifar-lightning --help` explains them"
+    hint = did_you_mean(command, COMMANDS, "`cifar-lightning --help` explains them")
     return f"expected a command, one of {commands}, got {command!r}; {hint}"
 
 

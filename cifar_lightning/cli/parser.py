@@ -1,6 +1,5 @@
 """Lightning's argument parser, with errors of one sentence."""
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,6 +9,7 @@ import yaml
 from jsonargparse import get_loader, set_loader
 from lightning.pytorch.cli import LightningArgumentParser
 
+from cifar_lightning.hints import did_you_mean
 from cifar_lightning.runs.settings import refuse_aliases
 
 _PLAIN_TYPES = {
@@ -144,6 +144,4 @@ def _last_key(text: str) -> str:
 
 
 def _describe_unknown_key(name: str, keys: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name, list(keys), n=1)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else "--help lists all keys"
-    return f"unknown key {name!r}; {hint}"
+    return f"unknown key {name!r}; {did_you_mean(name, keys, '--help lists all keys')}"

@@ -1,6 +1,5 @@
 """Settings that Lightning or torch would take, and stumble over later or take for something else."""
 
-import difflib
 import inspect
 import pydoc
 from typing import Any
@@ -14,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from cifar_lightning.cli.nulls import refuse_nulls
 from cifar_lightning.data import SubsetDataModule
+from cifar_lightning.hints import did_you_mean
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
 
@@ -53,10 +53,9 @@ def refuse_settings(settings: Namespace) -> None:
         raise ValueError("expected a run that can be kept, got trainer.barebones, which keeps none; leave it out")
     strategy = settings.trainer.strategy
     if isinstance(strategy, str) and strategy != "auto" and strategy not in StrategyRegistry:
-        nearest = difflib.get_close_matches(strategy, StrategyRegistry, n=1)
         raise ValueError(
             f"expected one of Lightning's strategies for trainer.strategy, got {strategy[:100]!r};"
-            f" {f'did you mean {nearest[0]!r}?' if nearest else 'leave it out for auto'}"
+            f" {did_you_mean(strategy, StrategyRegistry, 'leave it out for auto')}"
         )
 
 

@@ -1,6 +1,5 @@
 """What is compared: each question asks something of every test picture, and its mean over pictures is a run's value."""
 
-import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import numpy as np
 
 from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.reading import Run
+from cifar_lightning.hints import did_you_mean
 
 SHARE_BOUNDS = (0.0, 1.0)
 # The loss of the smallest probability that a float can hold (`Predictions.losses`).
@@ -124,8 +124,7 @@ def parse_question(text: str, runs: Sequence[Run]) -> Question:
         unable = next(run for run, questions in zip(runs, answerable, strict=True) if text not in questions)
         hint = f", which {able[0].folder} can answer, but {unable.folder} cannot; test that run again"
     else:
-        nearest = difflib.get_close_matches(text, everywhere, n=1)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else "; ask one of those"
+        hint = f"; {did_you_mean(text, everywhere, 'ask one of those')}"
     raise ValueError(f"expected a question that these runs can answer, {', '.join(everywhere)}, got {text!r}{hint}")
 
 

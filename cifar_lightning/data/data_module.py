@@ -1,6 +1,5 @@
 """Some classes of a source, split into training and validation, in batches."""
 
-import difflib
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -13,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 
 from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.source import ImageSource
+from cifar_lightning.hints import did_you_mean
 from cifar_lightning.runs.scores import OTHER
 
 # Evaluation needs no gradients, so larger batches fit; their size changes no score.
@@ -251,8 +251,7 @@ def _class_name(entry: str | int, known: Sequence[str]) -> str:
             raise ValueError(f"expected a class of 0..{len(known) - 1}, got {entry}; fix data.classes")
         return known[entry]
     if entry not in known:
-        nearest = difflib.get_close_matches(entry, known, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else "`cifar-lightning data --data.classes null` lists them."
+        hint = did_you_mean(entry, known, "`cifar-lightning data --data.classes null` lists them.")
         examples = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
         raise ValueError(f"unknown class {entry!r}; {hint} The source has {len(known)}: {examples}")
     return entry
