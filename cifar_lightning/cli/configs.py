@@ -5,9 +5,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from cifar_lightning.runs.settings import MAX_CONFIG_BYTES, load_plain_yaml
+from cifar_lightning.runs.settings import MAX_CONFIG_BYTES, read_mapping
 
 # Of a path, on Linux; what is longer is none.
 _LONGEST_PATH = 4096
@@ -108,15 +106,10 @@ def read_config(path: Path) -> dict[Any, Any]:
     Raises:
         ValueError: if the file is anything else.
     """
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise ValueError(f"expected a config of at most {MAX_CONFIG_BYTES:,} bytes, got {path}; is it one?")
     try:
-        content = load_plain_yaml(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"expected plain YAML, but {path} is none ({reason}); fix it") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"expected a config of keys and values, but {path} has none; see `cifar-lightning configs`")
+        content = read_mapping(path)
+    except ValueError as error:
+        raise ValueError(f"expected plain YAML of keys and values, but {path} is none ({error}); fix it") from error
     for group in ("trainer", "model", "data"):
         if group in content and not isinstance(content[group], dict):
             raise ValueError(f"expected keys and values below {group}, but {path} has {content[group]!r}; fix it")

@@ -7,6 +7,8 @@ from cifar_lightning.runs import folder
 
 # What an output begins with, by which an older one is known.
 PREDICTIONS_START = b"file,predicted"
+# Nobody has folders as deep, and Python makes them by recursion.
+_MOST_LEVELS = 100
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
@@ -32,6 +34,24 @@ def check_output(option: str, path: Path, example: str, start: bytes) -> None:
     # A link or a device is no output of ours, whatever stands behind it.
     if path.is_symlink() or (path.exists() and not (path.is_file() and _begins(path, start))):
         raise ValueError(f"expected a new file for {option}, or an older one of its kind, got {path}; name another")
+
+
+def check_folder(option: str, path: Path) -> None:
+    """Makes sure that there is a folder at `path`, or can be one.
+
+    Raises:
+        ValueError: if `path`, or what it would lie in, is a file, or it is nested too deeply.
+    """
+    if len(path.parts) > _MOST_LEVELS:
+        raise ValueError(
+            f"expected a folder for {option}, got one that is nested {len(path.parts)} levels deep; name another"
+        )
+    for place in (path, *path.parents):
+        if place.exists():
+            if not place.is_dir():
+                within = "" if place == path else f", which {path} would lie in"
+                raise ValueError(f"expected a folder for {option}, got the file {place}{within}; name a folder")
+            break
 
 
 def check_picture(option: str, path: Path, example: str, picture_folders: Iterable[Path]) -> None:

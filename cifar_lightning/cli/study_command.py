@@ -20,6 +20,7 @@ from cifar_lightning.cli.stopping import CTRL_C, TERMINATED
 from cifar_lightning.cli.study_config import StudyConfig, plan_runs, read_study
 from cifar_lightning.cli.study_progress import StudyProgress, describe_duration
 from cifar_lightning.cli.tables import plain_console
+from cifar_lightning.compare.wording import count
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import SPLITS
 from cifar_lightning.study.engines import ProcessEngine
@@ -201,10 +202,10 @@ def _print_plan(study: StudyConfig, runs: Sequence[PlannedRun], restart: bool) -
     left = [(run, num_epochs) for run, num_epochs in left if restart or not run.is_finished]
     threads = runs[0].settings["num_threads"]
     console.print(
-        f"engine: {study.engine}, {study.num_workers} at a time, {threads} thread{'s'[: threads != 1]} each",
+        f"engine: {study.engine}, {study.num_workers} at a time, {count(threads, 'thread')} each",
         soft_wrap=True,
     )
-    console.print(f"to do: {len(left)} runs, {sum(num_epochs for _, num_epochs in left):,} epochs")
+    console.print(f"to do: {count(len(left), 'run')}, {count(sum(num_epochs for _, num_epochs in left), 'epoch')}")
     if left:
         console.print(_estimate(study, [] if restart else runs, left), soft_wrap=True)
 
@@ -226,7 +227,7 @@ def _estimate(study: StudyConfig, runs: Sequence[PlannedRun], left: Sequence[tup
             return f"no estimate of the time: {str(error).rpartition('; ')[0] or error}"
     each = {name: statistics.median(values) for name, values in measured.items()}
     seconds = sum(each[run.strategy] * num_epochs for run, num_epochs in left)
-    fitting = describe_duration(seconds / study.num_workers)
+    fitting = describe_duration(seconds / min(study.num_workers, len(left)))
     return f"about {fitting} of fitting ({how}); the start and each run's test come on top"
 
 
@@ -248,7 +249,8 @@ def _time_epochs(run: PlannedRun) -> float:
         if error is not None:
             raise ValueError(error)
         ends = [float(row[-1]) for row in folder.read_csv(timed.folder / folder.CURVES)[1]]
-    return (ends[-1] - ends[0]) / (len(ends) - 1)
+    # The first is slower. Where a limit of steps or of time lets a run have no other, it is all there is.
+    return (ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else ends[0]
 
 
 def _print_results(study: StudyConfig, runs: Sequence[PlannedRun]) -> None:

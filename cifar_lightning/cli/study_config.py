@@ -13,15 +13,21 @@ import yaml
 
 from cifar_lightning.cli.configs import read_config
 from cifar_lightning.cli.machine import num_cores
+from cifar_lightning.cli.outputs import check_folder
 from cifar_lightning.cli.trainer_commands import resolve_settings
+from cifar_lightning.hints import did_you_mean
 from cifar_lightning.study.plan import PlannedRun
 
 ENGINES = ("serial", "processes")
 _OWN_KEYS = ("name", "save_dir", "seeds", "engine", "strategies")
+# Of `fit`, but for those that are each run's own.
+_SHARED_KEYS = ("data", "model", "trainer", "num_threads", "seed_everything", "ckpt_path", "weights_only")
 # More is a mistyped number: at ten seconds a run, these take a day.
 _MAX_RUNS = 10_000
-# Anything that a folder of one level can be called on every system.
+_MAX_EPOCHS = 10_000_000
 _FOLDER_NAME = re.compile(r"[\w][\w .+=-]*")
+# Names of devices on Windows, whatever stands behind the first point.
+_DEVICE_NAME = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,10 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
     shared = []
     for path in map(Path, options.config):
         content = read_config(path)
+        for key in content:
+            if key not in (*_OWN_KEYS, *_SHARED_KEYS):
+                hint = did_you_mean(str(key), (*_OWN_KEYS, *_SHARED_KEYS), "see configs/study.yaml for those there are")
+                raise ValueError(f"unknown key {key!r} in {path}; {hint}")
         named = content.get("strategies", {})
         if not isinstance(named, dict):
             raise ValueError(f"expected strategies by name in {path}, got {named!r}; see configs/study.yaml")
@@ -95,10 +105,11 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
         )
     _check_strategies(strategies)
     name = str(own["name"])
-    if not _FOLDER_NAME.fullmatch(name):
-        raise ValueError(f"expected a name for the study that a folder can have, got {name!r}; fix it")
+    if own["name"] is None or not _is_folder_name(name):
+        raise ValueError(f"expected a name for the study that a folder can have, got {own['name']!r}; fix it")
     if not isinstance(own["save_dir"], str) or not own["save_dir"]:
         raise ValueError(f"expected a folder for save_dir, got {own['save_dir']!r}; name one, or leave it out")
+    check_folder("save_dir", Path(own["save_dir"], name))
     return StudyConfig(
         name=name,
         save_dir=Path(own["save_dir"]),
@@ -172,12 +183,26 @@ def _resolve(study: StudyConfig, strategy: str) -> dict[str, Any]:
             arguments += ["--config", str(path)]
         try:
             settings = resolve_settings([*arguments, *study.arguments])
-            num_epochs = settings["trainer"]["max_epochs"]
-            if num_epochs is None or num_epochs < 1:
-                raise ValueError(f"expected trainer.max_epochs of at least 1 in a study, got {num_epochs}; raise it")
+            _refuse_other_runs(settings["trainer"])
         except ValueError as error:
             raise ValueError(f"in strategy {strategy}: {error}") from error
     return settings
+
+
+def _refuse_other_runs(trainer: dict[str, Any]) -> None:
+    """Raises a ValueError if a run would not be of so many epochs, or not of one process and kept."""
+    num_epochs, devices = trainer["max_epochs"], trainer["devices"]
+    if num_epochs is None or not 1 <= num_epochs <= _MAX_EPOCHS:
+        raise ValueError(
+            f"expected trainer.max_epochs of 1 to {_MAX_EPOCHS:,} in a study, got {num_epochs}; name such a number"
+        )
+    if trainer["fast_dev_run"]:
+        raise ValueError("expected runs that are kept, got trainer.fast_dev_run, which keeps none; leave it out")
+    # A worker is itself a process of many.
+    if devices not in (1, "1") and not (isinstance(devices, list) and len(devices) == 1):
+        raise ValueError(f"expected one device a run in a study, got trainer.devices {devices}; leave it out")
+    if trainer["num_nodes"] != 1:
+        raise ValueError(f"expected one machine in a study, got trainer.num_nodes {trainer['num_nodes']}; leave it out")
 
 
 def _with_seed(study: StudyConfig, settings: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -193,10 +218,15 @@ def _with_seed(study: StudyConfig, settings: dict[str, Any], seed: int) -> dict[
     return {**settings, "seed_everything": seed, "trainer": {**settings["trainer"], "logger": logger}, "data": data}
 
 
+def _is_folder_name(name: str) -> bool:
+    """Whether a folder of one level can be called so on every system."""
+    return bool(_FOLDER_NAME.fullmatch(name)) and not name.endswith((" ", ".")) and not _DEVICE_NAME.match(name)
+
+
 def _check_strategies(strategies: dict[Any, Any]) -> None:
     folders: dict[str, str] = {}
     for name, settings in strategies.items():
-        if not isinstance(name, str) or not _FOLDER_NAME.fullmatch(name):
+        if not isinstance(name, str) or not _is_folder_name(name):
             raise ValueError(f"expected a name for a strategy that a folder can have, got {name!r}; fix strategies")
         other = folders.setdefault(name.casefold(), name)
         if other != name:

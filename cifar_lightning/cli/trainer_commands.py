@@ -39,6 +39,7 @@ from cifar_lightning.cli.saved_settings import LIMITS, read_saved_config, refuse
 from cifar_lightning.cli.stopping import CTRL_C
 from cifar_lightning.cli.tables import print_fit_summary, print_scores
 from cifar_lightning.cli.testing import OutputCollector, score_run
+from cifar_lightning.compare.wording import count
 from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.disk import naming
 from cifar_lightning.models.classifier import ImageClassifier
@@ -364,7 +365,7 @@ class RunCLI(LightningCLI):
         assert self.checkpoint is not None
         output = Path(self.settings.output)
         num_pictures = predict_files(self.trainer, model, self.checkpoint, Path(self.settings.images), output)
-        print(f"{num_pictures} prediction{'s'[: num_pictures != 1]}: {output}")
+        print(f"{count(num_pictures, 'prediction')}: {output}")
 
 
 class _CheckedSettings(RunCLI):

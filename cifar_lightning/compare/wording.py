@@ -84,8 +84,8 @@ def keep_together(text: str) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """`1 seed`, `10 seeds`."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    """`1 seed`, `10 seeds`, `20,000 epochs`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def capitalise(text: str) -> str:

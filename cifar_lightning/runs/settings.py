@@ -24,17 +24,32 @@ def read_settings(path: Path) -> dict[str, Any]:
         ValueError: if the file is no mapping of plain YAML, or too large for a config.
     """
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ValueError(f"more than {MAX_CONFIG_BYTES:,} bytes")
-        settings = load_plain_yaml(path.read_text(encoding="utf-8"))
-        if not isinstance(settings, dict):
-            raise ValueError("no keys and values")
-    except (ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())[:200]
+        return flatten(read_mapping(path))
+    except ValueError as error:
         raise ValueError(
-            f"expected the settings of a run, but {path} is damaged ({reason}); fit that run anew"
+            f"expected the settings of a run, but {path} is damaged ({error}); fit that run anew"
         ) from error
-    return flatten(settings)
+
+
+def read_mapping(path: Path) -> dict[Any, Any]:
+    """The keys and values of a file of plain YAML; nothing that it names is imported.
+
+    Raises:
+        ValueError: with the reason alone, if the file is anything else, or too large for a config.
+    """
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ValueError(f"more than {MAX_CONFIG_BYTES:,} bytes")
+    content = path.read_bytes()
+    try:
+        mapping = load_plain_yaml(content.decode())
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(bytes([10])) + 1
+        raise ValueError(f"line {line} is no text in UTF-8") from error
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())[:200]) from error
+    if not isinstance(mapping, dict):
+        raise ValueError("no keys and values")
+    return mapping
 
 
 def load_plain_yaml(text: str) -> Any:

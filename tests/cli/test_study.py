@@ -199,7 +199,7 @@ def test_a_run_without_scores_and_checkpoint_is_made_anew_beside_the_users_own_f
     for path in own:
         path.write_text("mine")
     (events,) = run.glob("train/events*")
-    assert "to do: 1 runs, 2 epochs" in go_on("--dry_run").out
+    assert "to do: 1 run, 2 epochs" in go_on("--dry_run").out
     outcome = go_on()
     assert outcome.code == 0
     assert all(path.read_text() == "mine" for path in own)
@@ -466,10 +466,20 @@ def test_vary_split_gives_each_seed_a_split_of_its_own(tmp_path, monkeypatch):
         (["--seeds", "5001"], "expected a study of at most 10,000 runs"),
         (["--seeds", str(list(range(5001)))], "expected a study of at most 10,000 runs"),
         (["--seeds", "true"], "expected a number of seeds above 0"),
-        (["--max_epochs", "0"], "expected trainer.max_epochs of at least 1 in a study, got 0"),
-        (["--max_epochs", "-1"], "expected trainer.max_epochs of at least 1 in a study, got -1"),
+        (["--max_epochs", "0"], "expected trainer.max_epochs of 1 to 10,000,000 in a study, got 0"),
+        (["--max_epochs", "-1"], "expected trainer.max_epochs of 1 to 10,000,000 in a study, got -1"),
+        (["--trainer.max_epochs", "1e30"], "trainer.max_epochs"),
+        (["--max_epochs", "1000000000000"], "expected trainer.max_epochs of 1 to 10,000,000 in a study"),
+        (["--trainer.devices", "2"], "expected one device a run in a study, got trainer.devices 2"),
+        (["--trainer.devices", "auto"], "expected one device a run in a study, got trainer.devices auto"),
+        (["--trainer.num_nodes", "2"], "expected one machine in a study, got trainer.num_nodes 2"),
+        (["--trainer.fast_dev_run", "true"], "expected runs that are kept, got trainer.fast_dev_run"),
+        (["--save_dir", "study.yaml"], "got the file study.yaml"),
+        (["--save_dir", "study.yaml/below"], "got the file study.yaml"),
+        (["--save_dir", "study.yaml", "--dry_run"], "got the file study.yaml"),
+        (["--save_dir", "a/" * 1500], "nested 1501 levels deep"),
         (["--max_epochs=-2"], "`max_epochs` must be"),
-        (["--trainer.max_epochs", "null"], "expected trainer.max_epochs of at least 1 in a study, got None"),
+        (["--trainer.max_epochs", "null"], "expected trainer.max_epochs of 1 to 10,000,000 in a study, got None"),
         (["--seeds", "few"], "expected a number of seeds above 0"),
         (["--engine", "threads"], "expected an engine, serial or processes, got 'threads'"),
         (["--engine", "ray"], "expected an engine, serial or processes, got 'ray'"),
@@ -504,6 +514,10 @@ def test_mistakes_are_found_before_any_training(study, tmp_path, arguments, name
             "strategies: {A: {model: {num_outputs: 3}}, a: {model: {num_outputs: 4}}}",
             "the strategies A and a, one folder",
         ),
+        ("strategies: {CON.: {model: {num_outputs: 3}}}", "expected a name for a strategy"),
+        ("strategies: {a.: {model: {num_outputs: 3}}}", "expected a name for a strategy"),
+        ("strategies: {a: {model: {num_outputs: 3}}}\nname: null", "expected a name for the study"),
+        ("strategies: {a: {model: {num_outputs: 3}}}\nsedes: 3", "did you mean 'seeds'?"),
         ("strategies: {a: null}", "expected the settings that strategy a changes"),
         ("strategies: {a: {seed_everything: 3}}", "got 'seed_everything'"),
         ("strategies: {a: {model: {backbome: x}}}", "in strategy a: unknown key 'model.backbome'"),
@@ -545,11 +559,18 @@ def test_a_config_of_one_net_says_what_strategies_share(command, tmp_path):
     assert "4 runs" in outcome.out
 
 
-def test_a_study_that_cannot_be_written_is_a_sentence(study, tmp_path):
-    (tmp_path / "file").write_text("")
-    outcome = study("--save_dir", "file/below", "--seeds", "1")
+def test_a_study_that_cannot_be_written_is_the_machines_failure(study):
+    outcome = study("--save_dir", "/proc/nowhere", "--seeds", "1")
     assert outcome.code == 1
     assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_dry_run_estimates_a_study_whose_runs_end_within_an_epoch(study):
+    outcome = study("--dry_run", "--seeds", "1", "--trainer.max_steps", "2")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert re.search(r"^to do: 2 runs, 4 epochs$", outcome.out, re.MULTILINE)
+    assert re.search("about .* of fitting", outcome.out)
 
 
 def test_a_second_study_in_the_same_folder_is_refused(study, tmp_path):
