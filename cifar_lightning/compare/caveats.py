@@ -8,7 +8,12 @@ import numpy as np
 from cifar_lightning.compare.claims import LAB_NETS
 from cifar_lightning.compare.grouping import describe_groups, differing_settings, name_seeds
 from cifar_lightning.compare.reading import Run
-from cifar_lightning.compare.recomputing import find_contradictions, find_disagreements
+from cifar_lightning.compare.recomputing import (
+    find_contradictions,
+    find_disagreements,
+    find_unbacked,
+    is_config_exchanged,
+)
 from cifar_lightning.compare.wording import COMPUTE, capitalise, list_names
 from cifar_lightning.runs.folder import CONFIG, TEST_PICTURES
 
@@ -16,6 +21,9 @@ from cifar_lightning.runs.folder import CONFIG, TEST_PICTURES
 _SEES_PART = (LAB_NETS["maxpool"], LAB_NETS["avgpool"])
 _CIFAR100 = "cifar_lightning.data.Cifar100"
 _ROOT = "data.source.init_args.root"
+_EXCHANGED = (
+    f"{CONFIG} is another than the run was tested with (run.config_sha256): {{}}; the settings are those of the file."
+)
 _MOST_NAMED = 3
 
 
@@ -174,6 +182,7 @@ def _describe_disagreements(runs: Sequence[Run]) -> list[str]:
     """A sentence for each kind of disagreement: a sentence for each of 40 runs would bury all others."""
     contradicted: dict[tuple[str, ...], list[tuple[Run, list[str]]]] = {}
     disagreeing: dict[tuple[str, ...], list[tuple[Run, list[str]]]] = {}
+    unbacked: dict[tuple[str, ...], list[str]] = {}
     for run in runs:
         if wrong := find_contradictions(run):
             # Without the values, which are each run's own: `run.seed 7 (config.yaml: 1)`.
@@ -182,9 +191,18 @@ def _describe_disagreements(runs: Sequence[Run]) -> list[str]:
             # Of `splits.test.classes.0.recall` and all others the split: which classes is each run's own.
             parts = dict.fromkeys(".".join(key.split(".")[:2]) for key in wrong)
             disagreeing.setdefault(tuple(parts), []).append((run, wrong))
+        if parts_alone := find_unbacked(run):
+            unbacked.setdefault(tuple(parts_alone), []).append(str(run.folder))
+    exchanged = [str(run.folder) for run in runs if is_config_exchanged(run)]
     return [
         *(_describe_group(group, "the files", "scores.json was used.") for group in contradicted.values()),
         *(_describe_group(group, "the CSV files", "the CSV files were used.") for group in disagreeing.values()),
+        *(
+            f"The CSV files that {list_names(parts)} in scores.json could be recomputed from are gone:"
+            f" {_name_first(folders)}; it was not used."
+            for parts, folders in unbacked.items()
+        ),
+        *([_EXCHANGED.format(_name_first(exchanged))] if exchanged else []),
     ]
 
 

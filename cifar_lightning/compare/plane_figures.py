@@ -191,12 +191,8 @@ def _draw_probe(
 
 def _find_levels(summary: Summary, probe: str) -> list[int]:
     """Levels at which every run of a strategy was probed, ascending."""
-    names = [set(run.probes.shares) if run.probes is not None else set() for run in summary.runs]
-    return sorted(
-        int(level)
-        for kind, _, level in (name.partition("_") for name in set.intersection(*names))
-        if kind == probe and level.isdigit()
-    )
+    probes = [set(run.probes.probes) if run.probes is not None else set() for run in summary.runs]
+    return sorted(level for kind, level in set.intersection(*probes) if kind == probe)
 
 
 def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:

@@ -112,10 +112,8 @@ def parse_question(text: str, runs: Sequence[Run]) -> Question:
     """
     answerable = [{question.text: question for question in _list_questions(run)} for run in runs]
     kind, _, level = text.partition(":")
-    if kind in ("noise", "shift") and level == "0":
-        raise ValueError(
-            f"expected a level above 0, got {text!r}; pictures without {kind} are asked about by 'accuracy'"
-        )
+    if kind in _PROBES and level == "0":
+        raise ValueError(f"expected a level above 0, got {text!r}; pictures as they are are asked about by 'accuracy'")
     able = [run for run, questions in zip(runs, answerable, strict=True) if text in questions]
     if len(able) == len(runs):
         return answerable[0][text]
@@ -136,15 +134,14 @@ def _list_questions(run: Run) -> list[Question]:
         questions.append(
             share(f"recall:{name}", f"recall of {name}", ask=correctness, pictures=partial(np.equal, place))
         )
-    for name in run.probes.shares if run.probes is not None else ():
-        kind, _, amount = name.partition("_")
-        label = _PROBES.get(kind, kind + " {}").format(amount)
-        questions.append(share(f"{kind}:{amount}", label, ask=_ask_probe(name)))
+    for probe in run.probes.probes if run.probes is not None else ():
+        label = _PROBES[probe.kind].format(probe.level)
+        questions.append(share(f"{probe.kind}:{probe.level}", label, ask=partial(_ask_probe, str(probe))))
     questions.append(Question("loss", "test loss", "", False, _LOSS_BOUNDS, lambda run: run.test.losses()))
     if run.train is not None:
         questions.append(Question("gap", "train minus test accuracy", "points", False, (-1.0, 1.0), gap))
     return questions
 
 
-def _ask_probe(name: str) -> Callable[[Run], np.ndarray]:
-    return lambda run: probe_shares(run, name)
+def _ask_probe(name: str, run: Run) -> np.ndarray:
+    return probe_shares(run, name)

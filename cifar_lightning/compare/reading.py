@@ -2,7 +2,6 @@
 
 import json
 import os
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +27,10 @@ _FACTS = {
     "num_parameters": int,
     "flops_per_image": int,
 }
+
+
+# 30 000 years.
+_MOST_SECONDS = 1e12
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,12 @@ class Run:
 
     @property
     def fit_seconds(self) -> float | None:
-        """Of the fit; None where it is not known."""
+        """Of the fit, up to the tested epoch by its curves, without them by its `scores.json`; None: not known."""
+        if self.curves is not None:
+            for seconds in self.curves.seconds[self.curves.epochs == self.facts["epoch"]]:
+                return float(seconds) if 0 <= seconds < _MOST_SECONDS else None
         seconds = self.facts.get("fit_seconds")
-        return float(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e12 else None
+        return None if seconds is None else float(seconds)
 
     @classmethod
     def read(cls, path: Path) -> "Run":
@@ -121,12 +127,28 @@ class Run:
         train = self.train and _order_classes(self.train, names)
         return replace(self, test=_order_classes(self.test, names), train=train)
 
+    def check_classes(self, split: str, predictions: Predictions) -> None:
+        """Raises a ValueError unless the predictions of another split are for the classes of the test split."""
+        if predictions.class_names != self.test.class_names:
+            raise ValueError(
+                f"expected predictions for the classes of {folder.predictions_name('test')}, but"
+                f" {self.folder / folder.predictions_name(split)} has others; test that run again"
+            )
+
     def _check_pictures(self) -> None:
+        for name in self.test.class_names:
+            if not name.isprintable():
+                raise ValueError(
+                    f"expected class names of printable characters, but {self.folder} has {name[:50]!r}; rename it in"
+                    " the data, and fit that run anew"
+                )
         for split, predictions in (("test", self.test), ("training", self.train)):
             if predictions is not None and not len(predictions.indices):
                 raise ValueError(
                     f"expected predictions of {split} pictures, but {self.folder} has none; test that run again"
                 )
+        if self.train is not None:
+            self.check_classes("train", self.train)
         indices, places = np.unique(self.test.indices, return_counts=True)
         if places.max() > 1:
             raise ValueError(
@@ -150,7 +172,7 @@ def _order_classes(predictions: Predictions, names: Sequence[str]) -> Prediction
 
 def _read_scores(path: Path) -> dict[str, Any]:
     try:
-        scores = json.loads(path.read_text(encoding="utf-8"))
+        scores = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"expected JSON, but {path} is damaged ({reason}); test that run again") from error
@@ -170,17 +192,17 @@ def _read_scores(path: Path) -> dict[str, Any]:
                 f"expected run.{key} of type {kind.__name__}{range_}, but {path} has {str(value)[:50]!r}; test that run"
                 " again, or leave it out"
             )
-    strategy = scores["run"]["strategy"]
-    if not strategy.strip() or any(unicodedata.category(letter) == "Cc" for letter in strategy):
-        raise ValueError(
-            f"expected run.strategy to be a name on one line, but {path} has {strategy[:50]!r}; test that run again, or"
-            " leave it out"
-        )
+        if isinstance(value, str) and not (value.isprintable() and value and value == value.strip()):
+            raise ValueError(
+                f"expected run.{key} to be a name of printable characters, but {path} has {value[:50]!r}; test that run"
+                " again, or leave it out"
+            )
     seconds = scores["run"].get("fit_seconds")
-    if seconds is not None and (not isinstance(seconds, int | float) or isinstance(seconds, bool)):
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if seconds is not None and not (is_number and 0 <= seconds < _MOST_SECONDS):
         raise ValueError(
-            f"expected run.fit_seconds to be a number or null, but {path} has {str(seconds)[:50]!r}; test that run"
-            " again, or leave it out"
+            f"expected run.fit_seconds to be a number of seconds or null, but {path} has {str(seconds)[:50]!r}; test"
+            " that run again, or leave it out"
         )
     return scores
 

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from scipy.special import ndtri
 
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.compare.summaries import wilson
-from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, predictions_name
+from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, PROBES, predictions_name
 from cifar_lightning.runs.scores import Predictions, read_duplicates
 from cifar_lightning.runs.settings import fingerprint
 
@@ -18,7 +17,8 @@ _TOLERANCE = 1e-6
 def find_disagreements(run: Run) -> list[str]:
     """The figures of a run's `scores.json` that do not follow from its CSV files to 1e-6, as `splits.test.accuracy`.
 
-    Looked at are the class names, all scores of every split that has a file of predictions, and the probes.
+    Looked at are the class names, the time of the fit, all scores of every split and the probes, each where there is
+    its file.
 
     Raises:
         ValueError: if a file is damaged.
@@ -28,6 +28,18 @@ def find_disagreements(run: Run) -> list[str]:
     return [key for key, value in ours.items() if not _agree(value, theirs.get(key))]
 
 
+def find_unbacked(run: Run) -> list[str]:
+    """The parts of a run's `scores.json` whose CSV file is gone, as `splits.train` or `robustness`."""
+    splits = run.scores.get("splits")
+    there = splits if isinstance(splits, dict) else {}
+    files = {f"splits.{split}": run.folder / predictions_name(split) for split in ("train", "val") if split in there}
+    if isinstance(there.get("test"), dict) and "without_duplicates" in there["test"]:
+        files["splits.test.without_duplicates"] = run.folder / DUPLICATES
+    if "robustness" in run.scores:
+        files["robustness"] = run.folder / PROBES
+    return [part for part, file in files.items() if not file.is_file()]
+
+
 def find_contradictions(run: Run) -> list[str]:
     """What a run's `scores.json` says otherwise than its config and its curves, as `run.seed 7 (config.yaml: 1)`."""
     settings = run.settings or {}
@@ -35,18 +47,25 @@ def find_contradictions(run: Run) -> list[str]:
         ("seed", CONFIG, settings.get("seed_everything")),
         ("strategy", CONFIG, settings.get("trainer.logger.init_args.name")),
         ("epochs", CONFIG, settings.get("trainer.max_epochs")),
-        ("config_sha256", CONFIG, fingerprint(settings) if settings else None),
     ]
-    if run.curves is not None:
-        (tested,) = np.nonzero(run.curves.epochs == run.facts["epoch"])
-        theirs += [("fit_seconds", CURVES, float(run.curves.seconds[place])) for place in tested]
-        if not len(tested):
-            theirs.append(("epoch", CURVES, f"{len(run.curves.epochs)} epochs"))
+    if run.curves is not None and run.facts["epoch"] not in run.curves.epochs:
+        theirs.append(("epoch", CURVES, f"{len(run.curves.epochs)} epochs"))
     return [
-        f"run.{key} {str(ours)[:50]} ({file}: {str(value)[:50]})"
+        f"run.{key} {_show(ours)} ({file}: {_show(value)})"
         for key, file, value in theirs
-        if value is not None and (ours := run.facts.get(key)) is not None and not _agree(value, ours)
+        if value is not None and not _agree(value, ours := run.facts[key])
     ]
+
+
+def is_config_exchanged(run: Run) -> bool:
+    """Whether a run's config.yaml is another than it was tested with, by the fingerprint in `scores.json`."""
+    tested_with = run.facts.get("config_sha256")
+    return tested_with is not None and run.settings is not None and tested_with != fingerprint(run.settings)
+
+
+def _show(value: Any) -> str:
+    text = str(value)[:50]
+    return text if text.isprintable() else repr(text)
 
 
 def _recompute(run: Run) -> dict[str, Any]:
@@ -54,14 +73,16 @@ def _recompute(run: Run) -> dict[str, Any]:
     val, duplicates = run.folder / predictions_name("val"), run.folder / DUPLICATES
     if val.is_file():
         files["val"] = predictions = Predictions.read(val)
-        if not len(predictions.labels) or predictions.class_names != run.test.class_names:
-            raise ValueError(
-                f"expected predictions for the classes of {run.folder}, but {val} is damaged; test that run again"
-            )
+        run.check_classes("val", predictions)
+        if not len(predictions.labels):
+            raise ValueError(f"expected predictions of validation pictures, but {val} has none; test that run again")
     splits = {split: predictions.scores(_wilson) for split, predictions in files.items() if predictions is not None}
     if duplicates.is_file():
         splits["test"]["without_duplicates"] = run.test.scores_without(read_duplicates(duplicates), _wilson)
-    found: dict[str, Any] = {"run": {"classes": list(run.test.class_names)}, "splits": splits}
+    facts: dict[str, Any] = {"classes": list(run.test.class_names)}
+    if run.facts.get("fit_seconds") is not None:
+        facts["fit_seconds"] = run.fit_seconds
+    found: dict[str, Any] = {"run": facts, "splits": splits}
     if run.probes is not None:
         found["robustness"] = run.probes.robustness(splits["test"]["accuracy"])
     return found

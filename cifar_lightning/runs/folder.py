@@ -113,7 +113,8 @@ def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
         ValueError: if the file is empty.
         csv.Error: if it is no table.
     """
-    with path.open(newline="", encoding="utf-8") as file:
+    # A spreadsheet puts a mark before the first name.
+    with path.open(newline="", encoding="utf-8-sig") as file:
         header, *rows = csv.reader(file)
     return header, rows
 

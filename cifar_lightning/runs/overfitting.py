@@ -44,7 +44,7 @@ class Curves:
         """Reads the text of a `curves.csv`.
 
         Raises:
-            ValueError: if a column is missing or a value is no number.
+            ValueError: if a column is missing, a value is no number, or the epochs do not ascend.
         """
         names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
         try:
@@ -52,8 +52,10 @@ class Curves:
             # Column by column: a comparison reads hundreds of these files.
             columns = dict(zip(header, zip(*rows, strict=True), strict=False)) if rows else dict.fromkeys(header, ())
             epochs = np.array([int(value) + 1 for value in columns["epoch"]], int)
+            if len(epochs) and (epochs[0] < 1 or (np.diff(epochs) < 1).any()):
+                raise ValueError("epochs that do not ascend from 0")
             return cls(epochs, *(np.array([float(value or "nan") for value in columns[name]]) for name in names))
-        except (KeyError, ValueError, csv.Error) as error:
+        except (KeyError, ValueError, OverflowError, csv.Error) as error:
             reason = explain_damage(text.encode(errors="surrogateescape"), error)
             raise ValueError(
                 f"expected the curves of a run, one row an epoch, but they are damaged ({reason})"

@@ -14,6 +14,7 @@ import numpy as np
 from cifar_lightning.runs.folder import read_csv, write_csv, write_text
 
 OTHER = "(other)"
+_FIRST_COLUMNS = ["index", "label", "predicted"]
 _NO_NUMBER = re.compile(
     r"(?:could not convert string to float|invalid literal for int\(\) with base 10): (.*)", re.DOTALL
 )
@@ -99,7 +100,7 @@ class Predictions:
         rows = zip(*(column.tolist() for column in columns), strict=True)
         write_csv(
             path,
-            ["index", "label", "predicted", *self.class_names],
+            [*_FIRST_COLUMNS, *self.class_names],
             ([index, names[label], names[predicted], *shares] for index, label, predicted, shares in rows),
         )
 
@@ -113,6 +114,10 @@ class Predictions:
         try:
             header, rows = read_csv(path)
             class_names = header[3:]
+            if header[:3] != _FIRST_COLUMNS:
+                raise ValueError(f"its first columns are not {', '.join(_FIRST_COLUMNS)}")
+            if len(set(class_names)) < len(class_names) or OTHER in class_names:
+                raise ValueError(f"a class stands twice, or is called {OTHER}")
             places = {name: place for place, name in enumerate(class_names)}
             # A net may say so, but no picture is of it.
             answers = {**places, OTHER: len(class_names)}

@@ -116,6 +116,12 @@ def write_line(path, number, text):
     path.write_bytes(b"\n".join(lines) + b"\n")
 
 
+def replace_text(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
 def write_column(path, column, value):
     header, *rows = [line.split(",") for line in path.read_text().splitlines()]
     for row in rows:
@@ -156,8 +162,13 @@ MISTAKES = {
     "a seed below zero": (lambda run: set_fact(run, "seed", -1), "run.seed of type int, 0 and more"),
     "less than no arithmetic": (lambda run: set_fact(run, "flops_per_image", -7), "run.flops_per_image of type int, 0"),
     "half a parameter": (lambda run: set_fact(run, "num_parameters", 0.5), "run.num_parameters of type int"),
-    "a time in words": (lambda run: set_fact(run, "fit_seconds", "81 s"), "run.fit_seconds to be a number or null"),
-    "a list of times": (lambda run: set_fact(run, "fit_seconds", [81]), "run.fit_seconds to be a number or null"),
+    "a time in words": (lambda run: set_fact(run, "fit_seconds", "81 s"), "run.fit_seconds to be a number of seconds"),
+    "a list of times": (lambda run: set_fact(run, "fit_seconds", [81]), "run.fit_seconds to be a number of seconds"),
+    "a time that is no number": (
+        lambda run: set_fact(run, "fit_seconds", float("nan")),
+        "run.fit_seconds to be a number of seconds",
+    ),
+    "a time before the start": (lambda run: set_fact(run, "fit_seconds", -1), "run.fit_seconds to be a number of sec"),
     "a seed that no machine counts": (lambda run: set_fact(run, "seed", 10**30), "run.seed of type int"),
     "an index that no machine counts": (
         lambda run: (run / "test_predictions.csv").write_text(
@@ -219,9 +230,59 @@ MISTAKES = {
         lambda run: write_line(run / "curves.csv", 2, b"\xff"),
         "curves.csv is damaged (line 2 is no text in UTF-8); fit that run anew",
     ),
-    "no name": (lambda run: set_fact(run, "strategy", " "), "run.strategy to be a name on one line"),
-    "a name of two lines": (lambda run: set_fact(run, "strategy", "a\nb"), "run.strategy to be a name on one line"),
+    "no name": (lambda run: set_fact(run, "strategy", " "), "run.strategy to be a name of printable characters"),
+    "half of a letter": (lambda run: set_fact(run, "strategy", "\ud800"), r"characters, but"),
+    "a name with a blank at its end": (lambda run: set_fact(run, "strategy", "stride "), "has 'stride '"),
+    "a name that is not seen": (lambda run: set_fact(run, "strategy", "\u2028"), "run.strategy to be a name of pri"),
+    "a protocol that a terminal obeys": (lambda run: set_fact(run, "protocol", "\x1b[31m"), r"'\x1b[31m'"),
+    "a name of two lines": (
+        lambda run: set_fact(run, "strategy", "a\nb"),
+        "run.strategy to be a name of printable characters",
+    ),
     "torn curves": (lambda run: (run / "curves.csv").write_text("epoch\n0\n"), "curves.csv"),
+    "an epoch that no machine counts": (
+        lambda run: write_column(run / "curves.csv", 0, str(10**30)),
+        "damaged (a whole number that is too large)",
+    ),
+    "an epoch twice": (lambda run: write_column(run / "curves.csv", 0, "3"), "damaged (epochs that do not ascend"),
+    "settings that are no text": (
+        lambda run: write_line(run / "config.yaml", 2, b"\xff"),
+        "config.yaml is damaged (line 2 is no text in UTF-8)",
+    ),
+    "a probe that no machine counts": (
+        lambda run: replace_text(run / "probes.csv", "noise_16", "noise_" + "9" * 5000),
+        "is no probe as",
+    ),
+    "a probe of a small two": (
+        lambda run: replace_text(run / "probes.csv", "noise_16", "noise_\u00b2"),
+        "'noise_\u00b2' is no probe as",
+    ),
+    "a probe twice": (
+        lambda run: replace_text(run / "probes.csv", "noise_16", "noise_8"),
+        "noise_8 stands twice",
+    ),
+    "probes of what": (
+        lambda run: replace_text(run / "probes.csv", "index", "place"),
+        "its first column is 'place' instead of 'index'",
+    ),
+    "columns that are exchanged": (
+        lambda run: replace_text(run / "test_predictions.csv", "label,predicted", "predicted,label"),
+        "its first columns are not index, label, predicted",
+    ),
+    "a class twice": (
+        lambda run: replace_text(run / "test_predictions.csv", "forest,lawn_mower", "forest,forest"),
+        "test_predictions.csv is damaged (a class stands twice",
+    ),
+    "a class that a terminal obeys": (
+        lambda run: [
+            replace_text(run / f"{split}_predictions.csv", "apple", "\x1b[31m") for split in ("train", "test")
+        ],
+        r"stride/seed_1 has '\x1b[31m'; rename it in the data",
+    ),
+    "training pictures of other classes": (
+        lambda run: replace_text(run / "train_predictions.csv", "apple", "pear"),
+        "train_predictions.csv has others; test that run again",
+    ),
     "torn settings": (lambda run: (run / "config.yaml").write_text("model: ["), "config.yaml is damaged"),
     "settings with aliases": (lambda run: (run / "config.yaml").write_text("a: &a {}\nb: *a"), "an alias"),
     "fewer test pictures": (remove_last_rows, "expected the same test pictures in all runs"),

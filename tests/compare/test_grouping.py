@@ -293,15 +293,21 @@ def edit_facts(run, **facts):
     [
         ({"seed": 7}, "run.seed 7 (config.yaml: 1)"),
         ({"strategy": "strided"}, "run.strategy strided (config.yaml: stride)"),
-        ({"fit_seconds": 8.1}, "run.fit_seconds 8.1 (curves.csv: 81.0)"),
-        ({"fit_seconds": float("nan")}, "run.fit_seconds nan (curves.csv: 81.0)"),
+        ({"epochs": 7, "seed": 7}, "run.seed 7 (config.yaml: 1), run.epochs 7 (config.yaml: 5)"),
     ],
 )
 def test_scores_that_contradict_settings_or_curves_are_named(tmp_path, facts, said):
     run = write_pair(tmp_path) / "stride/seed_1"
     edit_facts(run, **facts)
     sentence = f"scores.json of {run} disagrees with the files beside it in {said}; scores.json was used."
-    assert sentence in compare_runs([tmp_path]).notes
+    assert sentence in compare_runs([tmp_path], allow_mixed=True).notes
+
+
+def test_what_terminals_obey_is_named_in_quotes(tmp_path):
+    config = write_pair(tmp_path) / "stride/seed_1/config.yaml"
+    config.write_text(config.read_text().replace("name: stride", r'name: "\e[31m"'))
+    (note,) = compare_runs([tmp_path]).notes
+    assert r"run.strategy stride (config.yaml: '\x1b[31m')" in note
 
 
 def test_curves_that_lack_the_tested_epoch_are_named(tmp_path):
@@ -321,7 +327,27 @@ def test_a_config_that_was_exchanged_since_the_test_is_named(tmp_path):
     assert compare_runs([tmp_path]).notes == []
     config.write_text(config.read_text().replace("num_threads: 1", "num_threads: 2"))
     (note,) = compare_runs([tmp_path]).notes
-    assert "run.config_sha256" in note
+    assert note == (
+        f"config.yaml is another than the run was tested with (run.config_sha256): {run}; the settings are those of the"
+        " file."
+    )
+
+
+def test_what_no_csv_file_is_left_of_is_named(tmp_path):
+    root = write_pair(tmp_path)
+    for name in ("probes.csv", "duplicates.csv"):
+        (root / "stride/seed_1" / name).unlink()
+    for seed in (0, 1):
+        (root / f"maxpool/seed_{seed}/train_predictions.csv").unlink()
+    notes = compare_runs([root]).notes
+    assert (
+        "The CSV files that splits.test.without_duplicates and robustness in scores.json could be recomputed from are"
+        f" gone: {root / 'stride/seed_1'}; it was not used."
+    ) in notes
+    assert (
+        "The CSV files that splits.train in scores.json could be recomputed from are gone:"
+        f" {root / 'maxpool/seed_0'}, {root / 'maxpool/seed_1'}; it was not used."
+    ) in notes
 
 
 def test_a_time_that_nobody_took_and_a_logger_without_a_name_contradict_nothing(tmp_path):
@@ -358,6 +384,7 @@ EDITS = {
         count=300
     ),
     "robustness.noise.16": lambda scores: scores["robustness"]["noise"].pop("16"),
+    "run.fit_seconds": lambda scores: scores["run"].update(fit_seconds=8.1),
     "run.classes.0": lambda scores: scores["run"].update(classes=["a", *NAMES[1:]]),
     "splits.test.accuracy ": lambda scores: scores["splits"]["test"].update(
         accuracy=scores["splits"]["test"]["accuracy"] + 2e-6
@@ -384,19 +411,19 @@ def test_runs_that_disagree_in_the_same_figures_are_told_in_one_sentence(tmp_pat
     root = write_study(tmp_path, {"maxpool": 0.9, "stride": 0.8}, 20, 30)
     for run in root.glob("*/*"):
         # Each has its own time, and its own lie about it.
-        edit_facts(run, fit_seconds=1.0 + int(run.name.removeprefix("seed_")))
+        edit_facts(run, seed=100 + int(run.name.removeprefix("seed_")))
         change = json.loads((run / "scores.json").read_text())
         change["splits"]["test"]["accuracy"] = 0.123
         change["splits"]["test"]["classes"][len(run.name) % 3]["recall"] = 0.123
         (run / "scores.json").write_text(json.dumps(change))
-    edit_facts(root / "stride/seed_3", seed=3, strategy="stride", config_sha256="0")
-    notes = compare_runs([root]).notes
+    edit_facts(root / "stride/seed_3", seed=103, epochs=7)
+    notes = [note for note in compare_runs([root], allow_mixed=True).notes if not note.startswith("Mixed")]
     first = ", ".join(str(root / "maxpool" / f"seed_{seed}") for seed in (0, 1, 10))
     assert notes[0] == (
         f"scores.json of 39 runs disagrees with the files beside it: {first} and 36 more; in the first of them, in"
-        " run.fit_seconds 1.0 (curves.csv: 80.0); scores.json was used."
+        " run.seed 100 (config.yaml: 0); scores.json was used."
     )
-    assert notes[1].startswith(f"scores.json of {root / 'stride/seed_3'} disagrees with the files beside it in run.co")
+    assert notes[1].startswith(f"scores.json of {root / 'stride/seed_3'} disagrees with the files beside it in run.se")
     assert notes[2:] == [
         f"scores.json of 40 runs disagrees with the CSV files beside it: {first} and 37 more; in the first of them, in"
         " splits.test.accuracy, splits.test.classes.0.recall; the CSV files were used."

@@ -74,9 +74,9 @@ def test_an_unknown_question_is_told_with_the_nearest_or_all_that_there_are(run,
     assert hint in str(error.value)
 
 
-@pytest.mark.parametrize("kind", ["noise", "shift"])
+@pytest.mark.parametrize("kind", ["noise", "shift", "consistency"])
 def test_the_level_0_of_a_probe_is_told_to_be_accuracy(run, kind):
-    with pytest.raises(ValueError, match=f"got '{kind}:0'; pictures without {kind} are asked about by 'accuracy'"):
+    with pytest.raises(ValueError, match=f"got '{kind}:0'; pictures as they are are asked about by 'accuracy'"):
         parse_question(f"{kind}:0", [run])
 
 
