@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 from cifar_lightning.cli.arguments import SentenceArguments
+from cifar_lightning.cli.outputs import check_folder
 
 
 def run_compare(arguments: list[str]) -> int:
@@ -26,13 +27,16 @@ def run_compare(arguments: list[str]) -> int:
             "expected a folder with runs, got none; name one, as in `cifar-lightning compare lightning_logs`"
         )
 
+    output = known.output or known.paths[0]
+    if known.output is not None:
+        check_folder("--output", output)
+
     # Behind the parser, so that help and mistakes answer at once.
     from cifar_lightning.compare.comparing import compare_runs
     from cifar_lightning.compare.files import PAGE, write_files
     from cifar_lightning.compare.table import print_comparison
 
     comparison = compare_runs(known.paths, known.question, known.allow_mixed)
-    output = known.output or known.paths[0]
     write_files(output, comparison)
     # Who reads no further than the answer (`| head`) gets the page all the same; Rich answers a closed pipe by an exit.
     with contextlib.suppress(BrokenPipeError, SystemExit):

@@ -23,11 +23,14 @@ from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.compare.wording import count
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import SPLITS
+from cifar_lightning.runs.settings import SOURCE_ACCESS, flatten
 from cifar_lightning.study.engines import ProcessEngine
 from cifar_lightning.study.plan import PlannedRun
 
 # Epochs to time where no run of the study is finished; the first is left out.
 _TIMED_EPOCHS = 4
+# What `compare` wants alike in all runs.
+_ALIKE = ("data.source.", "data.classes", "data.validate_on_test", "trainer.max_epochs")
 
 
 def run_study(arguments: list[str]) -> int:
@@ -46,6 +49,7 @@ def run_study(arguments: list[str]) -> int:
         rest = [*rest, f"--trainer.max_epochs={options.max_epochs}"]
     study = read_study(options, rest)
     runs = plan_runs(study)
+    _warn_of_mixtures(runs)
     if options.dry_run:
         if not options.restart:
             _refuse_changes(runs)
@@ -89,6 +93,24 @@ def _parser() -> SentenceArguments:
     )
     parser.add_argument("--dry_run", action="store_true", help="print the plan and an estimate of the time; do nothing")
     return parser
+
+
+def _warn_of_mixtures(runs: Sequence[PlannedRun]) -> None:
+    """Says so where `compare` will not take strategies together: after hours of training it would be late."""
+    values: dict[str, dict[str, str]] = {}
+    for run in runs:
+        for key, value in flatten(run.settings).items():
+            if key.startswith(_ALIKE) and key not in SOURCE_ACCESS:
+                values.setdefault(key, {})[run.strategy] = repr(value)
+    for key, of_strategy in values.items():
+        (first, expected), *others = of_strategy.items()
+        other = next((name for name, value in others if value != expected), None)
+        if other is not None:
+            print(
+                f"the strategies {first} and {other} differ in {key}: compare does not take them together"
+                + ("" if key == "data.classes" else " without --allow_mixed"),
+                file=sys.stderr,
+            )
 
 
 def _refuse_changes(runs: Sequence[PlannedRun]) -> None:

@@ -22,8 +22,9 @@ def describe_answer(comparison: Comparison) -> str:
         margin = _describe_margin(comparison, best, beaten[0], " of it" if len(beaten) == 1 else f" of {beaten[0]}")
         said = f"{best} is better than {list_names(beaten)}, {margin}, but {_describe_rest(verdicts)}"
     elif shown:
-        said = list_names([_describe_verdict(pair) for pair in shown])
-        said += f"; of {best}, which comes first, {_describe_rest(verdicts)}"
+        said = list_names([_describe_verdict(comparison, pair) for pair in shown])
+        lead = _describe_lead(comparison, best, others[0], f" of {others[0]}")
+        said += f"; {best}, which comes first, {lead}, but {_describe_rest(verdicts)}"
     elif TOO_FEW in verdicts.values():
         said = _describe_too_few(comparison)
     else:
@@ -50,9 +51,9 @@ def _describe_rest(verdicts: dict[str, str]) -> str:
     return " and ".join(parts)
 
 
-def _describe_verdict(pair: Pair) -> str:
+def _describe_verdict(comparison: Comparison, pair: Pair) -> str:
     better, worse = (pair.a, pair.b) if pair.verdict == f"{pair.a} is better" else (pair.b, pair.a)
-    return f"{better} is better than {worse}"
+    return f"{better} is better than {worse}, {_describe_margin(comparison, better, worse)}"
 
 
 def _describe_nothing(comparison: Comparison) -> str:

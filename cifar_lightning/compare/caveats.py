@@ -10,21 +10,42 @@ from cifar_lightning.compare.grouping import describe_groups, differing_settings
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.compare.recomputing import (
     find_contradictions,
-    find_disagreements,
+    find_deviations,
     find_unbacked,
     is_config_exchanged,
 )
-from cifar_lightning.compare.wording import COMPUTE, capitalise, list_names
+from cifar_lightning.compare.wording import COMPUTE, capitalise, list_names, name_first
 from cifar_lightning.runs.folder import CONFIG, TEST_PICTURES
 
-# Pooling without padding drops incomplete windows.
-_SEES_PART = (LAB_NETS["maxpool"], LAB_NETS["avgpool"])
 _CIFAR100 = "cifar_lightning.data.Cifar100"
 _ROOT = "data.source.init_args.root"
+_IMAGE_SIZE = "data.source.init_args.image_size"
+
+
+def _side_of_pooled(side: int) -> int:
+    # Pooling without padding drops incomplete windows.
+    return 6 * (((side - 4) // 3 - 2) // 2) + 10
+
+
+def _side_of_baseline(side: int) -> int:
+    return min(side, 4 * ((side - 1) // 4) + 3)
+
+
+def _side_of_stride(side: int) -> int:
+    first = (side - 1) // 3 + 1
+    return min(side, 3 * min(first, 3 * ((first - 1) // 3) + 2))
+
+
+# Of a picture of so many pixels a side, how many reach the answer of the lab's nets, from the top left.
+SIDES_SEEN = {
+    LAB_NETS["maxpool"]: _side_of_pooled,
+    LAB_NETS["avgpool"]: _side_of_pooled,
+    LAB_NETS["baseline"]: _side_of_baseline,
+    LAB_NETS["stride"]: _side_of_stride,
+}
 _EXCHANGED = (
     f"{CONFIG} is another than the run was tested with (run.config_sha256): {{}}; the settings are those of the file."
 )
-_MOST_NAMED = 3
 
 
 def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
@@ -81,7 +102,7 @@ def _describe_settings(runs: Sequence[Run]) -> str:
     keys = [key for key in keys if key != "data.split_seed"]
     if not keys or keys == ["model.backbone"]:
         return ""
-    return f"The strategies differ in {_name_first(keys)}: a verdict is about all of that together."
+    return f"The strategies differ in {name_first(keys)}: a verdict is about all of that together."
 
 
 def _describe_compute(strategies: Mapping[str, Sequence[Run]]) -> str:
@@ -99,15 +120,19 @@ def _describe_compute(strategies: Mapping[str, Sequence[Run]]) -> str:
 
 def _describe_view(strategies: Mapping[str, Sequence[Run]]) -> str:
     backbones = {name: (runs[0].settings or {}).get("model.backbone.class_path") for name, runs in strategies.items()}
-    partial = [name for name, backbone in backbones.items() if backbone in _SEES_PART]
-    if not partial or len(partial) == len(strategies):
+    side, *others = [(run.settings or {}).get(_IMAGE_SIZE, 32) for runs in strategies.values() for run in runs]
+    # A config.yaml may hold anything.
+    if type(side) is not int or not 0 < side < 10_000 or any(other != side for other in others):
         return ""
-    side = (strategies[partial[0]][0].settings or {}).get("data.source.init_args.image_size", 32)
-    seen = 6 * (((side - 4) // 3 - 2) // 2) + 10
-    return (
-        f"The nets differ in what they see: of {list_names(partial)} only the top left {seen}x{seen} of"
-        f" {side}x{side} pixels reach the answer."
-    )
+    seen: dict[int, list[str]] = {}
+    for name, backbone in backbones.items():
+        if (side_of := SIDES_SEEN.get(str(backbone))) is not None:
+            seen.setdefault(side_of(side), []).append(name)
+    partial = {seen_side: names for seen_side, names in seen.items() if seen_side < side}
+    if not partial or len(seen[min(seen)]) == len(strategies):
+        return ""
+    parts = [f"of {list_names(partial[size])} only the top left {size}x{size}" for size in sorted(partial)]
+    return f"The nets differ in what they see: {', '.join(parts)} of {side}x{side} pixels reach the answer."
 
 
 def _describe_protocol(runs: Sequence[Run]) -> str:
@@ -153,7 +178,7 @@ def _describe_missing_seeds(strategies: Mapping[str, Sequence[Run]]) -> list[str
 def _describe_unfinished(unfinished: Sequence[Path]) -> list[str]:
     if not unfinished:
         return []
-    return [f"Left out, since not yet tested: {_name_first(list(map(str, unfinished)))}."]
+    return [f"Left out, since not yet tested: {name_first(list(map(str, unfinished)))}."]
 
 
 def _describe_folders(runs: Sequence[Run]) -> list[str]:
@@ -166,7 +191,7 @@ def _describe_folders(runs: Sequence[Run]) -> list[str]:
     if len(roots) < 2 or all((run.folder / TEST_PICTURES).is_file() for run in runs):
         return []
     return [
-        f"The pictures come from different folders ({_name_first(sorted(roots))}), and where a run has no"
+        f"The pictures come from different folders ({name_first(sorted(roots))}), and where a run has no"
         f" {TEST_PICTURES} it cannot be seen whether its test pictures are the same."
     ]
 
@@ -175,7 +200,7 @@ def _describe_missing_settings(runs: Sequence[Run]) -> list[str]:
     missing = [str(run.folder) for run in runs if run.settings is None]
     if not missing:
         return []
-    return [f"Settings unknown, for want of a {CONFIG}: {_name_first(missing)}."]
+    return [f"Settings unknown, for want of a {CONFIG}: {name_first(missing)}."]
 
 
 def _describe_disagreements(runs: Sequence[Run]) -> list[str]:
@@ -187,7 +212,7 @@ def _describe_disagreements(runs: Sequence[Run]) -> list[str]:
         if wrong := find_contradictions(run):
             # Without the values, which are each run's own: `run.seed 7 (config.yaml: 1)`.
             contradicted.setdefault(tuple(text.partition(" ")[0] for text in wrong), []).append((run, wrong))
-        if wrong := find_disagreements(run):
+        if wrong := find_deviations(run):
             # Of `splits.test.classes.0.recall` and all others the split: which classes is each run's own.
             parts = dict.fromkeys(".".join(key.split(".")[:2]) for key in wrong)
             disagreeing.setdefault(tuple(parts), []).append((run, wrong))
@@ -199,20 +224,20 @@ def _describe_disagreements(runs: Sequence[Run]) -> list[str]:
         *(_describe_group(group, "the CSV files", "the CSV files were used.") for group in disagreeing.values()),
         *(
             f"The CSV files that {list_names(parts)} in scores.json could be recomputed from are gone:"
-            f" {_name_first(folders)}; it was not used."
+            f" {name_first(folders)}; it was not used."
             for parts, folders in unbacked.items()
         ),
-        *([_EXCHANGED.format(_name_first(exchanged))] if exchanged else []),
+        *([_EXCHANGED.format(name_first(exchanged))] if exchanged else []),
     ]
 
 
 def _describe_group(group: Sequence[tuple[Run, list[str]]], files: str, used: str) -> str:
     """Of runs that disagree in the same figures, with those of the first."""
-    folders, wrong = [str(run.folder) for run, _ in group], _name_first(group[0][1])
+    folders, wrong = [str(run.folder) for run, _ in group], name_first(group[0][1])
     if len(group) == 1:
         return f"scores.json of {folders[0]} disagrees with {files} beside it in {wrong}; {used}"
     return (
-        f"scores.json of {len(group)} runs disagrees with {files} beside it: {_name_first(folders)}; in the first of"
+        f"scores.json of {len(group)} runs disagrees with {files} beside it: {name_first(folders)}; in the first of"
         f" them, in {wrong}; {used}"
     )
 
@@ -229,8 +254,3 @@ def _describe_sizes(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
         for key, size in sizes.items()
         for sentence in describe_groups(f"one {key} in all runs of {name}", runs, size)
     ]
-
-
-def _name_first(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + rest

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from cifar_lightning.compare.reading import Run
+from cifar_lightning.compare.wording import name_first
 from cifar_lightning.runs.figures import read_test_pictures
 from cifar_lightning.runs.folder import TEST_PICTURES
 from cifar_lightning.runs.settings import SOURCE_ACCESS
@@ -21,7 +22,6 @@ _TRAINER = (
     "accumulate_grad_batches",
     "limit_train_batches",
 )
-_MOST_NAMED = 4
 
 
 def group_strategies(runs: Sequence[Run], allow_mixed: bool) -> tuple[dict[str, list[Run]], list[str]]:
@@ -161,8 +161,7 @@ def name_runs(runs: Sequence[Run]) -> str:
     for run in runs:
         seeds.setdefault(run.strategy, []).append(run.seed)
     named = [f"{strategy} ({name_seeds(those)})" for strategy, those in seeds.items()]
-    rest = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-    return ", ".join(named[:_MOST_NAMED]) + rest + f", as {runs[0].folder}"
+    return f"{name_first(named, 4)}, as {runs[0].folder}"
 
 
 def name_seeds(seeds: Sequence[int]) -> str:
@@ -172,8 +171,7 @@ def name_seeds(seeds: Sequence[int]) -> str:
         return f"seed {seeds[0]}"
     if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
         return f"seeds {seeds[0]} to {seeds[-1]}"
-    rest = f" and {len(seeds) - 10} more" if len(seeds) > 10 else ""
-    return f"seeds {', '.join(map(str, seeds[:10]))}{rest}"
+    return f"seeds {name_first(list(map(str, seeds)), 10)}"
 
 
 def _refuse_twins(runs: Sequence[Run], mixed: Sequence[str]) -> None:

@@ -157,8 +157,8 @@ class Run:
             )
         if self.probes is not None and not np.array_equal(self.probes.indices, self.test.indices):
             raise ValueError(
-                f"expected probes of the pictures that are predicted, but those in {self.folder} are of others;"
-                " test that run again"
+                f"expected probes of the pictures that are predicted, but those in {self.folder} are of others,"
+                " or in another order; test that run again"
             )
 
 

@@ -14,7 +14,7 @@ from cifar_lightning.runs.settings import fingerprint
 _TOLERANCE = 1e-6
 
 
-def find_disagreements(run: Run) -> list[str]:
+def find_deviations(run: Run) -> list[str]:
     """The figures of a run's `scores.json` that do not follow from its CSV files to 1e-6, as `splits.test.accuracy`.
 
     Looked at are the class names, the time of the fit, all scores of every split and the probes, each where there is

@@ -72,7 +72,7 @@ def write_p(p: float) -> str:
     if p < 0.0001:
         return "< 0.0001"
     texts = (f"{p:.{digits}g}" for digits in range(2, 18))
-    return next(text for text in texts if (float(text) < 0.05) == (p < 0.05))
+    return next(text for text in texts if float(text) != 0.05 or p == 0.05)
 
 
 def keep_together(text: str) -> str:
@@ -133,6 +133,12 @@ def in_unit(unit: str) -> str:
 def list_names(names: Sequence[str]) -> str:
     """`a`, `a and b`, or `a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def name_first(names: Sequence[str], most: int = 3) -> str:
+    """All of a few; of many the first, and how many more there are."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest
 
 
 def name_some(named: Sequence[str], separator: str = ", ") -> str:

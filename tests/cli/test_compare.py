@@ -331,6 +331,12 @@ ARGUMENTS = {
     "a class that is not there": (["runs", "--question=recall:aple"], "did you mean 'recall:apple'"),
     "an unknown option": (["runs", "--alow_mixed"], "did you mean '--allow_mixed'"),
     "an option cut short": (["runs", "--out", "x"], "did you mean '--output'"),
+    "an output that is a file": (["runs", "--output", "file.txt"], "expected a folder for --output, got the file file"),
+    "an output within a file": (
+        ["runs", "--output", "file.txt/x"],
+        "got the file file.txt, which file.txt/x would lie",
+    ),
+    "an output of endless depth": (["runs", "--output", "a/" * 1500], "nested 1500 levels deep"),
     "an option without its value": (["runs", "--output"], "expected one argument"),
 }
 
@@ -357,8 +363,7 @@ def test_a_comparison_that_is_stopped_leaves_no_page_of_an_earlier_one(command, 
 
 
 def test_an_output_that_cannot_be_written_is_the_machines_failure(command, study, tmp_path):
-    (tmp_path / "taken").touch()
-    assert_one_sentence(command("compare", str(study), "--output", "taken"), 1, "taken")
+    assert_one_sentence(command("compare", str(study), "--output", "/proc/nowhere"), 1, "/proc/nowhere")
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])

@@ -565,6 +565,17 @@ def test_a_study_that_cannot_be_written_is_the_machines_failure(study):
     assert len(outcome.err.splitlines()) == 1
 
 
+def test_a_study_that_compare_will_not_take_together_is_said_to_be_so(study, tmp_path):
+    text = STUDY.replace("data: {batch_size: 32}", "data: {classes: [circle, star]}\n    trainer: {max_epochs: 3}")
+    (tmp_path / "study.yaml").write_text(text)
+    outcome = study("--dry_run", "--seeds", "1")
+    assert sorted(outcome.err.splitlines()) == [
+        "the strategies maxpool and quick differ in data.classes: compare does not take them together",
+        "the strategies maxpool and quick differ in trainer.max_epochs: compare does not take them together without"
+        " --allow_mixed",
+    ]
+
+
 @pytest.mark.slow
 def test_dry_run_estimates_a_study_whose_runs_end_within_an_epoch(study):
     outcome = study("--dry_run", "--seeds", "1", "--trainer.max_steps", "2")

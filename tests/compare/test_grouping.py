@@ -5,12 +5,16 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
-from simulated_runs import NAMES, write_run, write_study
+from simulated_runs import BACKBONES, NAMES, write_run, write_study
 
+from cifar_lightning.compare.caveats import SIDES_SEEN
+from cifar_lightning.compare.claims import LAB_NETS
 from cifar_lightning.compare.comparing import compare_runs
 from cifar_lightning.compare.grouping import name_seeds
 from cifar_lightning.compare.reading import Run, find_run_folders
+from cifar_lightning.models import backbones
 from cifar_lightning.runs.figures import draw_test_pictures
 from cifar_lightning.runs.folder import TEST_PICTURES
 from cifar_lightning.runs.settings import fingerprint, read_settings
@@ -262,6 +266,47 @@ def test_compute_and_view_of_the_nets_are_said_to_differ(tmp_path):
     assert "maxpool gets 3.2 times that of stride (9.52 against 2.95 MFLOP a picture, forward and backward)" in said
     assert "of maxpool only the top left 28x28 of 32x32 pixels reach the answer" in said
     assert "3 classes are not CIFAR-100" in said
+
+
+@pytest.mark.parametrize("net", ["maxpool", "avgpool", "stride", "baseline"])
+@pytest.mark.parametrize("side", [28, 32, 33, 40, 47])
+def test_what_a_net_sees_is_what_its_answer_has_a_gradient_to(net, side):
+    backbone = getattr(backbones, BACKBONES[net])()
+    # Positive weights and pictures: no ReLU is closed, and no part of a picture cancels another.
+    for parameter in backbone.parameters():
+        torch.nn.init.uniform_(parameter, 0.1, 1)
+    pictures = torch.rand(64, 3, side, side, requires_grad=True)
+    backbone(pictures).sum().backward()
+    seen = pictures.grad.sum(dim=(0, 1)) > 0
+    reach = SIDES_SEEN[LAB_NETS[net]](side)
+    assert int(seen.any(dim=0).nonzero().max()) + 1 == reach
+    assert int(seen.any(dim=1).nonzero().max()) + 1 == reach
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("stride", "baseline"), "of baseline only the top left 31x31 of 32x32 pixels reach the answer"),
+        (
+            ("baseline", "maxpool", "avgpool"),
+            "of avgpool and maxpool only the top left 28x28, of baseline only the top left 31x31 of 32x32 pixels reach",
+        ),
+    ],
+)
+def test_all_that_nets_see_less_than_others_is_said(tmp_path, names, said):
+    root = write_study(tmp_path, dict.fromkeys(names, 0.8), 3, 30)
+    assert any(said in sentence for sentence in compare_runs([root]).does_not_say)
+
+
+def test_nets_that_see_the_same_are_not_said_to_differ_in_it(tmp_path):
+    root = write_study(tmp_path, {"maxpool": 0.8, "avgpool": 0.8}, 3, 30)
+    assert "what they see" not in " ".join(compare_runs([root]).does_not_say)
+
+
+@pytest.mark.parametrize("size", ["abc", None, -1, 10**40, [32], True])
+def test_a_size_of_pictures_that_is_none_stops_nothing(tmp_path, size):
+    root = write_pair(tmp_path, settings={"data.source.init_args.image_size": size})
+    assert "what they see" not in " ".join(compare_runs([root], allow_mixed=True).does_not_say)
 
 
 def test_missing_seeds_are_named(tmp_path):
