@@ -176,7 +176,8 @@ def save_chart(figure: "Figure", folder: Path, name: str, title: str, finding: s
     canvas.draw()
     figure.set_layout_engine("none")
     # Of these few colours 256 shades look the same, in a third of the space.
-    shades = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).quantize(256, dither=Image.Dither.NONE)
+    colours = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    shades = colours.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     write_whole(folder / f"{name}.png", lambda file: shades.save(file, format="PNG"))
     (label,) = figure.findobj(lambda artist: artist.get_gid() == READING)
     reading_height = label.get_window_extent().y1 / figure.dpi * POINTS_PER_INCH
