@@ -30,7 +30,7 @@ def find_runs_folder(settings: Namespace) -> Path:
     """The folder of all runs of the name in the settings.
 
     Raises:
-        ValueError: if it is a name that no file system takes, or leads out of `save_dir`.
+        ValueError: if it is a name that no file system takes or no reader sees, or leads out of `save_dir`.
     """
     options = logger_options(settings)
     name = options.get("name", "run") or ""
@@ -38,6 +38,12 @@ def find_runs_folder(settings: Namespace) -> Path:
         raise ValueError(
             f"expected a name of at most {_LONGEST_NAME} bytes for trainer.logger.name, got one of"
             f" {len(os.fsencode(name))}; shorten it"
+        )
+    if not name.isprintable() or name != name.strip():
+        # It is the strategy's in comparisons, which are read by people.
+        raise ValueError(
+            f"expected printable characters without blanks around them for trainer.logger.name, got {name!r};"
+            " name it so"
         )
     for key in ("name", "version"):
         value = options.get(key)

@@ -184,7 +184,7 @@ class RunCLI(LightningCLI):
             refuse_changes(run, saved, self._settings_as_yaml(), with_training=self.command == "fit")
         if self.command == "fit" and self.resumed is None:
             refuse_taken_version(settings)
-        self.run_name = logger_options(settings).get("name", "run")
+        self.run_name = logger_options(settings).get("name") or "run"
         if self.command != "fit":
             settings.trainer.logger = False
             # Distributed samplers pad with repeats, which would count some pictures twice.

@@ -45,7 +45,7 @@ def find_contradictions(run: Run) -> list[str]:
     settings = run.settings or {}
     theirs = [
         ("seed", CONFIG, settings.get("seed_everything")),
-        ("strategy", CONFIG, settings.get("trainer.logger.init_args.name")),
+        ("strategy", CONFIG, settings.get("trainer.logger.init_args.name") or None),
         ("epochs", CONFIG, settings.get("trainer.max_epochs")),
     ]
     if run.curves is not None and run.facts["epoch"] not in run.curves.epochs:

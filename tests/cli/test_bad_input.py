@@ -160,6 +160,8 @@ MISTAKES_IN_FIT = {
         ["--trainer.logger.name=/"],
         "within trainer.logger.save_dir for trainer.logger.name, got",
     ),
+    "a name that a terminal obeys": (["--trainer.logger.name=a\x1b[31m"], r"trainer.logger.name, got 'a\x1b[31m'"),
+    "a name with a blank behind it": (["--trainer.logger.name=a "], "trainer.logger.name, got 'a '"),
     "a name above the place": (["--trainer.logger.name=a/../../b"], "got 'a/../../b'; name the place by save_dir"),
     "a version of another place": (["--trainer.logger.version=../x"], "for trainer.logger.version, got '../x'"),
     "validations within an epoch": (["--trainer.val_check_interval=0.3"], "use trainer.check_val_every_n_epoch"),
