@@ -34,6 +34,16 @@ def command(tmp_path, monkeypatch, capsys):
     return run
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """`test` draws nothing and `compare` one figure: for tests of something else, most of whose time it would take."""
+    # Here, so that tests of other commands need not wait for it.
+    from cifar_lightning.compare import figures
+
+    monkeypatch.setattr("cifar_lightning.cli.testing.draw_figures", lambda *_: [])
+    monkeypatch.setattr(figures, "_DRAW", {"result": figures._DRAW["result"]})
+
+
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory) -> Path:
     """A run of two epochs on drawn shapes, tested; not to be changed."""

@@ -30,7 +30,7 @@ def read(folder):
     return json.loads((folder / "comparison.json").read_text())
 
 
-def test_the_better_net_is_named_and_equal_ones_are_not_told_apart(runs, command):
+def test_the_better_net_is_named_and_equal_ones_are_not_told_apart(runs, command, undrawn):
     outcome = command("compare", str(runs))
     assert outcome.code == 0
     verdicts = {frozenset((pair["a"], pair["b"])): pair["verdict"] for pair in read(runs)["pairs"]}
@@ -42,7 +42,7 @@ def test_the_better_net_is_named_and_equal_ones_are_not_told_apart(runs, command
     assert "good is better" in outcome.out
 
 
-def test_the_numbers_follow_from_the_predictions(runs, command):
+def test_the_numbers_follow_from_the_predictions(runs, command, undrawn):
     command("compare", str(runs))
     found = {row["name"]: row for row in read(runs)["strategies"]}
     for name in ("good", "fair"):
@@ -58,7 +58,7 @@ def test_the_numbers_follow_from_the_predictions(runs, command):
     )
 
 
-def test_one_seed_a_net_is_too_few_to_say_and_tested_by_mcnemar(tmp_path, command):
+def test_one_seed_a_net_is_too_few_to_say_and_tested_by_mcnemar(tmp_path, command, undrawn):
     for strategy, accuracy in (("good", 0.97), ("fair", 0.7)):
         make_run(tmp_path / "runs", strategy, 0, accuracy)
     outcome = command("compare", "runs")
@@ -67,7 +67,7 @@ def test_one_seed_a_net_is_too_few_to_say_and_tested_by_mcnemar(tmp_path, comman
     assert "differences, points, for new pictures alone;" in outcome.out
 
 
-def test_scores_that_the_predictions_contradict_are_named(runs, command):
+def test_scores_that_the_predictions_contradict_are_named(runs, command, undrawn):
     path = runs / "good" / "seed_3" / "scores.json"
     scores = json.loads(path.read_text())
     scores["splits"]["test"]["accuracy"] = 0.5
@@ -77,7 +77,7 @@ def test_scores_that_the_predictions_contradict_are_named(runs, command):
     assert any("seed_3" in note and "accuracy" in note for note in read(runs)["notes"])
 
 
-def test_missing_seeds_are_named(runs, command):
+def test_missing_seeds_are_named(runs, command, undrawn):
     shutil.rmtree(runs / "fair" / "seed_2")
     assert command("compare", str(runs)).code == 0
     assert any("fair" in note and "2" in note for note in read(runs)["notes"])

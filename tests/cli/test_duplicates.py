@@ -10,6 +10,8 @@ from tiny import TINY
 
 from cifar_lightning.data import DrawnShapes
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 FOLDER = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
 
 

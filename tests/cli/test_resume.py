@@ -219,7 +219,7 @@ class KeepsMore(nn.Sequential):
     ],
     ids=" ".join,
 )
-def test_what_can_be_fitted_can_be_tested_and_goes_on_to_the_last_bit(command, tmp_path, change):
+def test_what_can_be_fitted_can_be_tested_and_goes_on_to_the_last_bit(command, tmp_path, undrawn, change):
     (tmp_path / "odd_nets.py").write_text(ODD_NETS)
     fit = ["fit", *TINY, *change]
     run, whole = (tmp_path / f"lightning_logs/{name}/version_0" for name in ("parts", "whole"))
