@@ -21,7 +21,7 @@ def run_compare(arguments: list[str]) -> int:
     )
     parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
     parser.add_argument("--no_pictures", action="store_true", help="a page without test pictures, to be passed on")
-    known = parser.parse_args(arguments)
+    known = parser.parse_intermixed_args(arguments)
     if not known.paths:
         raise ValueError(
             "expected a folder with runs, got none; name one, as in `cifar-lightning compare lightning_logs`"

@@ -1,5 +1,6 @@
 """Files that a command is asked to write."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from cifar_lightning.runs import folder
 PREDICTIONS_START = b"file,predicted"
 # Nobody has folders as deep, and Python makes them by recursion.
 _MOST_LEVELS = 100
+# Of a file or a folder, in bytes, on every usual disk.
+LONGEST_NAME = 255
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
@@ -45,6 +48,11 @@ def check_folder(option: str, path: Path) -> None:
     if len(path.parts) > _MOST_LEVELS:
         raise ValueError(
             f"expected a folder for {option}, got one that is nested {len(path.parts)} levels deep; name another"
+        )
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in path.parts) or "\0" in str(path):
+        raise ValueError(
+            f"expected a folder for {option}, with names of at most {LONGEST_NAME} bytes a level and no zero byte in"
+            f" them, got {str(path)[:50]!r}; name another"
         )
     for place in (path, *path.parents):
         if place.exists():

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 from jsonargparse import Namespace
 
 from cifar_lightning.cli.checkpoints import Trained, was_stopped_early
+from cifar_lightning.cli.outputs import LONGEST_NAME
 from cifar_lightning.runs import folder
-
-# Of a file or folder, on all file systems in use.
-_LONGEST_NAME = 255
 
 
 class Resumed(NamedTuple):
@@ -34,9 +32,9 @@ def find_runs_folder(settings: Namespace) -> Path:
     """
     options = logger_options(settings)
     name = options.get("name", "run") or ""
-    if any(len(os.fsencode(part)) > _LONGEST_NAME for part in Path(name).parts):
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in Path(name).parts):
         raise ValueError(
-            f"expected a name of at most {_LONGEST_NAME} bytes for trainer.logger.name, got one of"
+            f"expected a name of at most {LONGEST_NAME} bytes for trainer.logger.name, got one of"
             f" {len(os.fsencode(name))}; shorten it"
         )
     if not name.isprintable() or name != name.strip():

@@ -16,12 +16,13 @@ from cifar_lightning.cli.machine import num_cores
 from cifar_lightning.cli.outputs import check_folder
 from cifar_lightning.cli.trainer_commands import resolve_settings
 from cifar_lightning.hints import did_you_mean
+from cifar_lightning.runs.settings import flatten, load_plain_yaml
 from cifar_lightning.study.plan import PlannedRun
 
 ENGINES = ("serial", "processes")
 _OWN_KEYS = ("name", "save_dir", "seeds", "engine", "strategies")
 # Of `fit`, but for those that are each run's own.
-_SHARED_KEYS = ("data", "model", "trainer", "num_threads", "seed_everything", "ckpt_path", "weights_only")
+_SHARED_KEYS = ("data", "model", "trainer", "num_threads", "seed_everything", "ckpt_path")
 # More is a mistyped number: at ten seconds a run, these take a day.
 _MAX_RUNS = 10_000
 _MAX_EPOCHS = 10_000_000
@@ -92,6 +93,11 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
         # That of a config for `fit` is the seed of its one run.
         if content.pop("seed_everything", None) is not None and named:
             raise ValueError(f"expected seeds in a study, got seed_everything in {path}; leave it out, and name seeds")
+        if content.pop("ckpt_path", None) is not None:
+            raise ValueError(
+                f"expected runs that are made from their beginning, got ckpt_path in {path}; leave it out: a study goes"
+                " on by itself"
+            )
         strategies |= named
         own |= {key: value for key, value in content.items() if key in _OWN_KEYS}
         shared.append({key: value for key, value in content.items() if key not in _OWN_KEYS})
@@ -130,11 +136,11 @@ def _parse_seeds(value: Any, at_most: int) -> list[int]:
         ValueError: if it is neither, a seed is negative or stands twice, or there are more than `at_most`.
     """
     try:
-        seeds = yaml.safe_load(value) if isinstance(value, str) else value
+        seeds = load_plain_yaml(value) if isinstance(value, str) else value
     except yaml.YAMLError:
         seeds = value
     if isinstance(seeds, str):
-        seeds = [int(word) if word.strip().isdigit() else word for word in seeds.split(",")]
+        seeds = [int(word) if re.fullmatch("[0-9]{1,10}", word.strip()) else word for word in seeds.split(",")]
     if type(seeds) is int and 0 < seeds <= at_most:
         return list(range(seeds))
     count = seeds if type(seeds) is int else len(seeds) if isinstance(seeds, list) else 0
@@ -183,14 +189,19 @@ def _resolve(study: StudyConfig, strategy: str) -> dict[str, Any]:
             arguments += ["--config", str(path)]
         try:
             settings = resolve_settings([*arguments, *study.arguments])
-            _refuse_other_runs(settings["trainer"])
+            _refuse_other_runs(settings["trainer"], logger)
         except ValueError as error:
             raise ValueError(f"in strategy {strategy}: {error}") from error
     return settings
 
 
-def _refuse_other_runs(trainer: dict[str, Any]) -> None:
-    """Raises a ValueError if a run would not be of so many epochs, or not of one process and kept."""
+def _refuse_other_runs(trainer: dict[str, Any], logger: dict[str, Any]) -> None:
+    """Raises a ValueError if a run would not be of so many epochs and one process, or not kept where `logger` says."""
+    resolved = flatten(trainer["logger"])
+    if any(resolved.get(key) != value for key, value in flatten(logger).items()):
+        raise ValueError("expected the study to name its runs' folders, got a trainer.logger; leave it out")
+    if trainer["enable_checkpointing"] is False:
+        raise ValueError("expected runs that can be tested, got trainer.enable_checkpointing false; leave it out")
     num_epochs, devices = trainer["max_epochs"], trainer["devices"]
     if num_epochs is None or not 1 <= num_epochs <= _MAX_EPOCHS:
         raise ValueError(
@@ -236,6 +247,11 @@ def _check_strategies(strategies: dict[Any, Any]) -> None:
             )
         if not isinstance(settings, dict) or not settings:
             raise ValueError(f"expected the settings that strategy {name} changes, got {settings!r}; name one")
+        for group in ("trainer", "model", "data"):
+            if not isinstance(settings.get(group, {}), dict):
+                raise ValueError(
+                    f"expected keys and values below {group} in strategy {name}, got {settings[group]!r}; fix it"
+                )
         own = {"seed_everything", "num_threads", "ckpt_path", *_OWN_KEYS} & settings.keys()
         if own:
             raise ValueError(f"expected settings of a net in strategy {name}, got {own.pop()!r}; it is the study's own")

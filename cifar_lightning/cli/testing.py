@@ -77,7 +77,8 @@ def score_run(
             "seed": settings.seed_everything,
             "classes": model.class_names,
             "protocol": data.protocol,
-            "epochs": settings.trainer.max_epochs,
+            # Of a run without such a limit (-1, null), those it came to.
+            "epochs": settings.trainer.max_epochs if (settings.trainer.max_epochs or -1) > 0 else trained.num_epochs,
             "checkpoint": checkpoint.name,
             "epoch": trained.num_epochs,
             "batch_size": data.batch_size,

@@ -15,7 +15,7 @@ from cifar_lightning.compare.recomputing import (
     is_config_exchanged,
 )
 from cifar_lightning.compare.wording import COMPUTE, capitalise, list_names, name_first
-from cifar_lightning.runs.folder import CONFIG, TEST_PICTURES
+from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT, TEST_PICTURES
 
 _CIFAR100 = "cifar_lightning.data.Cifar100"
 _ROOT = "data.source.init_args.root"
@@ -138,10 +138,10 @@ def _describe_view(strategies: Mapping[str, Sequence[Run]]) -> str:
 def _describe_protocol(runs: Sequence[Run]) -> str:
     if not any(run.facts["protocol"] == "lab" for run in runs):
         return ""
-    return (
-        "The curve of the test split was drawn every epoch (lab protocol), but no epoch was chosen by it: the last one"
-        " is judged."
-    )
+    drawn = "The curve of the test split was drawn every epoch (lab protocol)"
+    if all(run.facts["checkpoint"] == LAST_CHECKPOINT for run in runs):
+        return f"{drawn}, but no epoch was chosen by it: the last one is judged."
+    return f"{drawn}, and the epoch that is judged may have been chosen by it: then its accuracy is too high."
 
 
 def _describe_classes(run: Run) -> str:

@@ -116,8 +116,6 @@ class Comparison:
         higher_is_better: False for loss and gap.
         answer: the headline in one sentence.
         classes, protocol, epochs: of the runs.
-        indices: int (N,): place of each test picture in the source's test split.
-        labels: int (N,), 0..K-1.
         strategies: best first.
         pairs: each once, ordered as `strategies`.
         claims: of the lab; without those whose strategies are missing, or whose files are in no run.

@@ -11,7 +11,7 @@ import numpy as np
 from cifar_lightning.compare.reading import Run
 from cifar_lightning.compare.wording import name_first
 from cifar_lightning.runs.figures import read_test_pictures
-from cifar_lightning.runs.folder import TEST_PICTURES
+from cifar_lightning.runs.folder import LAST_CHECKPOINT, TEST_PICTURES
 from cifar_lightning.runs.settings import SOURCE_ACCESS
 
 # Settings of the trainer that change what is learnt; the others say where and how it is shown.
@@ -58,11 +58,12 @@ def _find_mixtures(runs: Sequence[Run]) -> Iterable[str]:
         "protocol": lambda run: run.facts["protocol"],
         "number of epochs": lambda run: run.facts["epochs"],
         "checkpoint": lambda run: run.facts["checkpoint"],
-        # The best epoch differs from run to run, the last one must not.
-        "epoch tested": lambda run: run.facts["epoch"] if run.facts["checkpoint"] == "last.ckpt" else None,
     }
     for what, fact in facts.items():
         yield from describe_groups(f"one {what} in all runs", runs, fact)
+    # The best epoch differs from run to run, the last one must not.
+    last = [run for run in runs if run.facts["checkpoint"] == LAST_CHECKPOINT]
+    yield from describe_groups("one epoch tested in all runs", last, lambda run: run.facts["epoch"])
     known = [run for run in runs if run.settings is not None]
     for key in _differing_keys(known, _is_source):
         yield from describe_groups(f"one {key} in all runs", known, _setting(key))
@@ -139,11 +140,11 @@ def _differing_keys(runs: Sequence[Run], wanted: Callable[[str], bool]) -> list[
 
 def _is_missing(key: str, runs: Sequence[Run]) -> bool:
     """Whether some runs lack a setting that is not None, other than one that another version of the same class has."""
-    without = [run for run in runs if key not in (run.settings or {})]
-    owner = key.rpartition(".init_args.")[0]
     there: list[Any] = [run.settings[key] for run in runs if run.settings and key in run.settings]
-    classes = {(run.settings or {}).get(f"{owner}.class_path") for run in runs}
-    return bool(without) and there[0] is not None and not (owner and len(classes) == 1)
+    if len(there) == len(runs) or there[0] is None:
+        return False
+    owner = key.rpartition(".init_args.")[0]
+    return not owner or len({_setting(f"{owner}.class_path")(run) for run in runs}) > 1
 
 
 def describe_groups(expected: str, runs: Sequence[Run], value: Callable[[Run], Hashable]) -> Iterable[str]:

@@ -16,7 +16,7 @@ from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.pairs import MIN_SEEDS, NO_DIFFERENCE, TOO_FEW
 from cifar_lightning.compare.questions import correctness
 from cifar_lightning.compare.reading import Run
-from cifar_lightning.runs.folder import CONFIG, write_text
+from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT, write_text
 
 _TEMPLATE = "page.html.jinja"
 _WORDING = ("better", "capitalise", "count", "count_runs", "write_p")
@@ -31,7 +31,7 @@ _COLOURS = {
 }
 
 _PROTOCOLS = {
-    "lab": "all training pictures, the last epoch judged (lab protocol)",
+    "lab": "all training pictures, {} judged (lab protocol)",
     "holdout": "a share of the training pictures held out for validation",
 }
 
@@ -96,12 +96,9 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
 
 
 def reproducing_commands(run: Run) -> str:
-    """What to type to fit the run anew, and to test it again."""
-    folder = str(run.folder)
-    return (
-        f"cifar-lightning fit --config {shlex.quote(str(run.folder / CONFIG))}\n"
-        f"cifar-lightning test --ckpt_path {shlex.quote(folder)}\n"
-    )
+    """What to type to fit the run anew, if it still has its settings, and to test it again."""
+    fit = f"cifar-lightning fit --config {shlex.quote(str(run.folder / CONFIG))}\n" if run.settings else ""
+    return f"{fit}cifar-lightning test --ckpt_path {shlex.quote(str(run.folder))}\n"
 
 
 def describe_trainings(comparison: Comparison) -> list[str]:
@@ -115,7 +112,9 @@ def _describe_protocol(run: Run) -> str:
     protocol = run.facts["protocol"]
     if protocol == "holdout" and run.settings and run.settings.get("data.val_fraction") == 0:
         return "all training pictures, none held out for validation"
-    return _PROTOCOLS.get(protocol, protocol)
+    checkpoint = run.facts["checkpoint"]
+    judged = "the last epoch" if checkpoint == LAST_CHECKPOINT else checkpoint
+    return _PROTOCOLS.get(protocol, protocol).format(judged)
 
 
 def compare_command(comparison: Comparison, output: Path, with_pictures: bool = True) -> str:

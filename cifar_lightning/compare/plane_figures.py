@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,8 @@ def _draw_curves(
     if quantity == "accuracy":
         lowest = max(min(_quantile(band.low, 0.05) for band in bands) - 2, lowest)
     else:
-        highest = 1.08 * max(_quantile(band.high, 0.98) for band in bands)
+        # An axis needs a length, also where all losses are 0.
+        highest = 1.08 * max(_quantile(band.high, 0.98) for band in bands) or 1
     if any(band.mean.min() < lowest or band.mean.max() > highest for band in bands):
         reading += " Off the axes: a few epochs, mostly the first."
     figure, axes = new_chart(_HEIGHT, title, reading, "epoch", y_label)
@@ -131,14 +133,14 @@ def find_band(summary: Summary, column: str, factor: float, most: int) -> Band |
     curves = [run.curves for run in summary.runs if run.curves is not None]
     if len(curves) < len(summary.runs):
         return None
-    length = min(len(of_run.epochs) for of_run in curves)
-    of_runs = np.stack([getattr(of_run, column)[:length] for of_run in curves])
+    common = reduce(np.intersect1d, (of_run.epochs for of_run in curves))
+    of_runs = np.stack([getattr(of_run, column)[np.isin(of_run.epochs, common)] for of_run in curves])
     seen = np.flatnonzero((np.abs(of_runs) < _HIGHEST).all(axis=0))
     if not len(seen):
         return None
     kept = seen[np.linspace(0, len(seen) - 1, min(len(seen), most)).round().astype(int)]
     of_runs = factor * of_runs[:, kept]
-    return Band(curves[0].epochs[kept], of_runs.mean(axis=0), of_runs.min(axis=0), of_runs.max(axis=0))
+    return Band(common[kept], of_runs.mean(axis=0), of_runs.min(axis=0), of_runs.max(axis=0))
 
 
 def _quantile(values: np.ndarray, share: float) -> float:

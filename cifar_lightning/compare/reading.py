@@ -209,7 +209,7 @@ def _read_scores(path: Path) -> dict[str, Any]:
 
 def _read_curves(path: Path) -> Curves:
     try:
-        return Curves.parse(path.read_text(encoding="utf-8"))
+        return Curves.parse(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         reason = explain_damage(path.read_bytes(), error)
         raise ValueError(

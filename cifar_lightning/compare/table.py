@@ -35,7 +35,8 @@ def print_comparison(comparison: Comparison) -> None:
 def _strategies_table(comparison: Comparison) -> Table:
     scale = scale_of(comparison)
     table = Table(title=f"{comparison.label}{',' if scale.unit else ''}{scale.unit}", title_justify="left")
-    table.add_column("strategy")
+    # Names often differ at their ends alone, so none is cut short.
+    table.add_column("strategy", overflow="fold")
     for column in ("runs", "mean", "sd", "95 % interval", "MFLOP", "fit, s"):
         table.add_column(column, justify="right")
     for summary in comparison.strategies:
@@ -57,10 +58,10 @@ def _pairs_table(comparison: Comparison) -> Table:
     unit = f",{scale.difference_unit}" if scale.difference_unit else ""
     covered = covered_by([pair.method for pair in comparison.pairs])
     table = Table(title=f"differences{unit}, for {covered}; verdicts by Holm's p", title_justify="left")
-    table.add_column("pair")
+    table.add_column("pair", overflow="fold")
     for column in ("a - b", "95 % interval", "Holm's p"):
         table.add_column(column, justify="right")
-    table.add_column("verdict")
+    table.add_column("verdict", overflow="fold")
     for pair in comparison.pairs:
         table.add_row(
             f"{pair.a} - {pair.b}",

@@ -54,7 +54,10 @@ class Curves:
             epochs = np.array([int(value) + 1 for value in columns["epoch"]], int)
             if len(epochs) and (epochs[0] < 1 or (np.diff(epochs) < 1).any()):
                 raise ValueError("epochs that do not ascend from 0")
-            return cls(epochs, *(np.array([float(value or "nan") for value in columns[name]]) for name in names))
+            values = [np.array([float(value or "nan") for value in columns[name]]) for name in names]
+            if any((of_name < 0).any() for of_name in values):
+                raise ValueError("a loss, an accuracy or a time below 0")
+            return cls(epochs, *values)
         except (KeyError, ValueError, OverflowError, csv.Error) as error:
             reason = explain_damage(text.encode(errors="surrogateescape"), error)
             raise ValueError(

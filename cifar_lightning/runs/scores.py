@@ -52,7 +52,7 @@ def explain_damage(content: bytes, error: Exception) -> str:
             return f"line {number} has another number of columns, {len(row)} instead of {num_columns}"
     if isinstance(error, KeyError):
         return f"{str(error.args[0])[:50]!r} is not among the names of its columns"
-    if isinstance(error, OverflowError):
+    if isinstance(error, OverflowError) or "integer string conversion" in str(error):
         return "a whole number that is too large"
     if told := _NO_NUMBER.match(str(error)):
         return f"{told[1][:50]} is no number"
@@ -217,6 +217,8 @@ def read_duplicates(path: Path) -> np.ndarray:
     """
     try:
         header, rows = read_csv(path)
+        if "index" not in header:
+            raise ValueError("'index' is not among the names of its columns")
         place = header.index("index")
         return np.array([int(row[place]) for row in rows], np.int64)
     except (ValueError, LookupError, OverflowError, csv.Error) as error:

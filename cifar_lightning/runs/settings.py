@@ -24,7 +24,14 @@ def read_settings(path: Path) -> dict[str, Any]:
         ValueError: if the file is no mapping of plain YAML, or too large for a config.
     """
     try:
-        return flatten(read_mapping(path))
+        settings = flatten(read_mapping(path))
+        # What is nested deeply within lists is found by whoever walks through it.
+        fingerprint(settings)
+        return settings
+    except RecursionError as error:
+        raise ValueError(
+            f"expected the settings of a run, but {path} is damaged (nested too deeply); fit that run anew"
+        ) from error
     except ValueError as error:
         raise ValueError(
             f"expected the settings of a run, but {path} is damaged ({error}); fit that run anew"

@@ -72,9 +72,17 @@ class PlannedRun:
         """
         path = self.folder / folder.SCORES
         try:
-            scores = json.loads(path.read_text())
-            return Result(float(scores["splits"]["test"]["accuracy"]), scores["run"]["fit_seconds"])
-        except (ValueError, LookupError, TypeError) as error:
-            raise ValueError(
-                f"expected the scores of a run, but {path} is damaged ({error}); remove it, and the run is tested again"
-            ) from error
+            scores = json.loads(path.read_text(encoding="utf-8-sig"))
+            accuracy, seconds = scores["splits"]["test"]["accuracy"], scores["run"]["fit_seconds"]
+            if _is_number(accuracy, 1) and (seconds is None or _is_number(seconds, 1e12)):
+                return Result(float(accuracy), seconds)
+            reason = "no test accuracy from 0 to 1, or no seconds of a fit"
+        except (ValueError, LookupError, TypeError, RecursionError):
+            reason = "it is no JSON of a run's scores"
+        raise ValueError(
+            f"expected the scores of a run, but {path} is damaged ({reason}); remove it, and the run is tested again"
+        )
+
+
+def _is_number(value: Any, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most

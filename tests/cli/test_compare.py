@@ -88,6 +88,7 @@ def test_what_is_printed_leads_with_the_answer_and_fits_80_columns(written):
     lines = written[1].splitlines()
     assert " ".join(written[1].split()).startswith(content["answer"])
     assert max(len(line) for line in lines if str(written[0]) not in line) <= 80
+    assert "…" not in written[1]
     assert "differences, points, for new seeds and pictures; verdicts" in written[1]
     assert "stride lacks seed 3, which other strategies have." in written[1]
     assert "seed_3" in " ".join(content["notes"])
@@ -103,6 +104,32 @@ def test_without_output_the_files_go_to_the_first_path_and_do_not_disturb_the_ne
     assert json.loads((root / "comparison.json").read_text())["question"] == "train minus test accuracy"
     assert command("compare", "runs").code == 0
     assert (root / "comparison.json").read_text() == first
+
+
+def test_an_option_may_stand_between_the_paths(command, study, tmp_path, undrawn):
+    shutil.copytree(study, tmp_path / "runs")
+    outcome = command("compare", "runs/maxpool", "--output", "out", "runs/stride")
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_names_that_differ_at_their_ends_are_told_apart_in_the_terminal(command, tmp_path, undrawn):
+    names = [f"avgpool_adam_lr_0.001_weight_decay_{decay}" for decay in ("0.01", "0.1")]
+    write_study(tmp_path / "runs", dict.fromkeys(names, 0.9), 3, 30)
+    outcome = command("compare", "runs")
+    assert "…" not in outcome.out
+    columns = [line.split("│")[1].strip() for line in outcome.out.splitlines() if line.startswith("│")]
+    assert all(name in "".join(columns) for name in names)
+
+
+def test_tables_that_went_through_a_spreadsheet_are_read(command, study, tmp_path, undrawn):
+    shutil.copytree(study, tmp_path / "runs")
+    for path in (tmp_path / "runs/stride/seed_1").glob("*.csv"):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    outcome = command("compare", "runs", "--output", "out")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert command("compare", str(study), "--output", "before").code == 0
+    pairs = [json.loads((tmp_path / name / "comparison.json").read_text())["pairs"] for name in ("out", "before")]
+    assert pairs[0] == pairs[1]
 
 
 def change_json(path, change):
@@ -285,6 +312,23 @@ MISTAKES = {
         lambda run: replace_text(run / "train_predictions.csv", "apple", "pear"),
         "train_predictions.csv has others; test that run again",
     ),
+    "settings nested without end": (
+        lambda run: (run / "config.yaml").write_text("a: " + 995 * "{a: " + "1" + 995 * "}"),
+        "config.yaml is damaged (",
+    ),
+    "lists nested without end": (
+        lambda run: (run / "config.yaml").write_text("a: " + 990 * "[" + 990 * "]"),
+        "config.yaml is damaged (",
+    ),
+    "a loss below 0": (lambda run: write_column(run / "curves.csv", 1, "-1"), "damaged (a loss, an accuracy or a time"),
+    "an index of 5000 digits": (
+        lambda run: replace_text(run / "test_predictions.csv", "\n8,", "\n" + 5000 * "8" + ","),
+        "damaged (a whole number that is too large)",
+    ),
+    "a class that is a list": (
+        lambda run: replace_text(run / "config.yaml", "class_path: torch.optim.SGD", "class_path: [torch.optim.SGD]"),
+        "one model.optimizer.class_path in all runs of stride",
+    ),
     "torn settings": (lambda run: (run / "config.yaml").write_text("model: ["), "config.yaml is damaged"),
     "settings with aliases": (lambda run: (run / "config.yaml").write_text("a: &a {}\nb: *a"), "an alias"),
     "fewer test pictures": (remove_last_rows, "expected the same test pictures in all runs"),
@@ -339,6 +383,7 @@ ARGUMENTS = {
         "got the file file.txt, which file.txt/x would lie",
     ),
     "an output of endless depth": (["runs", "--output", "a/" * 1500], "nested 1500 levels deep"),
+    "an output of a long name": (["runs", "--output", 300 * "a"], "with names of at most 255 bytes a level"),
     "an option without its value": (["runs", "--output"], "expected one argument"),
 }
 

@@ -478,6 +478,17 @@ def test_vary_split_gives_each_seed_a_split_of_its_own(tmp_path, monkeypatch):
         (["--save_dir", "study.yaml/below"], "got the file study.yaml"),
         (["--save_dir", "study.yaml", "--dry_run"], "got the file study.yaml"),
         (["--save_dir", "a/" * 1500], "nested 1501 levels deep"),
+        (["--trainer", "{logger: false}"], "expected the study to name its runs' folders, got a trainer.logger"),
+        (
+            ["--trainer", "{logger: {class_path: lightning.pytorch.loggers.CSVLogger, init_args: {save_dir: x}}}"],
+            "expected the study to name its runs' folders, got a trainer.logger",
+        ),
+        (["--trainer.enable_checkpointing", "false"], "expected runs that can be tested, got trainer.enable_check"),
+        (["--seeds", "\u00b2"], "expected a number of seeds above 0, or a list of them, got '\u00b2'"),
+        (["--seeds", "2020-13-45"], "expected a number of seeds above 0, or a list of them, got '2020-13-45'"),
+        (["--seeds", "!!int x"], "expected a number of seeds above 0, or a list of them, got '!!int x'"),
+        (["--seeds", "[" * 3000], "expected a number of seeds above 0"),
+        (["--save_dir", 300 * "a"], "of at most 255 bytes a level"),
         (["--max_epochs=-2"], "`max_epochs` must be"),
         (["--trainer.max_epochs", "null"], "expected trainer.max_epochs of 1 to 10,000,000 in a study, got None"),
         (["--seeds", "few"], "expected a number of seeds above 0"),
@@ -518,6 +529,14 @@ def test_mistakes_are_found_before_any_training(study, tmp_path, arguments, name
         ("strategies: {a.: {model: {num_outputs: 3}}}", "expected a name for a strategy"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nname: null", "expected a name for the study"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nsedes: 3", "did you mean 'seeds'?"),
+        ("strategies: {a: {trainer: null}}", "expected keys and values below trainer in strategy a, got None"),
+        ("strategies: {a: {model: 3}}", "expected keys and values below model in strategy a, got 3"),
+        ("strategies: {a: {data: [1]}}", "expected keys and values below data in strategy a, got [1]"),
+        (
+            "strategies: {a: {model: {num_outputs: 3}}}\nckpt_path: x.ckpt",
+            "got ckpt_path in mistaken.yaml; leave it out",
+        ),
+        ('strategies: {a: {model: {num_outputs: 3}}}\nsave_dir: "a\\0b"', "expected a folder for save_dir"),
         ("strategies: {a: null}", "expected the settings that strategy a changes"),
         ("strategies: {a: {seed_everything: 3}}", "got 'seed_everything'"),
         ("strategies: {a: {model: {backbome: x}}}", "in strategy a: unknown key 'model.backbome'"),
@@ -559,10 +578,52 @@ def test_a_config_of_one_net_says_what_strategies_share(command, tmp_path):
     assert "4 runs" in outcome.out
 
 
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ("[]", "it is no JSON of a run's scores"),
+        ("[" * 100_000, "it is no JSON of a run's scores"),
+        ('{"splits": {"test": {"accuracy": null}}, "run": {"fit_seconds": 3}}', "no test accuracy from 0 to 1"),
+        (
+            '{"splits": {"test": {"accuracy": 1' + 400 * "0" + '}}, "run": {"fit_seconds": 3}}',
+            "no test accuracy from 0",
+        ),
+        ('{"splits": {"test": {"accuracy": 0.5}}, "run": {"fit_seconds": "81 s"}}', "or no seconds of a fit"),
+        (b"\xff", "it is no JSON of a run's scores"),
+    ],
+)
+def test_a_finished_run_with_damaged_scores_is_named(go_on, tmp_path, scores, said):
+    path = tmp_path / "tiny/maxpool/seed_0/scores.json"
+    path.write_bytes(scores if isinstance(scores, bytes) else scores.encode())
+    outcome = go_on("--dry_run", "--seeds", "3")
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 1
+    assert f"{path} is damaged ({said}" in outcome.err or (said in outcome.err and str(path) in outcome.err)
+
+
 def test_a_study_that_cannot_be_written_is_the_machines_failure(study):
     outcome = study("--save_dir", "/proc/nowhere", "--seeds", "1")
     assert outcome.code == 1
     assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        ("[0, 1, 2]", ""),
+        (
+            "[circle, triangle, square]",
+            " differ in data.classes: compare does not take them together without --allow_m",
+        ),
+        ("[circle, triangle]", " differ in data.classes: compare does not take them together\n"),
+    ],
+)
+def test_class_lists_that_compare_takes_are_not_warned_of(study, tmp_path, classes, said):
+    (tmp_path / "study.yaml").write_text(STUDY.replace("data: {batch_size: 32}", f"data: {{classes: {classes}}}"))
+    outcome = study("--dry_run", "--seeds", "1")
+    assert outcome.code == 0
+    assert said in outcome.err
+    assert bool(said) == bool(outcome.err)
 
 
 def test_a_study_that_compare_will_not_take_together_is_said_to_be_so(study, tmp_path):

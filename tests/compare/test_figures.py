@@ -274,6 +274,27 @@ def test_coordinates_of_a_long_training_do_not_make_the_figure_heavy(tmp_path):
     assert charts["loss_curves"].reading.endswith(" Off the axes: a few epochs, mostly the first.")
 
 
+def test_a_band_is_of_the_epochs_that_all_runs_have(tmp_path):
+    root = write_study(tmp_path, {"a": 0.9, "b": 0.7}, 3, 30)
+    lines = (root / "a/seed_1" / CURVES).read_text().splitlines(keepends=True)
+    write_text(root / "a/seed_1" / CURVES, "".join([*lines[:2], *lines[3:]]))
+    summary = next(summary for summary in compare_runs([root]).strategies if summary.name == "a")
+    band = find_band(summary, "train_loss", 1, 100)
+    assert band.epochs.tolist() == [1, 3, 4, 5]
+    # Of `write_run`: 1 over the epoch.
+    assert band.mean == pytest.approx([1, 1 / 3, 1 / 4, 1 / 5])
+
+
+def test_losses_of_zero_are_drawn_without_a_warning(tmp_path, recwarn):
+    root = write_study(tmp_path / "runs", {"a": 0.9, "b": 0.7}, 2, 30)
+    for path in root.rglob(CURVES):
+        header, *rows = path.read_text().splitlines()
+        zeros = [",".join([row.split(",")[0], "0", "1", "0", *row.split(",")[4:]]) for row in rows]
+        write_text(path, "\n".join([header, *zeros]) + "\n")
+    write_figures(compare_runs([root]), tmp_path / "figures")
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 @pytest.mark.parametrize(
     ("p", "text"),
     [

@@ -261,6 +261,23 @@ def test_strategies_may_differ_in_any_setting_and_it_is_said_which(tmp_path):
     )
 
 
+def test_a_checkpoint_that_the_test_split_may_have_chosen_is_not_said_to_be_the_last(tmp_path):
+    said = "no epoch was chosen by it: the last one is judged"
+    assert said in " ".join(compare_runs([write_pair(tmp_path / "last")]).does_not_say)
+    best = write_study(
+        tmp_path / "best", {"maxpool": 0.9, "stride": 0.8}, 3, 30, facts={"checkpoint": "best.ckpt", "epoch": 3}
+    )
+    limits = " ".join(compare_runs([best]).does_not_say)
+    assert said not in limits
+    assert "the epoch that is judged may have been chosen by it" in limits
+
+
+def test_the_last_and_the_best_checkpoint_are_one_mixture(tmp_path):
+    root = write_pair(tmp_path, facts={"checkpoint": "best.ckpt", "epoch": 3})
+    (note,) = (note for note in compare_runs([root], allow_mixed=True).notes if note.startswith("Mixed"))
+    assert "one checkpoint in all runs" in note
+
+
 def test_compute_and_view_of_the_nets_are_said_to_differ(tmp_path):
     said = " ".join(compare_runs([write_pair(tmp_path)]).does_not_say)
     assert "maxpool gets 3.2 times that of stride (9.52 against 2.95 MFLOP a picture, forward and backward)" in said
