@@ -11,7 +11,7 @@ from cifar_lightning.compare.comparison import Pair, Power, Summary, TrainingNoi
 from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.questions import SHARE_BOUNDS
 
-# With fewer seeds on either side, strong seed noise makes false alarms of more than 6 % (docs/calibration.md).
+# One seed makes false alarms of more than 6 %, and two find little (docs/calibration.md).
 MIN_SEEDS = 3
 TOO_FEW = "too few runs to say"
 NO_DIFFERENCE = "no difference shown"

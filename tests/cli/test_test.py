@@ -77,6 +77,14 @@ def test_another_checkpoint_is_scored_under_its_own_name_and_epoch(command, fini
     assert (about["checkpoint"], about["epoch"]) == ("best.ckpt", epoch)
 
 
+def test_a_run_without_a_limit_of_epochs_has_those_it_came_to(command, tmp_path, undrawn):
+    assert command("fit", *TINY, "--trainer.max_epochs=-1", "--trainer.max_steps=6").code == 0
+    run = tmp_path / "lightning_logs/quickstart/version_0"
+    assert command("test", "--ckpt_path", str(run)).code == 0
+    facts = json.loads((run / "scores.json").read_text())["run"]
+    assert facts["epochs"] == facts["epoch"] == len((run / "curves.csv").read_text().splitlines()) - 1 > 0
+
+
 def test_a_moved_run_folder_needs_nothing_but_its_path(command, finished_run, tmp_path):
     run = tmp_path / "brought/here"
     shutil.copytree(finished_run, run)
