@@ -8,6 +8,8 @@ from pathlib import Path
 from cifar_lightning.cli.arguments import SentenceArguments
 from cifar_lightning.cli.outputs import check_folder
 
+FIGURES = "figures"
+
 
 def run_compare(arguments: list[str]) -> int:
     """Runs the command and returns its exit code."""
@@ -28,8 +30,7 @@ def run_compare(arguments: list[str]) -> int:
         )
 
     output = known.output or known.paths[0]
-    if known.output is not None:
-        check_folder("--output", output)
+    check_folder("--output", output / FIGURES)
 
     # Behind the parser, so that help and mistakes answer at once.
     from cifar_lightning.compare.comparing import compare_runs
@@ -46,7 +47,7 @@ def run_compare(arguments: list[str]) -> int:
     from cifar_lightning.compare.figures import write_figures
     from cifar_lightning.compare.page import write_page
 
-    charts = write_figures(comparison, output / "figures")
+    charts = write_figures(comparison, output / FIGURES)
     write_page(comparison, output, charts, with_pictures=not known.no_pictures)
     print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / PAGE))}")
     return 0

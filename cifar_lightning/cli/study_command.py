@@ -60,9 +60,7 @@ def run_study(arguments: list[str]) -> int:
     try:
         with folder.locked(study.folder, wait=False):
             if options.restart:
-                for run in runs:
-                    if run.folder.exists():
-                        shutil.rmtree(run.folder)
+                _discard(runs)
             _refuse_changes(runs)
             return _execute_all(study, runs, arguments)
     except BlockingIOError as error:
@@ -94,6 +92,16 @@ def _parser() -> SentenceArguments:
     )
     parser.add_argument("--dry_run", action="store_true", help="print the plan and an estimate of the time; do nothing")
     return parser
+
+
+def _discard(runs: Sequence[PlannedRun]) -> None:
+    """Removes the folders of runs, all or, if something else stands in their place, none."""
+    there = [run.folder for run in runs if run.folder.is_symlink() or run.folder.exists()]
+    for path in there:
+        if path.is_symlink() or not path.is_dir():
+            raise ValueError(f"expected a run folder to discard, but {path} is a link or a file; move it away")
+    for path in there:
+        shutil.rmtree(path)
 
 
 def _warn_of_mixtures(runs: Sequence[PlannedRun]) -> None:
@@ -184,8 +192,11 @@ def fit_and_test(run: PlannedRun) -> str | None:
                 config.write_text(yaml.safe_dump(run.settings, sort_keys=False))
                 fit = ["--config", str(config)]
             # Also where the curves have all epochs: they may be ahead of the checkpoint.
-            error = _run_quietly("fit", *fit, *reached)
-            return error or _run_quietly("test", "--ckpt_path", str(run.folder), *reached)
+            if error := _run_quietly("fit", *fit, *reached):
+                return error
+            if not run.can_go_on:
+                return "no epoch was finished; raise trainer.max_steps or trainer.max_time, whichever limits it"
+            return _run_quietly("test", "--ckpt_path", str(run.folder), *reached)
     except OSError as error:
         return f"{error.strerror}: {error.filename}; fix that and run the study again"
 

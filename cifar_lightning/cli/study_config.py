@@ -16,7 +16,7 @@ from cifar_lightning.cli.machine import num_cores
 from cifar_lightning.cli.outputs import check_folder
 from cifar_lightning.cli.trainer_commands import resolve_settings
 from cifar_lightning.hints import did_you_mean
-from cifar_lightning.runs.settings import flatten, load_plain_yaml
+from cifar_lightning.runs.settings import flatten
 from cifar_lightning.study.plan import PlannedRun
 
 ENGINES = ("serial", "processes")
@@ -130,17 +130,19 @@ def read_study(options: argparse.Namespace, arguments: list[str]) -> StudyConfig
 
 
 def _parse_seeds(value: Any, at_most: int) -> list[int]:
-    """`3` (0, 1, 2) or a list of seeds, as YAML or as text.
+    """`3` (0, 1, 2) or a list of seeds, as numbers or as text.
 
     Raises:
         ValueError: if it is neither, a seed is negative or stands twice, or there are more than `at_most`.
     """
-    try:
-        seeds = load_plain_yaml(value) if isinstance(value, str) else value
-    except yaml.YAMLError:
-        seeds = value
-    if isinstance(seeds, str):
-        seeds = [int(word) if re.fullmatch("[0-9]{1,10}", word.strip()) else word for word in seeds.split(",")]
+    seeds = value
+    if isinstance(value, str):
+        # Not by YAML, which takes 010 for 8, and 1:3 for 63.
+        words = value.strip().removeprefix("[").removesuffix("]").split(",")
+        if all(re.fullmatch(r"\s*[0-9]{1,10}\s*", word) for word in words):
+            seeds = [int(word) for word in words]
+            if len(words) == 1 and "[" not in value:
+                (seeds,) = seeds
     if type(seeds) is int and 0 < seeds <= at_most:
         return list(range(seeds))
     count = seeds if type(seeds) is int else len(seeds) if isinstance(seeds, list) else 0
@@ -200,6 +202,8 @@ def _refuse_other_runs(trainer: dict[str, Any], logger: dict[str, Any]) -> None:
     resolved = flatten(trainer["logger"])
     if any(resolved.get(key) != value for key, value in flatten(logger).items()):
         raise ValueError("expected the study to name its runs' folders, got a trainer.logger; leave it out")
+    if trainer["limit_train_batches"] == 0:
+        raise ValueError("expected runs that are trained, got trainer.limit_train_batches 0; leave it out")
     if trainer["enable_checkpointing"] is False:
         raise ValueError("expected runs that can be tested, got trainer.enable_checkpointing false; leave it out")
     num_epochs, devices = trainer["max_epochs"], trainer["devices"]

@@ -170,7 +170,7 @@ def name_seeds(seeds: Sequence[int]) -> str:
     seeds = sorted(set(seeds))
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
-    if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
         return f"seeds {seeds[0]} to {seeds[-1]}"
     return f"seeds {name_first(list(map(str, seeds)), 10)}"
 

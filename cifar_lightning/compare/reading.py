@@ -226,6 +226,7 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
     Raises:
         ValueError: if a path does not exist, or there is no finished run.
+        OSError: if a folder may not be read.
     """
     for path in paths:
         if not path.exists():
@@ -253,9 +254,14 @@ def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return finished, unfinished
 
 
+def _refuse(error: OSError) -> None:
+    raise error
+
+
 def _walk(root: Path) -> Iterator[Path]:
     seen = set()
-    for name, folders, files in os.walk(root, followlinks=True):
+    # A folder that may not be read would else be left out without a word.
+    for name, folders, files in os.walk(root, followlinks=True, onerror=_refuse):
         # A link may lead back to where it lies.
         place = os.path.realpath(name)
         if place in seen:

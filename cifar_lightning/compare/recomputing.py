@@ -23,9 +23,15 @@ def find_deviations(run: Run) -> list[str]:
     Raises:
         ValueError: if a file is damaged.
     """
-    theirs = dict(_flatten(run.scores))
-    ours = dict(_flatten(_recompute(run)))
-    return [key for key, value in ours.items() if not _agree(value, theirs.get(key))]
+    recomputed = _recompute(run)
+    theirs, ours = dict(_flatten(run.scores)), dict(_flatten(recomputed))
+    wrong = [key for key, value in ours.items() if not _agree(value, theirs.get(key))]
+    # What stands there besides, such as a class too many; where its file is gone, that is said elsewhere.
+    parts = ["run.classes", *(part for part in recomputed if part == "robustness")]
+    parts += [f"splits.{split}" for split in recomputed["splits"]]
+    within, without = (tuple(f"{part}." for part in some) for some in (parts, find_unbacked(run)))
+    more = [key for key in theirs if key not in ours and key.startswith(within) and not f"{key}.".startswith(without)]
+    return wrong + more
 
 
 def find_unbacked(run: Run) -> list[str]:

@@ -25,8 +25,11 @@ def read_settings(path: Path) -> dict[str, Any]:
     """
     try:
         settings = flatten(read_mapping(path))
-        # What is nested deeply within lists is found by whoever walks through it.
-        fingerprint(settings)
+        try:
+            # Keys that are no text, numbers of thousands of digits, and what is nested without end.
+            fingerprint(settings)
+        except (TypeError, ValueError) as error:
+            raise ValueError("keys or values that no config has") from error
         return settings
     except RecursionError as error:
         raise ValueError(

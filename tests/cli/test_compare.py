@@ -329,6 +329,14 @@ MISTAKES = {
         lambda run: replace_text(run / "config.yaml", "class_path: torch.optim.SGD", "class_path: [torch.optim.SGD]"),
         "one model.optimizer.class_path in all runs of stride",
     ),
+    "settings whose keys are no text": (
+        lambda run: (run / "config.yaml").write_text("extra: [{1: 2, a: 3}]"),
+        "config.yaml is damaged (keys or values that no config has)",
+    ),
+    "a setting of thousands of digits": (
+        lambda run: replace_text(run / "config.yaml", "batch_size: 128", "batch_size: 0x" + 10_000 * "f"),
+        "config.yaml is damaged (",
+    ),
     "torn settings": (lambda run: (run / "config.yaml").write_text("model: ["), "config.yaml is damaged"),
     "settings with aliases": (lambda run: (run / "config.yaml").write_text("a: &a {}\nb: *a"), "an alias"),
     "fewer test pictures": (remove_last_rows, "expected the same test pictures in all runs"),
@@ -380,9 +388,10 @@ ARGUMENTS = {
     "an output that is a file": (["runs", "--output", "file.txt"], "expected a folder for --output, got the file file"),
     "an output within a file": (
         ["runs", "--output", "file.txt/x"],
-        "got the file file.txt, which file.txt/x would lie",
+        "got the file file.txt, which file.txt/x/figures",
     ),
-    "an output of endless depth": (["runs", "--output", "a/" * 1500], "nested 1500 levels deep"),
+    "an output of endless depth": (["runs", "--output", "a/" * 1500], "nested 1501 levels deep"),
+    "an output with a file in the way": (["runs", "--output", "taken"], "got the file taken/figures; name a folder"),
     "an output of a long name": (["runs", "--output", 300 * "a"], "with names of at most 255 bytes a level"),
     "an option without its value": (["runs", "--output"], "expected one argument"),
 }
@@ -393,6 +402,8 @@ def test_a_mistaken_argument_ends_in_one_sentence(command, study, tmp_path, mist
     arguments, part = ARGUMENTS[mistake]
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.txt").touch()
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken/figures").touch()
     shutil.copytree(study / "stride/seed_3", tmp_path / "untested/stride/seed_3")
     (tmp_path / "runs").symlink_to(study)
     assert_one_sentence(command("compare", *arguments), 2, part)
@@ -411,6 +422,21 @@ def test_a_comparison_that_is_stopped_leaves_no_page_of_an_earlier_one(command, 
 
 def test_an_output_that_cannot_be_written_is_the_machines_failure(command, study, tmp_path):
     assert_one_sentence(command("compare", str(study), "--output", "/proc/nowhere"), 1, "/proc/nowhere")
+
+
+def test_a_folder_that_may_not_be_read_is_not_left_out(command, study, tmp_path, monkeypatch):
+    shutil.copytree(study, tmp_path / "runs")
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "seed_1":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    # Root may read everything.
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert_one_sentence(command("compare", "runs", "--output", "out"), 1, "seed_1")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])

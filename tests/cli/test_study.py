@@ -485,6 +485,9 @@ def test_vary_split_gives_each_seed_a_split_of_its_own(tmp_path, monkeypatch):
         ),
         (["--trainer.enable_checkpointing", "false"], "expected runs that can be tested, got trainer.enable_check"),
         (["--seeds", "\u00b2"], "expected a number of seeds above 0, or a list of them, got '\u00b2'"),
+        (["--seeds", "1:3"], "expected a number of seeds above 0, or a list of them, got '1:3'"),
+        (["--seeds", "0x10"], "expected a number of seeds above 0, or a list of them, got '0x10'"),
+        (["--trainer.limit_train_batches", "0"], "expected runs that are trained, got trainer.limit_train_batches 0"),
         (["--seeds", "2020-13-45"], "expected a number of seeds above 0, or a list of them, got '2020-13-45'"),
         (["--seeds", "!!int x"], "expected a number of seeds above 0, or a list of them, got '!!int x'"),
         (["--seeds", "[" * 3000], "expected a number of seeds above 0"),
@@ -599,6 +602,17 @@ def test_a_finished_run_with_damaged_scores_is_named(go_on, tmp_path, scores, sa
     assert outcome.code == 2
     assert len(outcome.err.splitlines()) == 1
     assert f"{path} is damaged ({said}" in outcome.err or (said in outcome.err and str(path) in outcome.err)
+
+
+def test_restart_discards_all_runs_or_none(go_on, finished_study, tmp_path):
+    moved = tmp_path / "tiny/quick/seed_1"
+    moved.rename(tmp_path / "moved")
+    moved.symlink_to(tmp_path / "moved")
+    before = tree(tmp_path / "tiny")
+    outcome = go_on("--restart")
+    assert outcome.code == 2
+    assert f"{moved} is a link or a file; move it away" in outcome.err
+    assert tree(tmp_path / "tiny") == before
 
 
 def test_a_study_that_cannot_be_written_is_the_machines_failure(study):

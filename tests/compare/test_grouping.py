@@ -338,7 +338,13 @@ def test_missing_seeds_are_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("seeds", "named"),
-    [([3], "seed 3"), ([2, 1], "seeds 1, 2"), ([4, 2, 3], "seeds 2 to 4"), ([1, 2, 4, 2], "seeds 1, 2, 4")],
+    [
+        ([3], "seed 3"),
+        ([2, 1], "seeds 1, 2"),
+        ([4, 2, 3], "seeds 2 to 4"),
+        ([1, 2, 4, 2], "seeds 1, 2, 4"),
+        ([1, 42, 2**32 - 1], "seeds 1, 42, 4294967295"),
+    ],
 )
 def test_seeds_are_named_shortly(seeds, named):
     assert name_seeds(seeds) == named
@@ -447,6 +453,9 @@ EDITS = {
     ),
     "robustness.noise.16": lambda scores: scores["robustness"]["noise"].pop("16"),
     "run.fit_seconds": lambda scores: scores["run"].update(fit_seconds=8.1),
+    "run.classes.3": lambda scores: scores["run"]["classes"].append("zebra"),
+    "robustness.noise.64": lambda scores: scores["robustness"]["noise"].update({"64": 0.1}),
+    "splits.test.classes.3": lambda scores: scores["splits"]["test"]["classes"].append({"name": "zebra"}),
     "run.classes.0": lambda scores: scores["run"].update(classes=["a", *NAMES[1:]]),
     "splits.test.accuracy ": lambda scores: scores["splits"]["test"].update(
         accuracy=scores["splits"]["test"]["accuracy"] + 2e-6
