@@ -422,6 +422,12 @@ def test_mixed_runs_are_told_with_all_their_trainings(tmp_path):
     assert "5 epochs, a share of the training pictures held out" in make_page(compare_runs([share]), tmp_path)
 
 
+@pytest.mark.parametrize("protocol", ["{name}", "{0.x}", "{"])
+def test_the_name_of_a_protocol_that_nobody_knows_is_shown_as_it_is(tmp_path, protocol):
+    root = write_study(tmp_path, {"a": 0.9, "b": 0.9}, 2, 60, facts={"protocol": protocol})
+    assert f"<dd>5 epochs, {protocol}</dd>" in make_page(compare_runs([root]), tmp_path)
+
+
 def test_pictures_can_be_left_out(tmp_path):
     root = write_opposites(tmp_path)
     draw_test_pictures(root / "a" / "0" / "test_pictures.png", np.zeros((45, 32, 32, 3), np.uint8))
