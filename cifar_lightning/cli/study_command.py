@@ -107,10 +107,11 @@ def _discard(runs: Sequence[PlannedRun]) -> None:
 def _warn_of_mixtures(runs: Sequence[PlannedRun]) -> None:
     """Says so where `compare` will not take strategies together: after hours of training it would be late."""
     values: dict[str, dict[str, Any]] = {}
-    for run in runs:
-        for key, value in flatten(run.settings).items():
+    # Runs of a strategy differ in none of these.
+    for strategy, settings in {run.strategy: run.settings for run in runs}.items():
+        for key, value in flatten(settings).items():
             if key.startswith(_ALIKE) and key not in SOURCE_ACCESS:
-                values.setdefault(key, {})[run.strategy] = value
+                values.setdefault(key, {})[strategy] = value
     for key, of_strategy in values.items():
         (first, expected), *others = of_strategy.items()
         other, value = next(((name, value) for name, value in others if value != expected), (None, expected))

@@ -119,6 +119,11 @@ def read_csv(path: Path) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
+def describe_no_text(error: UnicodeDecodeError) -> str:
+    """By its line what of a file could not be decoded."""
+    return f"line {error.object[: error.start].count(bytes([10])) + 1} is no text in UTF-8"
+
+
 def resolve_checkpoint(path: Path) -> Path:
     """The checkpoint file meant by `path`: itself, or `last.ckpt` of a run folder.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.runs.folder import read_csv, write_csv, write_text
+from cifar_lightning.runs.folder import describe_no_text, read_csv, write_csv, write_text
 
 OTHER = "(other)"
 _FIRST_COLUMNS = ["index", "label", "predicted"]
@@ -40,7 +40,7 @@ def explain_damage(content: bytes, error: Exception) -> str:
         reader = csv.reader(io.StringIO(content.decode(), newline=""))
         lines = [(reader.line_num, row) for row in reader]
     except UnicodeDecodeError as broken:
-        return f"line {content[: broken.start].count(bytes([10])) + 1} is no text in UTF-8"
+        return describe_no_text(broken)
     except csv.Error as broken:
         return f"line {reader.line_num}: {broken}"
     filled = [(number, row) for number, row in lines if row]

@@ -9,6 +9,8 @@ from typing import Any
 
 import yaml
 
+from cifar_lightning.runs.folder import describe_no_text
+
 # libyaml's, where PyYAML was built with it: seven times as fast.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # A config of ours has 2 KB. The limit keeps a file that is none from being parsed for minutes.
@@ -49,12 +51,10 @@ def read_mapping(path: Path) -> dict[Any, Any]:
     """
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise ValueError(f"more than {MAX_CONFIG_BYTES:,} bytes")
-    content = path.read_bytes()
     try:
-        mapping = load_plain_yaml(content.decode())
+        mapping = load_plain_yaml(path.read_bytes().decode())
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(bytes([10])) + 1
-        raise ValueError(f"line {line} is no text in UTF-8") from error
+        raise ValueError(describe_no_text(error)) from error
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())[:200]) from error
     if not isinstance(mapping, dict):

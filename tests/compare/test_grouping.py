@@ -481,7 +481,7 @@ def test_scores_that_do_not_follow_from_the_csv_files_are_named_and_not_used(tmp
 def test_runs_that_disagree_in_the_same_figures_are_told_in_one_sentence(tmp_path):
     root = write_study(tmp_path, {"maxpool": 0.9, "stride": 0.8}, 20, 30)
     for run in root.glob("*/*"):
-        # Each has its own time, and its own lie about it.
+        # Each has its own seed, and its own lie about it.
         edit_facts(run, seed=100 + int(run.name.removeprefix("seed_")))
         change = json.loads((run / "scores.json").read_text())
         change["splits"]["test"]["accuracy"] = 0.123
