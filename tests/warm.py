@@ -119,8 +119,9 @@ def start(folder: Path, *arguments: str, prepare: Callable[[], None] = write_eve
 
 
 def _run(folder: Path, arguments: Sequence[str], out: Path, err: Path, prepare: Callable[[], None]) -> None:
-    # As long as this is no command yet, the system may end it.
+    # As long as this is no command yet, the system may end it. Ctrl-C is blocked where a study started the server.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     # Not at the top: whoever starts a command need not have imported all of it.
     from cifar_lightning.cli.main import main
 
