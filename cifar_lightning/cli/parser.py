@@ -115,7 +115,8 @@ def find_reason(message: str) -> str:
 
 def _describe_types(text: str) -> str:
     """What jsonargparse would have taken, as in `a whole number or null`."""
-    expected = ["a whole number above 0"] if "restriction v>0" in text else []
+    above_zero = "restriction v>0" in text or "Not of type PositiveInt" in text
+    expected = ["a whole number above 0"] if above_zero else []
     words: list[str] = []
     for name, literal, path in re.findall(
         r"Expected a (?:<class '([\w.]+)'>|typing\.Literal\[(.*?)\]|(dot import path) string)", text

@@ -24,6 +24,7 @@ from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.compare.wording import count
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.logger import SPLITS
+from cifar_lightning.runs.overfitting import Curves
 from cifar_lightning.runs.settings import SOURCE_ACCESS, flatten
 from cifar_lightning.study.engines import ProcessEngine
 from cifar_lightning.study.plan import PlannedRun
@@ -290,9 +291,9 @@ def _time_epochs(run: PlannedRun) -> float:
         error = fit_and_test(timed)
         if error is not None:
             raise ValueError(error)
-        ends = [float(row[-1]) for row in folder.read_csv(timed.folder / folder.CURVES)[1]]
+        ends = Curves.parse((timed.folder / folder.CURVES).read_text()).seconds
     # The first is slower. Where a limit of steps or of time lets a run have no other, it is all there is.
-    return (ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else ends[0]
+    return float((ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else ends[0])
 
 
 def _print_results(study: StudyConfig, runs: Sequence[PlannedRun]) -> None:

@@ -172,7 +172,7 @@ def _order_classes(predictions: Predictions, names: Sequence[str]) -> Prediction
 
 def _read_scores(path: Path) -> dict[str, Any]:
     try:
-        scores = json.loads(path.read_text(encoding="utf-8-sig"))
+        scores = json.loads(folder.read_text(path))
     except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"expected JSON, but {path} is damaged ({reason}); test that run again") from error
@@ -209,7 +209,7 @@ def _read_scores(path: Path) -> dict[str, Any]:
 
 def _read_curves(path: Path) -> Curves:
     try:
-        return Curves.parse(path.read_text(encoding="utf-8-sig"))
+        return Curves.parse(folder.read_text(path))
     except UnicodeDecodeError as error:
         reason = explain_damage(path.read_bytes(), error)
         raise ValueError(

@@ -1,11 +1,11 @@
 """What the curves of a run say about over-fitting: numbers, and one line in words."""
 
 import csv
-import io
 from dataclasses import dataclass
 
 import numpy as np
 
+from cifar_lightning.runs.folder import parse_columns, whole_numbers
 from cifar_lightning.runs.scores import explain_damage
 
 # A loss this little above its lowest has not risen: from epoch to epoch it moves as much by chance.
@@ -48,17 +48,17 @@ class Curves:
         """
         names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
         try:
-            header, *rows = [row for row in csv.reader(io.StringIO(text)) if row] or [[]]
-            # Column by column: a comparison reads hundreds of these files.
-            columns = dict(zip(header, zip(*rows, strict=True), strict=False)) if rows else dict.fromkeys(header, ())
-            epochs = np.array([int(value) + 1 for value in columns["epoch"]], int)
+            # Cells are empty where there was no value.
+            header, values_of = parse_columns(text.replace(",,", ",nan,").replace(",,", ",nan,"))
+            columns = dict(zip(header, values_of, strict=True))
+            epochs = whole_numbers(columns["epoch"]) + 1
             if len(epochs) and (epochs[0] < 1 or (np.diff(epochs) < 1).any()):
                 raise ValueError("epochs that do not ascend from 0")
-            values = [np.array([float(value or "nan") for value in columns[name]]) for name in names]
+            values = [columns[name] for name in names]
             if any((of_name < 0).any() for of_name in values):
                 raise ValueError("a loss, an accuracy or a time below 0")
             return cls(epochs, *values)
-        except (KeyError, ValueError, OverflowError, csv.Error) as error:
+        except (KeyError, ValueError, csv.Error) as error:
             reason = explain_damage(text.encode(errors="surrogateescape"), error)
             raise ValueError(
                 f"expected the curves of a run, one row an epoch, but they are damaged ({reason})"

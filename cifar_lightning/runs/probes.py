@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cifar_lightning.runs.folder import read_csv, write_csv
+from cifar_lightning.runs.folder import parse_columns, read_text, whole_numbers, write_csv
 from cifar_lightning.runs.scores import explain_damage
 
 _NAME = re.compile(r"(shift|consistency|noise)_([1-9][0-9]{0,2})", re.ASCII)
@@ -62,20 +62,19 @@ class ProbeShares:
             ValueError: if the file is not whole, a value is no share, or a column is no probe or one that was before.
         """
         try:
-            header, rows = read_csv(path)
+            header, [indices, *shares] = parse_columns(read_text(path))
             if header[0] != "index":
                 raise ValueError(f"its first column is {header[0][:50]!r} instead of 'index'")
             for place, name in enumerate(header[1:], 1):
                 Probe.parse(name)
                 if name in header[:place]:
                     raise ValueError(f"{name} stands twice")
-            columns = zip(*rows, strict=True)
-            indices = np.array([int(value) for value in next(columns)], np.int64)
-            shares = [np.array([float(value) for value in column]) for column in columns]
+            if not len(indices):
+                raise ValueError("no row")
             if not all(((share >= 0) & (share <= 1)).all() for share in shares):
                 raise ValueError("a share that is not within 0 and 1")
-            return cls(indices, dict(zip(header[1:], shares, strict=True)))
-        except (ValueError, LookupError, StopIteration, OverflowError, csv.Error) as error:
+            return cls(whole_numbers(indices), dict(zip(header[1:], shares, strict=True)))
+        except (ValueError, csv.Error) as error:
             reason = explain_damage(path.read_bytes(), error)
             raise ValueError(
                 f"expected a file of probes, but {path} is damaged ({reason}); test that run again"

@@ -80,6 +80,7 @@ MISTAKES_IN_FIT = {
         "at most 255 bytes for trainer.logger",
     ),
     "no thread": (["--num_threads=0"], "above 0 or null for num_threads"),
+    "half a thread": (["--num_threads=1.5"], "above 0 or null for num_threads, got '1.5'; fix it"),
     "an unknown accelerator": (["--trainer.accelerator=quantum"], "quantum"),
     "a backbone that is a function": (["--model.backbone=os.system"], "derived from Module for model.backbone"),
     "a backbone that is no module": (["--model.backbone=my_nets.NoModule"], "derived from Module"),
