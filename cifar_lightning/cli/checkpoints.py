@@ -257,7 +257,7 @@ def _check_curves(path: Path, curves: list[str]) -> None:
     pairs = zip(curves, theirs, strict=False)
     if len(theirs) < len(curves) or any(ours.rpartition(",")[0] != other.rpartition(",")[0] for ours, other in pairs):
         raise ValueError(
-            f"expected {path} and {file} of one run, but their epochs differ: one of them is damaged or of another run;"
+            f"expected {path} and {file} of one run, but their lines differ: one of them is damaged or of another run;"
             f" put the right one back, or remove {folder.CURVES} if the checkpoint is right"
         )
 

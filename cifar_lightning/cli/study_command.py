@@ -181,9 +181,17 @@ def _execute_all(study: StudyConfig, runs: Sequence[PlannedRun], arguments: list
 
 def fit_and_test(run: PlannedRun) -> str | None:
     """Makes one run with the commands `fit` and `test`, from where it stands; returns why it failed, or None."""
-    # How the data are reached, in case that this has changed since the run was begun.
+    reached = _how_reached(run)
+    return _fit(run, reached) or _run_quietly("test", "--ckpt_path", str(run.folder), *reached)
+
+
+def _how_reached(run: PlannedRun) -> list[str]:
+    """Arguments for how the data are reached, in case that this has changed since the run was begun."""
     root = run.settings["data"]["source"].get("init_args", {}).get("root")
-    reached = [f"--data.source.root={root}"] if root is not None else []
+    return [f"--data.source.root={root}"] if root is not None else []
+
+
+def _fit(run: PlannedRun, reached: Sequence[str]) -> str | None:
     try:
         with tempfile.TemporaryDirectory() as temporary:
             if run.can_go_on:
@@ -196,11 +204,11 @@ def fit_and_test(run: PlannedRun) -> str | None:
             # Also where the curves have all epochs: they may be ahead of the checkpoint.
             if error := _run_quietly("fit", *fit, *reached):
                 return error
-            if not run.can_go_on:
-                return "no epoch was finished; raise trainer.max_steps or trainer.max_time, whichever limits it"
-            return _run_quietly("test", "--ckpt_path", str(run.folder), *reached)
     except OSError as error:
         return f"{error.strerror}: {error.filename}; fix that and run the study again"
+    if not run.can_go_on:
+        return "no epoch was finished; raise trainer.max_steps or trainer.max_time, whichever limits it"
+    return None
 
 
 def _clear_away(run: Path) -> None:
@@ -288,10 +296,10 @@ def _time_epochs(run: PlannedRun) -> float:
         if "download" in source:
             source["download"] = False
         timed = PlannedRun(run.strategy, run.seed, Path(temporary, "timed", "version_0"), settings)
-        error = fit_and_test(timed)
+        error = _fit(timed, _how_reached(timed))
         if error is not None:
             raise ValueError(error)
-        ends = Curves.parse((timed.folder / folder.CURVES).read_text()).seconds
+        ends = Curves.read(timed.folder / folder.CURVES).seconds
     # The first is slower. Where a limit of steps or of time lets a run have no other, it is all there is.
     return float((ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else ends[0])
 

@@ -57,10 +57,9 @@ def score_run(
             f"expected answers that are numbers, but the net of {checkpoint} gives some that are infinite or none: its"
             " training has diverged; fit anew with a lower learning rate"
         )
-    curves = (run / folder.CURVES).read_text() if run is not None and (run / folder.CURVES).is_file() else ""
-    if curves:
+    if run is not None and (run / folder.CURVES).is_file():
         # A damaged file is told while all former scores are there.
-        Curves.parse(curves)
+        Curves.read(run / folder.CURVES)
     predictions = {
         split: Predictions.from_logits(
             model.class_names,

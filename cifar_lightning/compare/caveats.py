@@ -15,7 +15,7 @@ from cifar_lightning.compare.recomputing import (
     is_config_exchanged,
 )
 from cifar_lightning.compare.wording import COMPUTE, capitalise, list_names, name_first
-from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT, TEST_PICTURES
+from cifar_lightning.runs.folder import CONFIG, CURVES, LAST_CHECKPOINT, TEST_PICTURES
 
 _CIFAR100 = "cifar_lightning.data.Cifar100"
 _ROOT = "data.source.init_args.root"
@@ -159,7 +159,7 @@ def describe_oddities(
         *_describe_missing_seeds(strategies),
         *_describe_unfinished(unfinished),
         *_describe_folders(read),
-        *_describe_missing_settings(read),
+        *_describe_missing_files(read),
         *_describe_disagreements(read),
         *_describe_sizes(strategies),
     ]
@@ -196,11 +196,12 @@ def _describe_folders(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def _describe_missing_settings(runs: Sequence[Run]) -> list[str]:
-    missing = [str(run.folder) for run in runs if run.settings is None]
-    if not missing:
-        return []
-    return [f"Settings unknown, for want of a {CONFIG}: {name_first(missing)}."]
+def _describe_missing_files(runs: Sequence[Run]) -> list[str]:
+    missing = {
+        f"Settings unknown, for want of a {CONFIG}": [run for run in runs if run.settings is None],
+        f"Curves unknown, for want of a {CURVES}": [run for run in runs if run.curves is None],
+    }
+    return [f"{what}: {name_first([str(run.folder) for run in of])}." for what, of in missing.items() if of]
 
 
 def _describe_disagreements(runs: Sequence[Run]) -> list[str]:

@@ -262,7 +262,7 @@ def _describe(finding: _Finding, p_values: Sequence[float]) -> str:
         said += f" on average, {list_names(drops)}"
     others = ", ".join(f"{name} {SHARES.number(mean)}" for name, mean in means.items())
     if not finding.contrasts:
-        return f"{said} ({others}), but not all of them have {MIN_SEEDS} seeds"
+        return f"{said} ({others}), but to say so takes {MIN_SEEDS} seeds of each"
     differences = "; ".join(
         f"{SHARES.difference(contrast.value)} against {'the mean of ' if ' and ' in name else ''}{name}"
         f" (95 % interval {SHARES.difference_interval(contrast.ci95)}, Holm's p {write_p(p)})"

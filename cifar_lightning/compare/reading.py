@@ -12,7 +12,7 @@ import numpy as np
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.overfitting import Curves
 from cifar_lightning.runs.probes import ProbeShares
-from cifar_lightning.runs.scores import Predictions, explain_damage
+from cifar_lightning.runs.scores import Predictions
 from cifar_lightning.runs.settings import read_settings
 
 # What a comparison needs to know of a run, and what it must be.
@@ -97,7 +97,7 @@ class Run:
             Predictions.read(predictions),
             Predictions.read(train) if train.is_file() else None,
             ProbeShares.read(probes) if probes.is_file() else None,
-            _read_curves(curves) if curves.is_file() else None,
+            Curves.read(curves) if curves.is_file() else None,
             scores,
             read_settings(config) if config.is_file() else None,
         )
@@ -142,10 +142,11 @@ class Run:
                     f"expected class names of printable characters, but {self.folder} has {name[:50]!r}; rename it in"
                     " the data, and fit that run anew"
                 )
-        for split, predictions in (("test", self.test), ("training", self.train)):
+        for name, split, predictions in (("test", "test", self.test), ("train", "training", self.train)):
             if predictions is not None and not len(predictions.indices):
                 raise ValueError(
-                    f"expected predictions of {split} pictures, but {self.folder} has none; test that run again"
+                    f"expected predictions of {split} pictures, but {self.folder / folder.predictions_name(name)} has"
+                    " none; test that run again"
                 )
         if self.train is not None:
             self.check_classes("train", self.train)
@@ -156,9 +157,10 @@ class Run:
                 f" {places.max()} times; test that run again"
             )
         if self.probes is not None and not np.array_equal(self.probes.indices, self.test.indices):
+            test, probes = folder.predictions_name("test"), self.folder / folder.PROBES
             raise ValueError(
-                f"expected probes of the pictures that are predicted, but those in {self.folder} are of others,"
-                " or in another order; test that run again"
+                f"expected probes of the pictures of {test}, but {probes} has others, or another order; test that run"
+                " again"
             )
 
 
@@ -205,18 +207,6 @@ def _read_scores(path: Path) -> dict[str, Any]:
             " that run again, or leave it out"
         )
     return scores
-
-
-def _read_curves(path: Path) -> Curves:
-    try:
-        return Curves.parse(folder.read_text(path))
-    except UnicodeDecodeError as error:
-        reason = explain_damage(path.read_bytes(), error)
-        raise ValueError(
-            f"expected the curves of a run, but {path} is damaged ({reason}); fit that run anew, or remove the file"
-        ) from error
-    except ValueError as error:
-        raise ValueError(f"{error}, in {path}; fit that run anew, or remove the file") from error
 
 
 def find_run_folders(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:

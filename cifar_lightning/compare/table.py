@@ -34,7 +34,10 @@ def print_comparison(comparison: Comparison) -> None:
 
 def _strategies_table(comparison: Comparison) -> Table:
     scale = scale_of(comparison)
-    table = Table(title=f"{comparison.label}{',' if scale.unit else ''}{scale.unit}", title_justify="left")
+    title = f"{comparison.label}{',' if scale.unit else ''}{scale.unit}"
+    if not comparison.higher_is_better:
+        title += "; lower is better"
+    table = Table(title=title, title_justify="left")
     # Names often differ at their ends alone, so none is cut short.
     table.add_column("strategy", overflow="fold")
     for column in ("runs", "mean", "sd", "95 % interval", "MFLOP", "fit, s"):

@@ -109,18 +109,22 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     write_text(path, text.getvalue())
 
 
-def parse_columns(table: str, text: Sequence[int] = ()) -> tuple[list[str], list[np.ndarray]]:
-    """Header and columns of a CSV table: float64 (N,), but those at the places `text` object (N,), of strings.
+def parse_columns(
+    table: str, is_text: Callable[[int, str], bool] = lambda place, name: False
+) -> tuple[list[str], list[np.ndarray]]:
+    """Header and columns of a CSV table, by numpy's reader, since a comparison reads hundreds of them.
 
-    By numpy's reader, since a comparison reads hundreds of tables; it skips empty lines.
+    Args:
+        table: empty lines in it are skipped.
+        is_text: of the place and name of a column; it is then of strings, object (N,), else float64 (N,).
 
     Raises:
         ValueError: if it is no table, or a number is none.
         csv.Error: if its first line is none of a table.
     """
     file = io.StringIO(table)
-    header = next(csv.reader(file), [])
-    kinds = np.dtype([(str(place), "O" if place in text else "f8") for place in range(len(header))])
+    header = next((row for row in csv.reader(file) if row), [])
+    kinds = np.dtype([(str(place), "O" if is_text(place, name) else "f8") for place, name in enumerate(header)])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="loadtxt: input contained no data")
         values = np.loadtxt(file, kinds, comments=None, delimiter=",", ndmin=1, quotechar='"')

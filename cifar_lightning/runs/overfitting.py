@@ -2,10 +2,11 @@
 
 import csv
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from cifar_lightning.runs.folder import parse_columns, whole_numbers
+from cifar_lightning.runs.folder import parse_columns, read_text, whole_numbers
 from cifar_lightning.runs.scores import explain_damage
 
 # A loss this little above its lowest has not risen: from epoch to epoch it moves as much by chance.
@@ -48,21 +49,46 @@ class Curves:
         """
         names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
         try:
-            # Cells are empty where there was no value.
-            header, values_of = parse_columns(text.replace(",,", ",nan,").replace(",,", ",nan,"))
+            # Cells are empty where there was no value, which is none that numpy reads.
+            numbers = ("epoch", "seconds") if ",," in text or '""' in text else ("epoch", *names)
+            header, values_of = parse_columns(text, lambda place, name: name not in numbers)
             columns = dict(zip(header, values_of, strict=True))
+            if len(columns) < len(header):
+                raise ValueError("a column stands twice")
             epochs = whole_numbers(columns["epoch"]) + 1
             if len(epochs) and (epochs[0] < 1 or (np.diff(epochs) < 1).any()):
                 raise ValueError("epochs that do not ascend from 0")
-            values = [columns[name] for name in names]
+            values = [
+                columns[name] if name in numbers else np.array([float(value or "nan") for value in columns[name]])
+                for name in names
+            ]
             if any((of_name < 0).any() for of_name in values):
                 raise ValueError("a loss, an accuracy or a time below 0")
+            if any((of_name > 1 + 1e-6).any() for of_name in (values[1], values[3])):
+                raise ValueError("an accuracy above 1")
             return cls(epochs, *values)
         except (KeyError, ValueError, csv.Error) as error:
             reason = explain_damage(text.encode(errors="surrogateescape"), error)
             raise ValueError(
                 f"expected the curves of a run, one row an epoch, but they are damaged ({reason})"
             ) from error
+
+    @classmethod
+    def read(cls, path: Path) -> "Curves":
+        """Reads a `curves.csv`.
+
+        Raises:
+            ValueError: as `parse`, or if it is no text; names the file.
+        """
+        try:
+            return cls.parse(read_text(path))
+        except UnicodeDecodeError as error:
+            reason = explain_damage(path.read_bytes(), error)
+            raise ValueError(
+                f"expected the curves of a run, but {path} is damaged ({reason}); fit that run anew, or remove the file"
+            ) from error
+        except ValueError as error:
+            raise ValueError(f"{error}, in {path}; fit that run anew, or remove the file") from error
 
     @property
     def best(self) -> int | None:

@@ -15,7 +15,7 @@ from cifar_lightning.runs.folder import describe_no_text, parse_columns, read_te
 
 OTHER = "(other)"
 _FIRST_COLUMNS = ["index", "label", "predicted"]
-_NO_NUMBER = re.compile(r"could not convert string (.*) to float64 at row .*", re.DOTALL)
+_NO_NUMBER = re.compile(r"could not convert string (?:to float: (.*)|(.*) to float64 at row ([0-9]+), .*)", re.DOTALL)
 
 
 def wilson_interval(num_right: int, num_pictures: int) -> list[float] | None:
@@ -50,7 +50,8 @@ def explain_damage(content: bytes, error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"{str(error.args[0])[:50]!r} is not among the names of its columns"
     if told := _NO_NUMBER.fullmatch(str(error)):
-        return f"{told[1][:50]} is no number"
+        where = f" in line {filled[int(told[3]) + 1][0]}" if told[3] else ""
+        return f"{(told[1] or told[2])[:50]}{where} is no number"
     return str(error)[:200]
 
 
@@ -107,10 +108,12 @@ class Predictions:
             ValueError: if the file is not whole.
         """
         try:
-            header, columns = parse_columns(read_text(path), text=(1, 2))
+            header, columns = parse_columns(read_text(path), lambda place, name: place in (1, 2))
             class_names = header[3:]
             if header[:3] != _FIRST_COLUMNS:
                 raise ValueError(f"its first columns are not {', '.join(_FIRST_COLUMNS)}")
+            if not class_names:
+                raise ValueError("it has no column of a class")
             if len(set(class_names)) < len(class_names) or OTHER in class_names:
                 raise ValueError(f"a class stands twice, or is called {OTHER}")
             places = {name: place for place, name in enumerate(class_names)}
@@ -118,8 +121,10 @@ class Predictions:
             answers = {**places, OTHER: len(class_names)}
             indices, labels, predicted, *shares = columns
             probabilities = np.stack(shares, axis=1)
-            # Written so that what is no number is refused too.
-            if len(indices) and not (probabilities.min() >= 0 and probabilities.sum(axis=1).max() <= 1 + 1e-6):
+            # Written so that what is no number is refused too, and nothing summed that has no sum.
+            if len(indices) and not (
+                probabilities.min() >= 0 and probabilities.max() <= 2 and probabilities.sum(axis=1).max() <= 1 + 1e-6
+            ):
                 raise ValueError("probabilities of a picture that are below 0, above 1 together, or no numbers")
             return cls(
                 class_names,
@@ -207,9 +212,9 @@ def read_duplicates(path: Path) -> np.ndarray:
         ValueError: if the file is damaged.
     """
     try:
-        header, columns = parse_columns(read_text(path))
-        if "index" not in header:
-            raise ValueError("'index' is not among the names of its columns")
+        header, columns = parse_columns(read_text(path), lambda place, name: name != "index")
+        if header.count("index") != 1:
+            raise ValueError("'index' is not among the names of its columns, or twice")
         return whole_numbers(columns[header.index("index")])
     except (ValueError, csv.Error) as error:
         reason = explain_damage(path.read_bytes(), error)

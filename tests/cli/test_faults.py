@@ -310,8 +310,23 @@ def test_a_checkpoint_of_another_run_of_the_same_net_is_refused(command, finishe
     for name, settings in (("test", []), ("validate", []), ("fit", ["--config", "run/config.yaml"])):
         outcome = command(name, *settings, "--ckpt_path", "run")
         assert outcome.code == 2
-        assert "of one run, but their epochs differ" in outcome.err
+        assert "of one run, but their lines differ" in outcome.err
         assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"), [(b"2,x,0.5,0.5,0.5,1", "is no number"), (b"\xe4", "is no text in UTF-8")], ids=["word", "byte"]
+)
+def test_curves_that_are_damaged_at_their_end_are_named_by_a_test(command, finished_run, tmp_path, line, reason):
+    shutil.copytree(finished_run, tmp_path / "run")
+    with (tmp_path / "run/curves.csv").open("ab") as file:
+        file.write(line + b"\n")
+    outcome = command("test", "--ckpt_path", "run")
+    assert outcome.code == 2
+    assert len(outcome.err.splitlines()) == 1
+    assert reason in outcome.err
+    assert "run/curves.csv" in outcome.err
+    assert "fit that run anew, or remove the file" in outcome.err
 
 
 def test_bombs_in_a_checkpoint_take_no_memory(finished_run, tmp_path):

@@ -432,10 +432,11 @@ def test_a_net_of_two_sizes_is_named(tmp_path, size):
     assert f"and 5 in stride (seed 1), as {tmp_path / 'stride/seed_1'}; that of the first is shown." in note
 
 
-def test_runs_without_settings_are_named(tmp_path):
+@pytest.mark.parametrize(("file", "what"), [("config.yaml", "Settings"), ("curves.csv", "Curves")])
+def test_runs_without_settings_or_curves_are_named(tmp_path, file, what):
     run = write_pair(tmp_path) / "stride/seed_1"
-    (run / "config.yaml").unlink()
-    assert compare_runs([tmp_path]).notes == [f"Settings unknown, for want of a config.yaml: {run}."]
+    (run / file).unlink()
+    assert compare_runs([tmp_path]).notes == [f"{what} unknown, for want of a {file}: {run}."]
 
 
 EDITS = {

@@ -77,6 +77,14 @@ def test_epochs_without_a_value_are_never_the_best():
     assert Curves.parse(curves("0.9,0.6,,", "0.5,0.8,0.4,0.8", "0.4,0.8,0.4,0.8")).best == 1
 
 
+@pytest.mark.parametrize("empty", ["", '""'])
+def test_values_are_none_where_cells_are_empty_quoted_or_not(empty):
+    parsed = Curves.parse(curves("0.9,0.6,0.5,0.8", f"0.5,0.75,{empty},{empty}"))
+    assert parsed.train_accuracy.tolist() == [0.6, 0.75]
+    assert str(parsed.val_loss.tolist()) == "[0.5, nan]"
+    assert str(parsed.val_accuracy.tolist()) == "[0.8, nan]"
+
+
 def test_neither_matplotlib_nor_torch_is_imported_before_something_is_drawn():
     code = (
         "import sys; from cifar_lightning.runs import calibration, curve_figures, figures, overfitting;"
