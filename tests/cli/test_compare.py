@@ -121,6 +121,12 @@ def test_names_that_differ_at_their_ends_are_told_apart_in_the_terminal(command,
     assert all(name in "".join(columns) for name in names)
 
 
+@pytest.mark.parametrize(("question", "said"), [("loss", True), ("gap", True), ("accuracy", False)])
+def test_the_terminal_says_where_lower_is_better(command, study, tmp_path, undrawn, question, said):
+    outcome = command("compare", str(study), "--question", question, "--output", "out")
+    assert ("; lower is better" in outcome.out) == said
+
+
 def test_tables_that_went_through_a_spreadsheet_are_read(command, study, tmp_path, undrawn):
     shutil.copytree(study, tmp_path / "runs")
     for path in (tmp_path / "runs/stride/seed_1").glob("*.csv"):
