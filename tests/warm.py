@@ -26,6 +26,8 @@ CONTEXT.set_forkserver_preload(
         "cifar_lightning.runs.figures",
         "matplotlib.backends.backend_agg",
         "scipy.stats",
+        # Who has given up root's rights cannot import from a Python in root's own folder.
+        "encodings.utf_8_sig",
     ]
 )
 _numbers = itertools.count()
