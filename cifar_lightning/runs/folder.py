@@ -6,12 +6,9 @@ import io
 import os
 import re
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
-
-import numpy as np
 
 from cifar_lightning.disk import locked, naming
 from cifar_lightning.runs.signals import signals_held
@@ -109,42 +106,9 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     write_text(path, text.getvalue())
 
 
-def parse_columns(
-    table: str, is_text: Callable[[int, str], bool] = lambda place, name: False
-) -> tuple[list[str], list[np.ndarray]]:
-    """Header and columns of a CSV table, by numpy's reader, since a comparison reads hundreds of them.
-
-    Args:
-        table: empty lines in it are skipped.
-        is_text: of the place and name of a column; it is then of strings, object (N,), else float64 (N,).
-
-    Raises:
-        ValueError: if it is no table, or a number is none.
-        csv.Error: if its first line is none of a table.
-    """
-    file = io.StringIO(table)
-    header = next((row for row in csv.reader(file) if row), [])
-    kinds = np.dtype([(str(place), "O" if is_text(place, name) else "f8") for place, name in enumerate(header)])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="loadtxt: input contained no data")
-        values = np.loadtxt(file, kinds, comments=None, delimiter=",", ndmin=1, quotechar='"')
-    return header, [values[name].copy() for name in kinds.names or ()]
-
-
 def read_text(path: Path) -> str:
     """The text of a file in UTF-8, without the mark that a spreadsheet puts before it."""
     return path.read_text(encoding="utf-8-sig")
-
-
-def whole_numbers(values: np.ndarray) -> np.ndarray:
-    """`values`, float64, as int64.
-
-    Raises:
-        ValueError: if one is not whole, or larger than a float64 tells from its neighbours.
-    """
-    if not ((values == np.trunc(values)) & (np.abs(values) < 2**53)).all():
-        raise ValueError("a number that is not whole, or too large")
-    return values.astype(np.int64)
 
 
 def describe_no_text(error: UnicodeDecodeError) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cifar_lightning.runs.folder import parse_columns, read_text, whole_numbers
+from cifar_lightning.runs.columns import parse_columns, whole_numbers
+from cifar_lightning.runs.folder import read_text
 from cifar_lightning.runs.scores import explain_damage
 
 # A loss this little above its lowest has not risen: from epoch to epoch it moves as much by chance.

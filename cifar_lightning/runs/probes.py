@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cifar_lightning.runs.folder import parse_columns, read_text, whole_numbers, write_csv
+from cifar_lightning.runs.columns import parse_columns, whole_numbers
+from cifar_lightning.runs.folder import read_text, write_csv
 from cifar_lightning.runs.scores import explain_damage
 
 _NAME = re.compile(r"(shift|consistency|noise)_([1-9][0-9]{0,2})", re.ASCII)

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.runs.folder import describe_no_text, parse_columns, read_text, whole_numbers, write_csv, write_text
+from cifar_lightning.runs.columns import parse_columns, whole_numbers
+from cifar_lightning.runs.folder import describe_no_text, read_text, write_csv, write_text
 
 OTHER = "(other)"
 _FIRST_COLUMNS = ["index", "label", "predicted"]
