@@ -181,8 +181,7 @@ def _execute_all(study: StudyConfig, runs: Sequence[PlannedRun], arguments: list
 
 def fit_and_test(run: PlannedRun) -> str | None:
     """Makes one run with the commands `fit` and `test`, from where it stands; returns why it failed, or None."""
-    reached = _how_reached(run)
-    return _fit(run, reached) or _run_quietly("test", "--ckpt_path", str(run.folder), *reached)
+    return _fit(run) or _run_quietly("test", "--ckpt_path", str(run.folder), *_how_reached(run))
 
 
 def _how_reached(run: PlannedRun) -> list[str]:
@@ -191,7 +190,7 @@ def _how_reached(run: PlannedRun) -> list[str]:
     return [f"--data.source.root={root}"] if root is not None else []
 
 
-def _fit(run: PlannedRun, reached: Sequence[str]) -> str | None:
+def _fit(run: PlannedRun) -> str | None:
     try:
         with tempfile.TemporaryDirectory() as temporary:
             if run.can_go_on:
@@ -202,7 +201,7 @@ def _fit(run: PlannedRun, reached: Sequence[str]) -> str | None:
                 config.write_text(yaml.safe_dump(run.settings, sort_keys=False))
                 fit = ["--config", str(config)]
             # Also where the curves have all epochs: they may be ahead of the checkpoint.
-            if error := _run_quietly("fit", *fit, *reached):
+            if error := _run_quietly("fit", *fit, *_how_reached(run)):
                 return error
     except OSError as error:
         return f"{error.strerror}: {error.filename}; fix that and run the study again"
@@ -296,7 +295,7 @@ def _time_epochs(run: PlannedRun) -> float:
         if "download" in source:
             source["download"] = False
         timed = PlannedRun(run.strategy, run.seed, Path(temporary, "timed", "version_0"), settings)
-        error = _fit(timed, _how_reached(timed))
+        error = _fit(timed)
         if error is not None:
             raise ValueError(error)
         ends = Curves.read(timed.folder / folder.CURVES).seconds

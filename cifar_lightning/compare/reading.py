@@ -12,7 +12,7 @@ import numpy as np
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.overfitting import Curves
 from cifar_lightning.runs.probes import ProbeShares
-from cifar_lightning.runs.scores import Predictions
+from cifar_lightning.runs.scores import Predictions, is_duration
 from cifar_lightning.runs.settings import read_settings
 
 # What a comparison needs to know of a run, and what it must be.
@@ -27,10 +27,6 @@ _FACTS = {
     "num_parameters": int,
     "flops_per_image": int,
 }
-
-
-# 30 000 years.
-_MOST_SECONDS = 1e12
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,7 @@ class Run:
         """Of the fit, up to the tested epoch by its curves, without them by its `scores.json`; None: not known."""
         if self.curves is not None:
             for seconds in self.curves.seconds[self.curves.epochs == self.facts["epoch"]]:
-                return float(seconds) if 0 <= seconds < _MOST_SECONDS else None
+                return float(seconds) if is_duration(seconds) else None
         seconds = self.facts.get("fit_seconds")
         return None if seconds is None else float(seconds)
 
@@ -200,8 +196,7 @@ def _read_scores(path: Path) -> dict[str, Any]:
                 " again, or leave it out"
             )
     seconds = scores["run"].get("fit_seconds")
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if seconds is not None and not (is_number and 0 <= seconds < _MOST_SECONDS):
+    if not is_duration(seconds):
         raise ValueError(
             f"expected run.fit_seconds to be a number of seconds or null, but {path} has {str(seconds)[:50]!r}; test"
             " that run again, or leave it out"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cifar_lightning.runs.columns import parse_columns, whole_numbers
-from cifar_lightning.runs.folder import read_text
+from cifar_lightning.runs.folder import describe_no_text, read_text
 from cifar_lightning.runs.scores import explain_damage
 
 # A loss this little above its lowest has not risen: from epoch to epoch it moves as much by chance.
@@ -84,7 +84,7 @@ class Curves:
         try:
             return cls.parse(read_text(path))
         except UnicodeDecodeError as error:
-            reason = explain_damage(path.read_bytes(), error)
+            reason = describe_no_text(error)
             raise ValueError(
                 f"expected the curves of a run, but {path} is damaged ({reason}); fit that run anew, or remove the file"
             ) from error

@@ -201,6 +201,12 @@ class Predictions:
         }
 
 
+def is_duration(value: Any) -> bool:
+    """Whether `fit_seconds` in `scores.json` can be `value`: seconds, or None where they are not known."""
+    # Below 30 000 years.
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12)
+
+
 def write_scores(path: Path, scores: dict[str, Any]) -> None:
     """Writes `scores.json`."""
     write_text(path, json.dumps(scores, indent=1, allow_nan=False) + "\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cifar_lightning.runs import folder
+from cifar_lightning.runs.scores import is_duration
 
 
 class Result(NamedTuple):
@@ -72,9 +73,10 @@ class PlannedRun:
         """
         path = self.folder / folder.SCORES
         try:
-            scores = json.loads(path.read_text(encoding="utf-8-sig"))
+            scores = json.loads(folder.read_text(path))
             accuracy, seconds = scores["splits"]["test"]["accuracy"], scores["run"]["fit_seconds"]
-            if _is_number(accuracy, 1) and (seconds is None or _is_number(seconds, 1e12)):
+            is_number = isinstance(accuracy, int | float) and not isinstance(accuracy, bool)
+            if is_number and 0 <= accuracy <= 1 and is_duration(seconds):
                 return Result(float(accuracy), seconds)
             reason = "no test accuracy from 0 to 1, or no seconds of a fit"
         except (ValueError, LookupError, TypeError, RecursionError):
@@ -82,7 +84,3 @@ class PlannedRun:
         raise ValueError(
             f"expected the scores of a run, but {path} is damaged ({reason}); remove it, and the run is tested again"
         )
-
-
-def _is_number(value: Any, most: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
