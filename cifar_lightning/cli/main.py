@@ -124,9 +124,10 @@ def _run(arguments: list[str]) -> int:
 
 
 def _load_command(command: str) -> Callable[[list[str]], int]:
-    # torch's threads wait for one another by spinning, by default for so long that two fits on the same cores take
-    # forty times as long as one. Read when torch is loaded; a thirtieth of the default costs a fit alone nothing.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    # torch's threads wait for one another by spinning, by default for so long that two fits on the same cores hinder
+    # each other; much shorter waits cost a fit alone a tenth, and more beside other work (docs/performance.md). Read
+    # when torch is loaded.
+    os.environ.setdefault("GOMP_SPINCOUNT", "100000")
     # A user's own net stands in a file of the working folder, which the console script leaves out of the search.
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())

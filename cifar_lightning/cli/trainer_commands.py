@@ -25,7 +25,7 @@ from cifar_lightning.cli.checkpoints import (
 from cifar_lightning.cli.machine import num_cores, use_threads
 from cifar_lightning.cli.outputs import PREDICTIONS_START, check_output
 from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser, find_reason
-from cifar_lightning.cli.plain_loop import PlainEpochLoop
+from cifar_lightning.cli.plain_loop import PlainEpochLoop, is_plain
 from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
 from cifar_lightning.cli.quiet import silence_framework
@@ -234,7 +234,9 @@ class RunCLI(LightningCLI):
             callbacks.append(self.collector)
         self.trainer_defaults["callbacks"] = callbacks
         trainer = super().instantiate_trainer(**kwargs)
-        PlainEpochLoop.replace_in(trainer)
+        if is_plain(trainer):
+            lightnings = trainer.fit_loop.epoch_loop
+            trainer.fit_loop.epoch_loop = PlainEpochLoop(trainer, lightnings.min_steps, lightnings.max_steps)
         return trainer
 
     def _run_subcommand(self, subcommand: str) -> None:

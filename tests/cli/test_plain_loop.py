@@ -2,27 +2,68 @@
 
 import pytest
 import torch
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from tiny import TINY
 from torch import Tensor
+
+from cifar_lightning.cli.progress import EpochProgress
+from cifar_lightning.data import SubsetDataModule
+from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.runs.recorder import RunRecorder
 
 # 90 training pictures: three batches an epoch, the last one smaller.
 FIT = [*TINY, "--data.batch_size=40"]
 NUM_STEPS = 2 * 3
 
+OWN_CODE = """
+import pathlib
 
-def write_own_code(folder, hook):
-    """A user's callback that marks every call of `hook`, and a net that draws random numbers; returns their module."""
-    # Of another name each, since a module is imported once.
-    module = f"own_{hook}"
-    (folder / f"{module}.py").write_text(
-        "import pathlib\nfrom torch import nn\nfrom lightning.pytorch.callbacks import Callback\n"
-        f"class Watcher(Callback):\n    def {hook}(self, *arguments):\n"
-        "        with pathlib.Path('calls').open('a') as file:\n            file.write('.')\n"
-        "class Dropping(nn.Sequential):\n    def __init__(self):\n"
-        "        super().__init__(nn.Conv2d(3, 4, 5, 4), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout())\n"
-    )
-    return module
+import torch
+from lightning.pytorch import Callback
+from torch import nn
+
+
+class Watcher(Callback):
+    def on_before_zero_grad(self, *arguments):
+        with pathlib.Path("calls").open("a") as file:
+            file.write(".")
+
+
+class Dropping(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 4, 5, 4), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout())
+
+
+class KeywordOnly(torch.optim.SGD):
+    def step(self, *, closure):
+        super().step(closure)
+
+
+class LossKeeping(torch.optim.SGD):
+    def step(self, closure):
+        loss = super().step(closure)
+        self.state[self.param_groups[0]["params"][0]]["loss"] = loss
+        assert loss.numpy() > 0
+
+
+class EverySecond(torch.optim.SGD):
+    num_steps = 0
+
+    def step(self, closure):
+        self.num_steps += 1
+        return super().step(closure if self.num_steps % 2 else None)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_code(tmp_path_factory):
+    """A module of the user's own: a callback that marks its calls, a net that draws numbers, optimisers."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "steps_watched.py").write_text(OWN_CODE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield
 
 
 @pytest.fixture
@@ -39,11 +80,12 @@ def steps_by_lightning(monkeypatch):
 
 
 def flat(tree, path=""):
-    """Every leaf of nested dicts and lists, by its path."""
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list | tuple) else None
-    if items is None:
-        return {path: tree.tolist() if isinstance(tree, Tensor) else tree}
-    return {place: leaf for key, value in items for place, leaf in flat(value, f"{path}/{key}").items()}
+    """Every leaf of nested dicts and lists by its path; of tensors type, shape and bytes."""
+    if isinstance(tree, Tensor):
+        return {path: (tree.dtype, tree.shape, tree.numpy().tobytes())}
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list | tuple) else ()
+    leaves = {place: leaf for key, value in items for place, leaf in flat(value, f"{path}/{key}").items()}
+    return leaves or {path: tree}
 
 
 def checkpoint(folder, name):
@@ -55,48 +97,47 @@ def checkpoint(folder, name):
 @pytest.mark.parametrize(
     "settings",
     [
-        [],
+        ["--model.backbone=steps_watched.Dropping"],
         ["--trainer.max_steps=4", "--trainer.max_epochs=-1"],
-        ["--trainer.limit_train_batches=2"],
-        ["--model.backbone=own_on_train_batch_end.Dropping"],
-        ["--model.optimizer=torch.optim.AdamW", "--model.scheduler=StepLR", "--model.scheduler.step_size=1"],
+        ["--trainer.limit_train_batches=2", "--trainer.detect_anomaly=true"],
+        ["--model.optimizer=AdamW", "--model.scheduler=StepLR", "--model.scheduler.step_size=1"],
         ["--model.backbone=torch.nn.Flatten", "--model.optimizer=LBFGS", "--model.optimizer.max_iter=3"],
         ["--model.scheduler=lightning.pytorch.cli.ReduceLROnPlateau", "--model.scheduler.monitor=train_loss"],
+        ["--model.optimizer=steps_watched.KeywordOnly"],
+        ["--model.optimizer=steps_watched.LossKeeping"],
     ],
 )
 def test_a_checkpoint_is_the_same_as_by_lightnings_own_steps(command, tmp_path, steps_by_lightning, settings):
-    own = write_own_code(tmp_path, "on_train_batch_end")
     assert command("fit", *FIT, *settings, "--trainer.logger.name=straight").code == 0
     assert steps_by_lightning == []
-    assert (
-        command("fit", *FIT, *settings, f"--trainer.callbacks={own}.Watcher", "--trainer.logger.name=watched").code == 0
-    )
+    watched = ["--trainer.callbacks=steps_watched.Watcher", "--trainer.logger.name=watched"]
+    assert command("fit", *FIT, *settings, *watched).code == 0
     assert steps_by_lightning
     assert checkpoint(tmp_path, "straight") == checkpoint(tmp_path, "watched")
 
 
-@pytest.mark.parametrize(
-    "hook",
-    [
-        "on_train_batch_start",
-        "on_before_zero_grad",
-        "on_before_backward",
-        "on_after_backward",
-        "on_before_optimizer_step",
-        "on_train_batch_end",
-    ],
-)
-def test_a_callback_that_looks_at_steps_is_called_at_every_one(command, tmp_path, hook):
-    own = write_own_code(tmp_path, hook)
-    assert command("fit", *FIT, f"--trainer.callbacks={own}.Watcher").code == 0
-    assert len((tmp_path / "calls").read_text()) == NUM_STEPS
-
-
-def test_a_callback_that_looks_at_epochs_leaves_the_steps_alone(command, tmp_path, steps_by_lightning):
-    own = write_own_code(tmp_path, "on_train_epoch_end")
-    assert command("fit", *FIT, f"--trainer.callbacks={own}.Watcher").code == 0
-    assert len((tmp_path / "calls").read_text()) == 2
+def test_a_run_that_was_stopped_within_an_epoch_goes_straight_on(command, tmp_path, steps_by_lightning):
+    more = "--trainer.max_epochs=3"
+    assert command("fit", *FIT, more, "--trainer.logger.name=whole").code == 0
+    assert command("fit", *FIT, "--trainer.max_steps=4", "--trainer.logger.name=stopped").code == 0
+    resume = ["--ckpt_path=lightning_logs/stopped/version_0", "--trainer.max_steps=-1", more]
+    assert command("fit", *FIT, *resume).code == 0
     assert steps_by_lightning == []
+    whole, resumed = checkpoint(tmp_path, "whole"), checkpoint(tmp_path, "stopped")
+    assert {key: leaf for key, leaf in resumed.items() if "loops" not in key} == {
+        key: leaf for key, leaf in whole.items() if "loops" not in key
+    }
+
+
+def test_an_optimiser_that_leaves_out_steps_is_found_out(command):
+    outcome = command("fit", *FIT, "--model.optimizer=steps_watched.EverySecond")
+    assert outcome.code == 2
+    assert "closure" in outcome.err
+
+
+def test_a_users_callback_is_called_at_every_step(command, tmp_path):
+    assert command("fit", *FIT, "--trainer.callbacks=steps_watched.Watcher").code == 0
+    assert len((tmp_path / "calls").read_text()) == NUM_STEPS
 
 
 @pytest.mark.parametrize(
@@ -115,8 +156,25 @@ def test_a_setting_that_asks_for_more_than_a_plain_step_goes_lightnings_way(comm
     assert len(steps_by_lightning) == NUM_STEPS
 
 
-def test_a_resumed_run_goes_straight_on(command, tmp_path, steps_by_lightning):
-    assert command("fit", *FIT).code == 0
-    resume = ["--ckpt_path=lightning_logs/quickstart/version_0", "--trainer.max_epochs=3"]
-    assert command("fit", *FIT, *resume).code == 0
-    assert steps_by_lightning == []
+@pytest.mark.parametrize(
+    ("kind", "base"),
+    [
+        (EpochProgress, Callback),
+        (RunRecorder, Callback),
+        (ImageClassifier, LightningModule),
+        (SubsetDataModule, LightningDataModule),
+    ],
+)
+def test_none_of_our_own_classes_has_a_hook_that_a_straight_step_would_leave_out(kind, base):
+    of_callbacks = ("zero_grad", "backward", "optimizer_step")
+    hooks = [
+        "on_train_batch_start",
+        "on_train_batch_end",
+        "on_after_backward",
+        *(f"on_before_{name}" for name in of_callbacks),
+    ]
+    hooks += ["on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer"]
+    hooks += ["optimizer_zero_grad", "backward", "configure_gradient_clipping", "optimizer_step"]
+    present = [hook for hook in hooks if hasattr(base, hook)]
+    assert present
+    assert not [hook for hook in present if getattr(kind, hook) is not getattr(base, hook)]
