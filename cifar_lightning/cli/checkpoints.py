@@ -122,7 +122,6 @@ def _is_ours(checkpoint: Any) -> bool:
         and isinstance(settings.get("image_size"), int)
         and isinstance(checkpoint.get("epoch"), int)
         and checkpoint["epoch"] >= 0
-        # Other callbacks than ours may save before the epoch counts as finished.
         and _count_epochs(checkpoint.get("loops")) in (checkpoint["epoch"], checkpoint["epoch"] + 1)
         and all(isinstance(checkpoint.get(name), list) for name in ("optimizer_states", "lr_schedulers"))
         and len(checkpoint["optimizer_states"]) == 1
@@ -161,11 +160,13 @@ class Trained(NamedTuple):
     """What a checkpoint says of the fit that it is of.
 
     Attributes:
-        num_epochs: how many are finished.
+        num_epochs: how many epochs.
+        is_finished: whether the last of them is over; other callbacks than ours may save before.
         seconds: they took; None where nobody took the time.
     """
 
     num_epochs: int
+    is_finished: bool
     seconds: float | None
 
 
@@ -209,7 +210,8 @@ def check_checkpoint(path: Path, model: ImageClassifier) -> Trained:
     if state is not None and run is not None:
         _check_config(path, state["config"], run)
     seconds = float(curves[-1].rpartition(",")[2]) if len(curves) > 1 else None
-    return Trained(checkpoint["epoch"] + 1, seconds)
+    num_epochs = checkpoint["epoch"] + 1
+    return Trained(num_epochs, _count_epochs(checkpoint["loops"]) == num_epochs, seconds)
 
 
 def was_stopped_early(path: Path) -> bool:

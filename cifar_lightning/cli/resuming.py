@@ -119,6 +119,13 @@ def refuse_taken_version(settings: Namespace) -> None:
 
 def refuse_limits(checkpoint: Path, trained: Trained, max_epochs: int | None, max_steps: int) -> None:
     """Raises a ValueError if a fit with these limits cannot go on from a checkpoint."""
+    if not trained.is_finished:
+        # The rest of its epoch would pass for the whole.
+        raise ValueError(
+            f"expected a checkpoint of a finished epoch to go on from, but {checkpoint} was saved within epoch"
+            f" {trained.num_epochs}, as callbacks do after a step or validation; go on from {folder.LAST_CHECKPOINT} of"
+            " its run"
+        )
     if max_epochs is not None and 0 <= max_epochs < trained.num_epochs:
         raise ValueError(
             f"expected trainer.max_epochs of at least {trained.num_epochs}, the epochs that {checkpoint} has, got"

@@ -12,6 +12,7 @@ import yaml
 from jsonargparse import Namespace
 from jsonargparse.typing import PositiveInt
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
@@ -233,7 +234,9 @@ class RunCLI(LightningCLI):
             self.collector = OutputCollector()
             callbacks.append(self.collector)
         self.trainer_defaults["callbacks"] = callbacks
-        trainer = super().instantiate_trainer(**kwargs)
+        trainer: Any = super().instantiate_trainer(**kwargs)
+        # Other callbacks' checkpoints are to hold the epoch's line of the curves, which the recorder adds.
+        trainer.callbacks.sort(key=lambda callback: (isinstance(callback, Checkpoint), callback is not self.recorder))
         if is_plain(trainer):
             lightnings = trainer.fit_loop.epoch_loop
             trainer.fit_loop.epoch_loop = PlainEpochLoop(trainer, lightnings.min_steps, lightnings.max_steps)

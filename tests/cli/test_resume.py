@@ -447,3 +447,29 @@ def test_curves_that_cannot_be_drawn_cost_no_scores(command, finished_run, tmp_p
     outcome = command("test", "--ckpt_path", "run")
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert contents(run) == before
+
+
+MINE = ["--trainer.callbacks=ModelCheckpoint", "--trainer.callbacks.dirpath=mine"]
+
+
+@pytest.mark.parametrize("setting", ["save_on_train_epoch_end=false", "every_n_train_steps=1"])
+def test_a_checkpoint_from_within_an_epoch_is_validated_but_not_gone_on_from(command, tmp_path, setting):
+    assert command("fit", *TINY, *MINE, f"--trainer.callbacks.{setting}", "--trainer.max_epochs=1").code == 0
+    [saved] = (tmp_path / "mine").iterdir()
+    outcome = command("fit", *TINY, f"--ckpt_path={saved}")
+    assert outcome.code == 2
+    assert "was saved within epoch 1" in outcome.err
+    assert "last.ckpt" in outcome.err
+    assert command("validate", *TINY, f"--ckpt_path={saved}").code == 0
+
+
+def test_another_callbacks_checkpoint_of_a_finished_epoch_has_its_line_of_the_curves(command, tmp_path):
+    monitor = "--trainer.callbacks.monitor=val_loss"
+    assert command("fit", *TINY, *MINE, monitor, "--trainer.max_epochs=1").code == 0
+    [saved] = (tmp_path / "mine").iterdir()
+    assert command("fit", *TINY, f"--ckpt_path={saved}", "--trainer.logger.name=gone_on").code == 0
+    whole, gone_on = (tmp_path / f"lightning_logs/{name}/version_0/curves.csv" for name in ("quickstart", "gone_on"))
+    assert len(gone_on.read_text().splitlines()) == 1 + 2
+    assert [line.rpartition(",")[0] for line in gone_on.read_text().splitlines()[:2]] == [
+        line.rpartition(",")[0] for line in whole.read_text().splitlines()
+    ]
