@@ -402,7 +402,7 @@ def assert_the_same_again(run_folder):
         assert same_weights(read_weights(run_folder), read_weights(only_run(folder)))
 
 
-@tried(40)
+@tried(25)
 @given(changes=CHANGES)
 def test_any_settings_make_a_right_run_or_are_refused_in_one_sentence(changes):
     config = json.loads(json.dumps(CONFIG))
@@ -502,7 +502,7 @@ YAML_LIKE = st.one_of(
 SMALL = ["--data.source.num_train=4", "--data.source.num_test=1"]
 
 
-@tried(40)
+@tried(25)
 @given(text=YAML_LIKE, command=st.sampled_from(["fit", "study", "data"]))
 def test_any_text_as_config_makes_a_right_run_or_is_refused_in_one_sentence(text, command):
     with working_folder() as folder:
@@ -627,7 +627,7 @@ def says_something_else(config, before):
     return any(now.get(key) != was.get(key) for key in LIMITS)
 
 
-@tried(45)
+@tried(28)
 @given(
     name=st.sampled_from(FILES),
     damage=st.one_of(DAMAGE, st.sampled_from([0, 1, 2])),
@@ -685,7 +685,7 @@ def test_a_damaged_run_gives_what_it_gave_before_or_is_refused_in_one_sentence(r
 # --- data -------------------------------------------------------------------------------------------------------------
 
 
-@tried(60)
+@tried(36)
 @given(
     name=st.sampled_from(["train", "test", "meta", "archive"]),
     damage=DAMAGE,
@@ -742,7 +742,7 @@ for kind, mode in itertools.product(["PNG", "JPEG"], ["RGB", "L", "P", "RGBA", "
     PICTURES.append(buffer.getvalue())
 
 
-@tried(25)
+@tried(16)
 @given(picture=st.sampled_from(PICTURES), damage=DAMAGE, name=st.sampled_from(["a.png", "a.jpg", "a.jpeg", "a.PNG"]))
 def test_a_damaged_picture_is_answered_or_refused_in_one_sentence(runs, picture, damage, name):
     with working_folder() as folder:
