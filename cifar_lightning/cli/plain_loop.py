@@ -20,12 +20,10 @@ class PlainEpochLoop(_TrainingEpochLoop):
     Lightning surrounds every step by some forty calls of hooks, each with bookkeeping of its own: 1 ms of a step that
     takes 10 to 20. Where `is_plain`, none of them does anything, and this takes the forward, the backward and the
     optimiser's step alone, in the same order and with the same counters: the checkpoints are the same, bit by bit.
+    An epoch is taken from its first batch: the command goes on from finished epochs only.
     """
 
     def advance(self, data_fetcher: Any) -> None:
-        if self.restarting:
-            super().advance(data_fetcher)
-            return
         trainer: Any = self.trainer
         [optimizer] = trainer.optimizers
         progress = self.automatic_optimization.optim_progress.optimizer

@@ -117,8 +117,8 @@ def refuse_taken_version(settings: Namespace) -> None:
         raise ValueError(f"expected a folder without a run, but {run} has one; leave out trainer.logger.version")
 
 
-def refuse_limits(checkpoint: Path, trained: Trained, max_epochs: int | None, max_steps: int) -> None:
-    """Raises a ValueError if a fit with these limits cannot go on from a checkpoint."""
+def refuse_going_on(checkpoint: Path, trained: Trained, max_epochs: int | None, max_steps: int) -> None:
+    """Raises a ValueError if a fit with these limits cannot go on from `checkpoint`, of which `trained` tells."""
     if not trained.is_finished:
         # The rest of its epoch would pass for the whole.
         raise ValueError(

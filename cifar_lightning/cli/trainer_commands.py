@@ -34,7 +34,7 @@ from cifar_lightning.cli.refusals import refuse_settings
 from cifar_lightning.cli.resuming import (
     find_resumed,
     logger_options,
-    refuse_limits,
+    refuse_going_on,
     refuse_taken_version,
 )
 from cifar_lightning.cli.saved_settings import LIMITS, read_saved_config, refuse_changes
@@ -215,7 +215,7 @@ class RunCLI(LightningCLI):
             self.trained = check_checkpoint(self.checkpoint, self.model)
             if self.command == "fit":
                 limits = self.settings.trainer
-                refuse_limits(self.checkpoint, self.trained, limits.max_epochs, self.trainer.max_steps)
+                refuse_going_on(self.checkpoint, self.trained, limits.max_epochs, self.trainer.max_steps)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         callbacks: list[Any] = []
