@@ -1,6 +1,7 @@
 """The entry point: picks the command, and ends every failure in one sentence.
 
-Nothing heavy is imported here, so that help, a list and a mistyped word answer at once.
+Nothing that takes time is imported here, so that help and a mistyped word answer at once, and Ctrl-C is heard from the
+start: until `main` runs, Python answers it with a traceback.
 """
 
 import codecs
@@ -13,8 +14,6 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from cifar_lightning import __version__
-from cifar_lightning.cli.configs import list_configs, prepare_config_arguments, refuse_special_values
-from cifar_lightning.cli.own_code import OwnCodeNamed
 from cifar_lightning.cli.stopping import CTRL_C, ended_at_once, ended_by_exception
 from cifar_lightning.hints import did_you_mean
 
@@ -115,6 +114,9 @@ def _run(arguments: list[str]) -> int:
         from cifar_lightning.cli.compare_command import run_compare
 
         return run_compare(rest)
+    with ended_at_once():
+        from cifar_lightning.cli.configs import prepare_config_arguments, refuse_special_values
+        from cifar_lightning.cli.own_code import OwnCodeNamed
     rest = prepare_config_arguments(command, rest)
     refuse_special_values(rest)
     with ended_at_once():
@@ -150,6 +152,8 @@ def _configs(rest: list[str]) -> int:
         return 0
     if rest:
         raise ValueError(f"expected `cifar-lightning configs` alone, got {rest[0]!r} behind it; leave it out")
+    from cifar_lightning.cli.configs import list_configs
+
     for name, (path, purpose) in list_configs().items():
         print(f"{name:<14}{purpose}\n{'':<14}{path}")
     return 0
