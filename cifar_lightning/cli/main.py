@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 1
         return stop.code if isinstance(stop.code, int) else 0
     finally:
-        if argv is None:
+        if argv is None and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
             # All is done: who presses Ctrl-C while the interpreter ends need not see where it was.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -7,6 +7,7 @@ import time
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from cifar_lightning.cli.tables import plain_console
 
@@ -38,10 +39,11 @@ class EpochProgress(ProgressBar):
         # Refreshed from the training loop: a thread of its own would take time from the convolutions.
         self._progress = Progress(
             TextColumn("epoch"),
-            MofNCompleteColumn(),
+            # Where it is narrow the bar gives way, no number does.
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[scores]}"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
             console=plain_console(),
             auto_refresh=False,
             expand=True,

@@ -219,6 +219,8 @@ class RunCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         callbacks: list[Any] = []
+        # Of a run that goes on, as arguments: its `config.yaml` has them only once an epoch more is kept.
+        self.new_limits: list[str] = []
         self.recorder: RunRecorder | None = None
         if self.settings.trainer.enable_progress_bar is not False:
             callbacks.append(EpochProgress())
@@ -269,6 +271,8 @@ class RunCLI(LightningCLI):
             limits, config = config["trainer"], read_saved_config(self.resumed)
             for key in LIMITS:
                 name = key.removeprefix("trainer.")
+                if config["trainer"].get(name) != limits[name]:
+                    self.new_limits += [f"--{key}", "null" if limits[name] is None else str(limits[name])]
                 config["trainer"][name] = limits[name]
         elif isinstance(config["trainer"]["logger"], dict) and "init_args" in config["trainer"]["logger"]:
             # A number claimed by this run is no setting: fitting the same config again takes the next one.
@@ -343,7 +347,8 @@ class RunCLI(LightningCLI):
     def _say_how_to_go_on(self) -> None:
         run = self._run_folder()
         if self._last_checkpoint().is_file():
-            command = shlex.join(["fit", "--config", str(run / folder.CONFIG), "--ckpt_path", str(run)])
+            arguments = ["fit", "--config", str(run / folder.CONFIG), "--ckpt_path", str(run), *self.new_limits]
+            command = shlex.join(arguments)
             print(f"stopped; go on with: cifar-lightning {command}")
         else:
             print("stopped before the first epoch was finished; nothing to go on from")

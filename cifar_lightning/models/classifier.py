@@ -64,12 +64,11 @@ class ImageClassifier(LightningModule):
         self.scheduler_factory = scheduler
         # As whole pictures in the memory format of the batches: broadcasting three numbers takes seven times as long.
         mean, std = (255 * torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
-        picture = torch.ones(1, 3, image_size, image_size)
+        picture = torch.ones(1, 3, image_size, image_size).contiguous(memory_format=torch.channels_last)
         self.register_buffer("mean", mean * picture, persistent=False)
         self.register_buffer("std", std * picture, persistent=False)
         self.train_metrics = EpochMetrics(num_classes, num_outputs)
         self.val_metrics = EpochMetrics(num_classes, num_outputs)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """Maps `images`, uint8 (N, 3, S, S), 0..255, to logits, float32 (N, num_outputs)."""

@@ -1,7 +1,7 @@
 """What the curves of a run say about over-fitting: numbers, and one line in words."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +120,12 @@ def describe_overfitting(curves_csv_text: str, val_name: str = "validation") -> 
             f"no {val_name} loss to see over-fitting by; training loss {describe_loss(curves.train_loss[-1])}"
             f" and accuracy {100 * curves.train_accuracy[-1]:.1f} % at epoch {curves.epochs[-1]}"
         )
-    return f"{_describe_loss(curves, curves.best, val_name)}; {_describe_accuracy(curves, val_name)}"
+    # Validation may be rarer than epochs.
+    validated = ~np.isnan(curves.val_loss)
+    when = "the end" if validated[-1] else f"epoch {curves.epochs[validated][-1]}"
+    seen = Curves(*(getattr(curves, field.name)[validated] for field in fields(Curves)))
+    assert seen.best is not None
+    return f"{_describe_loss(seen, seen.best, val_name)}; {_describe_accuracy(seen, when, val_name)}"
 
 
 def _describe_loss(curves: Curves, best: int, val_name: str) -> str:
@@ -138,7 +143,7 @@ def _describe_loss(curves: Curves, best: int, val_name: str) -> str:
     return f"{val_name} loss rose from {lowest} at epoch {when} to {last} at epoch {end}{percent}"
 
 
-def _describe_accuracy(curves: Curves, val_name: str) -> str:
+def _describe_accuracy(curves: Curves, when: str, val_name: str) -> str:
     train, val = 100 * curves.train_accuracy[-1], 100 * curves.val_accuracy[-1]
     gap = f"gap {train - val:.1f} points" if train >= val else f"{val_name} ahead by {val - train:.1f} points"
-    return f"accuracy at the end: train {train:.1f} %, {val_name} {val:.1f} % ({gap})"
+    return f"accuracy at {when}: train {train:.1f} %, {val_name} {val:.1f} % ({gap})"

@@ -89,9 +89,9 @@ class RunRecorder(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
             # Not before it is sure that there is something left to train.
-            write_text(self._checkpoint_folder.parent / CONFIG, self.config)
-            # From now on the run is no longer the one that was tested.
-            (self._checkpoint_folder.parent / SCORES).unlink(missing_ok=True)
+            config = self._checkpoint_folder.parent / CONFIG
+            if not config.exists():
+                write_text(config, self.config)
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
             trainer.logger.first_epoch = trainer.current_epoch
         # So that a net that draws (dropout) goes on drawing where it stopped.
@@ -157,6 +157,9 @@ class RunRecorder(Checkpoint):
             return
         # Other callbacks may save before the first epoch is finished.
         if last := self._checkpoints.held.get(self._checkpoint_folder / LAST_CHECKPOINT):
+            # Only now is a run that goes on no longer the one that was tested.
+            (self._checkpoint_folder.parent / SCORES).unlink(missing_ok=True)
+            write_text(self._checkpoint_folder.parent / CONFIG, self.config)
             # The checkpoints come last, so that the curves always hold the epochs of both.
             write_text(self._checkpoint_folder.parent / CURVES, last["callbacks"][self.state_key]["curves"])
         if isinstance(trainer.logger, RunLogger):

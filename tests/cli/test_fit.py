@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import sys
 import threading
 
 import numpy as np
@@ -246,3 +247,15 @@ def test_a_fit_that_keeps_no_run_says_so_and_names_no_next_command(command, tmp_
 def test_what_lightning_offers_works(command, change):
     outcome = command("fit", *TINY, *change)
     assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_the_line_of_progress_has_every_number_at_80_columns(command, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    outcome = command("fit", *TINY, "--trainer.max_epochs=500", "--trainer.max_steps=2")
+    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", outcome.out)
+    lines = [line for line in re.split(r"[\r\n]+", shown) if line.startswith("epoch ")]
+    assert {len(line) for line in lines} == {80}
+    score = r"loss \d\.\d{3} acc +\d+\.\d %"
+    assert re.fullmatch(rf"epoch   2/500 ━+ train {score}  val {score} \d:\d\d:\d\d", lines[-1])

@@ -101,7 +101,7 @@ def checkpoint(folder, name):
         ["--trainer.max_steps=4", "--trainer.max_epochs=-1"],
         ["--trainer.limit_train_batches=2", "--trainer.detect_anomaly=true"],
         ["--model.optimizer=AdamW", "--model.scheduler=StepLR", "--model.scheduler.step_size=1"],
-        ["--model.backbone=torch.nn.Flatten", "--model.optimizer=LBFGS", "--model.optimizer.max_iter=3"],
+        ["--model.optimizer=LBFGS", "--model.optimizer.max_iter=3"],
         ["--model.scheduler=lightning.pytorch.cli.ReduceLROnPlateau", "--model.scheduler.monitor=train_loss"],
         ["--model.optimizer=steps_watched.KeywordOnly"],
         ["--model.optimizer=steps_watched.LossKeeping"],

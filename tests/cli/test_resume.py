@@ -1,6 +1,7 @@
 """What a resumed run keeps, and what it refuses."""
 
 import json
+import shlex
 import shutil
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from PIL import Image
 from tiny import TINY
 
+from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs.folder import hold
 
 MORE = "--trainer.max_epochs=3"
@@ -46,6 +48,23 @@ def test_a_longer_run_says_so_in_its_config_and_is_no_longer_tested(command, fin
     before["trainer"].pop("max_epochs")
     assert after == before
     assert not (run / "scores.json").exists()
+
+
+def test_a_tested_run_stays_as_it_is_until_an_epoch_more_is_kept(command, finished_run, tmp_path, monkeypatch):
+    shutil.copytree(finished_run, tmp_path / "run")
+    before = contents(tmp_path / "run")
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageClassifier, "training_step", stopped)
+        outcome = command("fit", "--config", "run/config.yaml", MORE, "--ckpt_path", "run")
+    assert outcome.code == 130
+    assert contents(tmp_path / "run") == before
+    (said,) = [line for line in outcome.out.splitlines() if "go on with" in line]
+    assert command(*shlex.split(said.partition("cifar-lightning ")[2])).code == 0
+    assert torch.load(tmp_path / "run/checkpoints/last.ckpt", weights_only=True)["epoch"] == 2
 
 
 @pytest.mark.parametrize(

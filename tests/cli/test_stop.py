@@ -142,3 +142,19 @@ def test_a_signal_while_the_program_is_loaded_ends_it_without_a_trace(tmp_path, 
     assert process.returncode in (code, -number)
     assert err in ("", "stopped\n")
     assert not list(tmp_path.rglob("*.ckpt")) or process.returncode == code
+
+
+@pytest.mark.slow
+def test_what_a_script_has_put_into_the_background_does_not_hear_ctrl_c(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cifar_lightning", *FIT[:-1], "--trainer.max_epochs=1"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    assert (process.returncode, process.stderr.read()) == (0, b"")
+    assert list(tmp_path.rglob("last.ckpt"))

@@ -73,6 +73,13 @@ def test_damaged_curves_are_told_in_a_sentence(text):
         Curves.parse(text)
 
 
+def test_where_the_last_epoch_has_no_validation_the_last_that_has_one_is_told():
+    assert describe_overfitting(curves("0.9,0.6,0.2,0.8", "0.5,0.8,,", "0.4,0.9,0.3,0.7", "0.3,0.95,,")) == (
+        "validation loss rose from 0.200 at epoch 1 to 0.300 at epoch 3 (+50 %);"
+        " accuracy at epoch 3: train 90.0 %, validation 70.0 % (gap 20.0 points)"
+    )
+
+
 def test_epochs_without_a_value_are_never_the_best():
     assert Curves.parse(curves("0.9,0.6,,", "0.5,0.8,0.4,0.8", "0.4,0.8,0.4,0.8")).best == 1
 
