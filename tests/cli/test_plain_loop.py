@@ -6,7 +6,9 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from tiny import TINY
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from cifar_lightning.cli.plain_loop import PlainEpochLoop
 from cifar_lightning.cli.progress import EpochProgress
 from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.models.classifier import ImageClassifier
@@ -127,6 +129,33 @@ def test_a_run_that_was_stopped_within_an_epoch_goes_straight_on(command, tmp_pa
     assert {key: leaf for key, leaf in resumed.items() if "loops" not in key} == {
         key: leaf for key, leaf in whole.items() if "loops" not in key
     }
+
+
+class Reads(TorchDispatchMode):
+    """Counts the operations within, and those that hand a tensor's value to Python: a GPU would be waited for."""
+
+    num_operations = num_reads = 0
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        self.num_operations += 1
+        self.num_reads += operation is torch.ops.aten._local_scalar_dense.default
+        return operation(*arguments, **(options or {}))
+
+
+def test_no_step_reads_a_value_that_a_gpu_would_have_to_be_waited_for(command, monkeypatch):
+    reads, advance = Reads(), PlainEpochLoop.advance
+
+    def watched(loop, data_fetcher):
+        with reads:
+            advance(loop, data_fetcher)
+
+    monkeypatch.setattr(PlainEpochLoop, "advance", watched)
+    assert command("fit", *FIT).code == 0
+    assert reads.num_operations > 10 * NUM_STEPS
+    assert reads.num_reads == 0
+    with reads:
+        torch.ones(1).item()
+    assert reads.num_reads == 1
 
 
 def test_an_optimiser_that_leaves_out_steps_is_found_out(command):
