@@ -80,6 +80,13 @@ def test_where_the_last_epoch_has_no_validation_the_last_that_has_one_is_told():
     )
 
 
+def test_a_single_validation_of_several_epochs_is_too_early_too():
+    assert describe_overfitting(curves("0.9,0.6,,", "0.5,0.8,0.4,0.7", "0.3,0.95,,")) == (
+        "validation loss 0.400 at epoch 2 alone, too early to see over-fitting;"
+        " accuracy at epoch 2: train 80.0 %, validation 70.0 % (gap 10.0 points)"
+    )
+
+
 def test_epochs_without_a_value_are_never_the_best():
     assert Curves.parse(curves("0.9,0.6,,", "0.5,0.8,0.4,0.8", "0.4,0.8,0.4,0.8")).best == 1
 
