@@ -52,6 +52,7 @@ class RunRecorder(Checkpoint):
         self.seconds_before = 0.0
         self._random_state: dict[str, torch.Tensor] = {}
         self._validated = False
+        self._goes_on = False
         self._stopped_early = False
         self._checkpoints = HeldCheckpointIO()
 
@@ -90,7 +91,8 @@ class RunRecorder(Checkpoint):
         if trainer.is_global_zero:
             # Not before it is sure that there is something left to train.
             config = self._checkpoint_folder.parent / CONFIG
-            if not config.exists():
+            self._goes_on = config.exists()
+            if not self._goes_on:
                 write_text(config, self.config)
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
             trainer.logger.first_epoch = trainer.current_epoch
@@ -157,9 +159,11 @@ class RunRecorder(Checkpoint):
             return
         # Other callbacks may save before the first epoch is finished.
         if last := self._checkpoints.held.get(self._checkpoint_folder / LAST_CHECKPOINT):
-            # Only now is a run that goes on no longer the one that was tested.
-            (self._checkpoint_folder.parent / SCORES).unlink(missing_ok=True)
-            write_text(self._checkpoint_folder.parent / CONFIG, self.config)
+            if self._goes_on:
+                # Only now is it no longer the run that was tested.
+                (self._checkpoint_folder.parent / SCORES).unlink(missing_ok=True)
+                write_text(self._checkpoint_folder.parent / CONFIG, self.config)
+                self._goes_on = False
             # The checkpoints come last, so that the curves always hold the epochs of both.
             write_text(self._checkpoint_folder.parent / CURVES, last["callbacks"][self.state_key]["curves"])
         if isinstance(trainer.logger, RunLogger):
