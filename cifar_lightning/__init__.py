@@ -1,3 +1,74 @@
-"""Controlled comparisons of small convolutional nets on a few CIFAR-100 classes."""
+"""Controlled comparisons of small convolutional nets on a few CIFAR-100 classes.
+
+    import cifar_lightning as cl
+    run = cl.fit("avgpool", {"trainer.max_epochs": 20})
+    cl.test(run)
+    cl.compare(cl.study("study", {"seeds": 3}))
+
+Everything is loaded when it is first asked for: `import cifar_lightning` alone takes no torch.
+"""
+
+import importlib
+import sys
+import types
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cifar_lightning.compare import Comparison, compare
+    from cifar_lightning.data import Cifar100, DrawnShapes, ImageFolder, LabelledImages, SubsetDataModule
+    from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet, StrideNet
+    from cifar_lightning.models.classifier import ImageClassifier
+    from cifar_lightning.runs.run import Run, load_run
+    from cifar_lightning.runs.scores import Scores
+    from cifar_lightning.study.executing import study
+    from cifar_lightning.training.evaluation import load_model
+    from cifar_lightning.training.fitting import fit
+    from cifar_lightning.training.predicting import predict
+    from cifar_lightning.training.scoring import test
+
+_HOMES = {
+    "fit": "training.fitting",
+    "test": "training.scoring",
+    "predict": "training.predicting",
+    "load_model": "training.evaluation",
+    "load_run": "runs.run",
+    "Run": "runs.run",
+    "Scores": "runs.scores",
+    "study": "study.executing",
+    "compare": "compare",
+    "Comparison": "compare",
+    "Cifar100": "data",
+    "DrawnShapes": "data",
+    "ImageFolder": "data",
+    "LabelledImages": "data",
+    "SubsetDataModule": "data",
+    "ImageClassifier": "models.classifier",
+    "BaselineNet": "models.backbones",
+    "StrideNet": "models.backbones",
+    "MaxPoolNet": "models.backbones",
+    "AvgPoolNet": "models.backbones",
+}
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+class _Package(types.ModuleType):
+    """Keeps the functions `compare` and `study` from being hidden by the packages of the same names."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, types.ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

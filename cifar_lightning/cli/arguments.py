@@ -1,7 +1,8 @@
-"""argparse for the commands that need none of Lightning's settings."""
+"""argparse for the options that are no settings of Lightning's."""
 
 import argparse
 import re
+from pathlib import Path
 from typing import NoReturn
 
 from cifar_lightning.hints import did_you_mean
@@ -16,7 +17,28 @@ class SentenceArguments(argparse.ArgumentParser):
         raise ValueError(f"{message}; `{self.prog} --help` explains the options")
 
     def describe_unknown(self, argument: str) -> str:
-        """What to say of an option that the command does not have."""
+        """What to say about an option that the command does not have."""
         name = argument.partition("=")[0]
         hint = did_you_mean(name, self._option_string_actions, f"`{self.prog} --help` lists the options")
         return f"unknown option {name!r}; {hint}"
+
+
+def parse_checkpoint(command: str, description: str | None, arguments: list[str]) -> tuple[Path, list[str]]:
+    """The value of `--ckpt_path`, and the settings beside it.
+
+    Raises:
+        ValueError: if it is missing.
+    """
+    parser = SentenceArguments(
+        prog=f"cifar-lightning {command}",
+        description=description,
+        epilog="Any --data.*, --trainer.* and --num_threads of `fit` overrides the setting of the run folder.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--ckpt_path", type=Path, help="a run folder (its last.ckpt), or a checkpoint file")
+    options, rest = parser.parse_known_args(arguments)
+    if options.ckpt_path is None:
+        raise ValueError(
+            f"expected a checkpoint for {command}: add --ckpt_path RUN_FOLDER, as `fit` prints it at its end"
+        )
+    return options.ckpt_path, rest

@@ -1,45 +1,23 @@
-"""`predict`: a checkpoint's probabilities for ordinary pictures."""
+"""`predict`: says what a checkpoint sees in images of your own."""
 
 from pathlib import Path
 
-import torch
-from lightning.pytorch import Trainer
-from torch.utils.data import DataLoader
-
-from cifar_lightning.data.images import find_pictures, read_picture
-from cifar_lightning.models.classifier import ImageClassifier
-from cifar_lightning.runs.folder import write_csv
-from cifar_lightning.runs.scores import OTHER
+from cifar_lightning.cli.arguments import SentenceArguments
+from cifar_lightning.cli.tables import count
+from cifar_lightning.training.predicting import predict
 
 
-class _PictureFiles(torch.utils.data.Dataset):
-    def __init__(self, files: list[Path], image_size: int) -> None:
-        self.files, self.image_size = files, image_size
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, place: int) -> torch.Tensor:
-        return read_picture(self.files[place], self.image_size)
-
-
-def predict_files(trainer: Trainer, model: ImageClassifier, checkpoint: Path, images: Path, output: Path) -> int:
-    """Writes `file,predicted,<class 1>,...` to `output`, a row a picture by name; returns the number of pictures."""
-    files = find_pictures(images)
-    loader = DataLoader(_PictureFiles(files, model.hparams["image_size"]), batch_size=64)
-    batches = trainer.predict(model, dataloaders=loader, ckpt_path=checkpoint, weights_only=True)
-    assert batches is not None
-    answers = torch.cat(batches)  # type: ignore[arg-type]
-    if not bool(answers.isfinite().all()):
-        raise ValueError(
-            f"expected answers that are numbers, but the net of {checkpoint} gives some that are none: its training has"
-            " diverged; fit anew with a lower learning rate"
-        )
-    names = [*model.class_names, OTHER]
-    num_classes = len(model.class_names)
-    rows = []
-    for file, probabilities in zip(files, answers.tolist(), strict=True):
-        predicted = min(probabilities.index(max(probabilities)), num_classes)
-        rows.append([file.name, names[predicted], *probabilities[:num_classes]])
-    write_csv(output, ["file", "predicted", *model.class_names], rows)
-    return len(files)
+def run(arguments: list[str]) -> int:
+    """Runs the command and returns its exit code."""
+    parser = SentenceArguments(prog="cifar-lightning predict", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--ckpt_path", required=True, type=Path, help="a run folder or a checkpoint file")
+    parser.add_argument("--images", required=True, type=Path, help="an image, or a folder of images")
+    parser.add_argument("--output", default="predictions.csv", type=Path, help="the CSV file to write")
+    parser.add_argument("--trainer.accelerator", dest="accelerator", default="auto", help="auto, cpu or gpu")
+    options = parser.parse_args(arguments)
+    if options.output.is_dir():
+        raise ValueError(f"expected a file for --output, but {options.output} is a folder; name a file in it")
+    predictions = predict(options.ckpt_path, options.images, accelerator=options.accelerator)
+    predictions.write(options.output)
+    print(f"{count(len(predictions.files), 'prediction')}: {options.output}")
+    return 0

@@ -1,13 +1,10 @@
 """Ctrl-C and SIGTERM: how a command is stopped."""
 
 import contextlib
-import os
 import signal
-import sys
-import threading
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from cifar_lightning.runs.signals import signals_handled
 
@@ -30,30 +27,11 @@ def ended_at_once() -> Iterator[None]:
 @contextlib.contextmanager
 def ended_by_exception() -> Iterator[None]:
     """Lets SIGTERM raise SystemExit(143), as Ctrl-C raises KeyboardInterrupt: half-written files are cleared away."""
-    before = sys.unraisablehook
-    sys.unraisablehook = _send_again
-    try:
-        with signals_handled({signal.SIGTERM: _exit}):
-            yield
-    finally:
-        sys.unraisablehook = before
+    with signals_handled({signal.SIGTERM: _exit}):
+        yield
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:
-    # Once is enough; who cannot wait sends SIGKILL.
+    # Once is enough; whoever cannot wait sends SIGKILL.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(TERMINATED)
-
-
-def _send_again(unraisable: Any) -> None:
-    """For a signal that came while Python cleared something away, where it drops every exception."""
-    if isinstance(unraisable.exc_value, SystemExit):
-        signal.signal(signal.SIGTERM, _exit)
-        number = signal.SIGTERM
-    elif isinstance(unraisable.exc_value, KeyboardInterrupt):
-        number = signal.SIGINT
-    else:
-        sys.__unraisablehook__(unraisable)
-        return
-    # Not now, which is still within the clearing.
-    threading.Timer(0.01, os.kill, (os.getpid(), number)).start()

@@ -1,13 +1,15 @@
 """Tables on the terminal, made from what is written to disk."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from cifar_lightning.runs.curves import Curves
 from cifar_lightning.runs.overfitting import describe_overfitting, validation_name
+from cifar_lightning.runs.scores import Scores, SplitScores
 
 
 def plain_console() -> Console:
@@ -15,10 +17,15 @@ def plain_console() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
+def count(number: int, noun: str) -> str:
+    """`1 seed`, `10 seeds`, `20,000 epochs`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def print_fit_summary(
-    run: Path | None, events: Path | None, scores: dict[str, float], curves: str | None, lab_protocol: bool
+    run: Path | None, events: Path | None, scores: dict[str, float], curves: Curves | None, lab_protocol: bool
 ) -> None:
-    """The end of a fit: run folder, or that of mere events, scores of the last epoch, over-fitting, what is next."""
+    """Prints the end of a fit: the run folder, or that of mere events, the last epoch, over-fitting, what is next."""
     names = {"train": "train", "val": validation_name(lab_protocol)}
     console = plain_console()
     if run is not None:
@@ -36,43 +43,43 @@ def print_fit_summary(
         console.print(f"next: cifar-lightning test --ckpt_path {shlex.quote(str(run))}", soft_wrap=True)
 
 
-def print_scores(scores: dict[str, Any], run: Path | None) -> None:
-    """The per-class table of train and test, as it stands in `scores.json`."""
+def print_scores(scores: Scores, run: Path | None) -> None:
+    """Prints the per-class tables of train and test, as they are in `scores.json`."""
     console = plain_console()
-    about = scores["run"]
+    about = scores.run
     console.print(
-        f"{about['strategy']}, seed {about['seed']}, {about['checkpoint']} of epoch {about['epoch']}"
-        + (", lab protocol: the test split was drawn every epoch" if about["protocol"] == "lab" else "")
+        f"{about.strategy}, seed {about.seed}, {about.checkpoint} of epoch {about.epoch}"
+        + (", lab protocol: the test split was drawn every epoch" if about.protocol == "lab" else "")
     )
     for split in ("train", "test"):
-        console.print(_split_table(split, scores["splits"][split]))
-    console.print(_robustness_table(scores["robustness"]))
+        console.print(_split_table(split, scores.splits[split]))
+    console.print(_robustness_table(scores.robustness))
     if run is not None:
         console.print(f"written to {run}", soft_wrap=True)
     else:
-        console.print("nothing was written, since the checkpoint lies in no run folder")
+        console.print("nothing was written, since the checkpoint is in no run folder")
 
 
-def _split_table(split: str, scores: dict[str, Any]) -> Table:
+def _split_table(split: str, scores: SplitScores) -> Table:
     table = Table(title=split, title_justify="left")
     table.add_column("class")
-    for column in ("precision", "recall", "95 % interval", "f1", "pictures"):
+    for column in ("precision", "recall", "95 % interval", "f1", "images"):
         table.add_column(column, justify="right")
-    for row in scores["classes"]:
-        recall = _number(row["recall"]), _interval(row["recall_ci95"])
-        table.add_row(row["name"], _number(row["precision"]), *recall, _number(row["f1"]), str(row["support"]))
+    for row in scores.classes:
+        recall = _number(row.recall), _interval(row.recall_ci95)
+        table.add_row(row.name, _number(row.precision), *recall, _number(row.f1), str(row.support))
     table.add_section()
-    total = str(sum(row["support"] for row in scores["classes"]))
-    table.add_row("accuracy", "", _number(scores["accuracy"]), _interval(scores["accuracy_ci95"]), "", total)
-    if without := scores.get("without_duplicates"):
-        accuracy = _number(without["accuracy"]), _interval(without["accuracy_ci95"])
-        table.add_row("without near copies", "", *accuracy, "", str(without["count"]))
-    table.add_row("macro F1", "", "", "", _number(scores["macro_f1"]), "")
-    table.add_row("loss", "", _number(scores["loss"]), "", "", "")
+    total = str(sum(row.support for row in scores.classes))
+    table.add_row("accuracy", "", _number(scores.accuracy), _interval(scores.accuracy_ci95), "", total)
+    if without := scores.without_duplicates:
+        accuracy = _number(without.accuracy), _interval(without.accuracy_ci95)
+        table.add_row("without near-duplicates", "", *accuracy, "", str(without.count))
+    table.add_row("macro F1", "", "", "", _number(scores.macro_f1), "")
+    table.add_row("loss", "", _number(scores.loss), "", "", "")
     return table
 
 
-def _robustness_table(robustness: dict[str, dict[str, float]]) -> Table:
+def _robustness_table(robustness: Mapping[str, Mapping[str, float]]) -> Table:
     table = Table(title="test, shifted and noisy", title_justify="left")
     table.add_column("shift, pixels")
     for column in ("accuracy", "same answer"):

@@ -1,19 +1,15 @@
 """What a study is to do: one planned run for each strategy and seed, and how far each has come."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from cifar_lightning.runs import folder
-from cifar_lightning.runs.scores import is_duration
-
-
-class Result(NamedTuple):
-    """Test accuracy, 0..1, of a finished run, and the seconds of its fit; None where they are not known."""
-
-    accuracy: float
-    fit_seconds: float | None
+from cifar_lightning.runs.scores import Scores
+from cifar_lightning.study.study_settings import StudySettings
+from cifar_lightning.training.experiment import RUN_LOGGER, Experiment, to_arguments
+from cifar_lightning.training.machine import num_cores
 
 
 @dataclass(frozen=True)
@@ -21,10 +17,10 @@ class PlannedRun:
     """One run of a study.
 
     Attributes:
-        strategy: its name.
-        seed: of the training.
-        folder: where it goes: `<save_dir>/<study>/<strategy>/seed_<S>`.
-        settings: complete, as for `fit`.
+        strategy: the name of its strategy.
+        seed: the seed of the training.
+        folder: the run folder, `<save_dir>/<study>/<strategy>/seed_<S>`.
+        settings: the complete settings, as for `fit`.
     """
 
     strategy: str
@@ -37,20 +33,20 @@ class PlannedRun:
 
     @property
     def num_epochs(self) -> int:
-        """Epochs that the run is to have."""
+        """The epochs that the run is to have."""
         return int(self.settings["trainer"]["max_epochs"])
 
     @property
     def num_epochs_done(self) -> int:
-        """Epochs that are finished and on the disk."""
+        """The epochs that are finished and on the disk."""
         if self.is_finished:
             return self.num_epochs
         # Without a checkpoint they are lost.
-        return folder.count_epochs(self.folder) if self.can_go_on else 0
+        return folder.count_epochs(self.folder) if self.can_resume else 0
 
     @property
-    def can_go_on(self) -> bool:
-        """Whether there is a checkpoint to go on from."""
+    def can_resume(self) -> bool:
+        """Whether there is a checkpoint to resume from."""
         return (self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file()
 
     @property
@@ -63,24 +59,65 @@ class PlannedRun:
         """`finished`, `at epoch N` or `new`."""
         if self.is_finished:
             return "finished"
-        return f"at epoch {self.num_epochs_done}" if self.can_go_on else "new"
+        return f"at epoch {self.num_epochs_done}" if self.can_resume else "new"
 
-    def read_result(self) -> Result:
-        """Of a finished run, from its `scores.json`.
+    def read_scores(self) -> Scores:
+        """The scores of a finished run.
 
         Raises:
-            ValueError: if it is damaged.
+            ValueError: if they are damaged.
         """
-        path = self.folder / folder.SCORES
-        try:
-            scores = json.loads(folder.read_text(path))
-            accuracy, seconds = scores["splits"]["test"]["accuracy"], scores["run"]["fit_seconds"]
-            is_number = isinstance(accuracy, int | float) and not isinstance(accuracy, bool)
-            if is_number and 0 <= accuracy <= 1 and is_duration(seconds):
-                return Result(float(accuracy), seconds)
-            reason = "no test accuracy from 0 to 1, or no seconds of a fit"
-        except (ValueError, LookupError, TypeError, RecursionError):
-            reason = "it is no JSON of a run's scores"
+        return Scores.read(self.folder / folder.SCORES)
+
+
+def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[PlannedRun]:
+    """All runs of a study, seed by seed, so that an unfinished study has seen every strategy.
+
+    Args:
+        study: what is to be run.
+        arguments: `--data.*`, `--model.*` and `--trainer.*` that go to every run, as on the command line.
+
+    Raises:
+        ValueError: if the settings of a strategy are wrong.
+    """
+    resolved = {name: _resolve(study, name, arguments) for name in study.strategies}
+    return [
+        PlannedRun(name, seed, study.folder / name / f"seed_{seed}", _with_seed(study, resolved[name], seed))
+        for seed in study.seed_list
+        for name in study.strategies
+    ]
+
+
+def _resolve(study: StudySettings, strategy: str, arguments: Sequence[str]) -> dict[str, Any]:
+    settings = study.settings_of(strategy)
+    if "logger" in settings["trainer"] or any(argument.startswith("--trainer.logger") for argument in arguments):
+        raise ValueError("expected the study to name its runs' folders, got a trainer.logger; use save_dir instead")
+    ours = {
+        # A core or more for every run that is made at a time.
+        "num_threads": study.num_threads or max(1, num_cores() // study.num_workers),
+        "trainer.logger": {"class_path": RUN_LOGGER, "init_args": {"save_dir": str(study.folder), "name": strategy}},
+        "trainer.enable_progress_bar": False,
+    }
+    try:
+        resolved = Experiment([*to_arguments(settings, ours), *arguments]).settings()
+    except ValueError as error:
+        raise ValueError(f"in strategy {strategy}: {error}") from error
+    if (resolved["trainer"]["max_epochs"] or 0) < 1:
         raise ValueError(
-            f"expected the scores of a run, but {path} is damaged ({reason}); remove it, and the run is tested again"
+            f"expected trainer.max_epochs of at least 1 in a study, got {resolved['trainer']['max_epochs']}; name a"
+            " number of epochs"
         )
+    return resolved
+
+
+def _with_seed(study: StudySettings, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    logger, data = settings["trainer"]["logger"], dict(settings["data"])
+    if study.vary_split:
+        if not data["val_fraction"]:
+            raise ValueError(
+                "expected a validation share for --vary_split to draw anew, but data.val_fraction is 0;"
+                " add --data.validate_on_test false --data.val_fraction 0.1"
+            )
+        data["split_seed"] = seed
+    logger = {**logger, "init_args": {**logger["init_args"], "version": f"seed_{seed}"}}
+    return {**settings, "seed_everything": seed, "trainer": {**settings["trainer"], "logger": logger}, "data": data}

@@ -1,0 +1,41 @@
+"""`compare`: says which strategy is better, and how surely, from run folders alone."""
+
+import contextlib
+import shlex
+from pathlib import Path
+
+from cifar_lightning.cli.arguments import SentenceArguments
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command and returns its exit code."""
+    parser = SentenceArguments(prog="cifar-lightning compare", description=__doc__, allow_abbrev=False)
+    parser.add_argument("paths", metavar="PATH", type=Path, nargs="*", help="a folder; every run below it is read")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where the files go; the first PATH by default")
+    parser.add_argument(
+        "--question",
+        default="accuracy",
+        help="accuracy, recall:CLASS, noise:16, shift:2, consistency:2, loss or gap (accuracy by default)",
+    )
+    parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
+    parser.add_argument("--no_images", action="store_true", help="a page without test images, to be passed on")
+    options = parser.parse_intermixed_args(arguments)
+    if not options.paths:
+        raise ValueError(
+            "expected a folder with runs, got none; name one, as in `cifar-lightning compare lightning_logs`"
+        )
+
+    # Behind the parser, so that help and mistakes answer at once.
+    from cifar_lightning.compare import compare
+    from cifar_lightning.compare.files import PAGE
+    from cifar_lightning.compare.table import print_comparison
+
+    output = options.output or options.paths[0]
+    comparison = compare(options.paths, question=options.question, allow_mixed=options.allow_mixed)
+    # Whoever reads no further than the answer (`| head`) gets the page all the same; Rich answers a closed pipe by an
+    # exit. Figures take half a second to import, so the table comes first.
+    with contextlib.suppress(BrokenPipeError, SystemExit):
+        print_comparison(comparison)
+    comparison.write(output, images=not options.no_images)
+    print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / PAGE))}")
+    return 0

@@ -1,0 +1,127 @@
+"""`data`: fetches and checks the images ahead of time, counts them, and draws some."""
+
+import json
+from pathlib import Path
+
+import torch
+from jsonargparse import ActionConfigFile
+from rich.table import Table
+from torchvision.io import encode_png
+from torchvision.utils import make_grid
+
+from cifar_lightning.cli.tables import plain_console
+from cifar_lightning.data import LabelledImages, SubsetDataModule
+from cifar_lightning.data.near_duplicates import THRESHOLD, NearestPairs, find_nearest_pairs
+from cifar_lightning.runs.disk import write_whole
+from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.training.configs import find_config
+from cifar_lightning.training.parser import SettingsParser
+from cifar_lightning.training.quiet import quiet_framework
+
+_PREVIEW_COLUMNS = 20
+_NUM_PAIRS = 20
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command and returns its exit code."""
+    parser = SettingsParser(prog="cifar-lightning data", description=__doc__, default_env=False)
+    parser.add_argument("-c", "--config", action=ActionConfigFile, help="a config; its `data` part is used")
+    parser.add_argument("--duplicates", action="store_true", help="list the test images that have a near-duplicate")
+    parser.add_argument(
+        "--preview",
+        type=str,
+        default=None,
+        help="the PNG file to draw some training images into; with --duplicates, the 20 closest pairs",
+    )
+    parser.add_lightning_class_args(SubsetDataModule, "data")
+    with quiet_framework():
+        options = parser.parse_args(_keep_data_part(arguments))
+        data = parser.instantiate_classes(options).data
+    # A misspelt class is reported before anything is fetched.
+    _ = data.class_names
+    data.prepare_data()
+    data.setup("test")
+    _print_counts(data)
+    if options.duplicates:
+        pairs = find_nearest_pairs(data.test, data.all_training)
+        _print_duplicates(pairs, len(data.all_training))
+        if options.preview is not None:
+            # matplotlib takes half a second to import.
+            from cifar_lightning.plots.image_figures import draw_pairs
+
+            closest = pairs.first(_NUM_PAIRS)
+            test, training = (part.images.permute(0, 2, 3, 1).numpy() for part in (closest.test, closest.training))
+            names = list(zip(_classes(closest.test), _classes(closest.training), strict=True))
+            draw_pairs(Path(options.preview), test, training, names, closest.similarity.tolist(), THRESHOLD)
+            print(f"closest pairs: {options.preview}")
+    elif options.preview is not None:
+        draw_contact_sheet(data.train, Path(options.preview))
+        print(f"contact sheet: {options.preview}, one row per class: {', '.join(data.class_names)}")
+    return 0
+
+
+def _keep_data_part(arguments: list[str]) -> list[str]:
+    """`arguments` with every config replaced by its `data` part alone."""
+    kept = []
+    rest = iter(arguments)
+    for argument in rest:
+        option, has_value, value = argument.partition("=")
+        if option not in ("--config", "-c"):
+            kept.append(argument)
+            continue
+        content = read_mapping(find_config(value if has_value else next(rest, "")))
+        kept.append(f"--config={json.dumps({'data': content.get('data', {})})}")
+    return kept
+
+
+def _print_counts(data: SubsetDataModule) -> None:
+    splits = data.evaluation_splits
+    table = Table()
+    table.add_column("class")
+    for split in splits:
+        table.add_column(split, justify="right")
+    counts = [images.counts() for images in splits.values()]
+    for name in data.class_names:
+        table.add_row(name, *(str(split[name]) for split in counts))
+    table.add_section()
+    table.add_row("all", *(str(len(images)) for images in splits.values()))
+    plain_console().print(table)
+
+
+def _print_duplicates(pairs: NearestPairs, num_training: int) -> None:
+    """Lists the near-duplicates by index and class, the closest first."""
+    found = pairs.duplicates()
+    table = Table()
+    for column in ("test image", "class", "training image", "class", "similarity"):
+        table.add_column(column, justify="left" if column == "class" else "right")
+    columns = [
+        map(str, found.test.indices.tolist()),
+        _classes(found.test),
+        map(str, found.training.indices.tolist()),
+        _classes(found.training),
+        [f"{similarity:.3f}" for similarity in found.similarity.tolist()],
+    ]
+    for row in zip(*columns, strict=True):
+        table.add_row(*row)
+    console = plain_console()
+    console.print(table)
+    console.print(
+        f"{len(found.similarity)} of {len(pairs.similarity)} test images have a near-duplicate (similarity of at least"
+        f" {THRESHOLD}) among the {num_training} training images",
+        soft_wrap=True,
+    )
+
+
+def _classes(images: LabelledImages) -> list[str]:
+    """The class of each image."""
+    return [images.class_names[label] for label in images.labels.tolist()]
+
+
+def draw_contact_sheet(images: LabelledImages, path: Path) -> None:
+    """Writes the first 20 images of each class, one row per class, at twice their size."""
+    rows = [images.images[images.labels == label][:_PREVIEW_COLUMNS] for label in range(len(images.class_names))]
+    longest = max(len(row) for row in rows)
+    tiles = [torch.cat([row, row.new_full((longest - len(row), *row.shape[1:]), 255)]) for row in rows]
+    sheet = make_grid(torch.cat(tiles), nrow=longest, padding=1, pad_value=255)
+    enlarged = sheet.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
+    write_whole(path, lambda file: file.write(encode_png(enlarged).numpy().tobytes()))

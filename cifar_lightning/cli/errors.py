@@ -1,0 +1,104 @@
+"""How errors are worded: one sentence, or the traceback of the user's own code."""
+
+import errno
+import os
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+DEBUG_VARIABLE = "CIFAR_LIGHTNING_DEBUG"
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_STANDARD_LIBRARY = Path(os.__file__).parent
+# What to do about a disk that refuses.
+_ADVICE = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "allow it, or name another place,"),
+}
+
+
+def fail(error: BaseException, code: int) -> int:
+    """Prints what went wrong to stderr, and returns `code`."""
+    if os.environ.get(DEBUG_VARIABLE) == "1":
+        traceback.print_exception(error)
+    else:
+        print(f"cifar-lightning: {describe(error)}", file=sys.stderr)
+    return code
+
+
+def describe(error: BaseException) -> str:
+    """What went wrong and what to do, in one sentence."""
+    # torch has no class of its own for it.
+    if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+        return "out of memory; lower data.batch_size, or close other programs"
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        advice = _ADVICE.get(error.errno or 0, "fix that")
+        return f"the machine refused: {error.strerror}{where}; {advice} and run the command again"
+    if type(error).__name__ == "OutOfMemoryError":
+        return "the GPU is out of memory; lower data.batch_size, or use --trainer.accelerator cpu"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class OwnCodeShown:
+    """Ends an error of the user's own code, a net, a source or a callback, with the traceback of their frames.
+
+    An error that torch or Lightning raise, called by this package, ends in one sentence: a setting asked for it. One
+    that this package itself raises passes through as it is.
+
+    Raises:
+        SystemExit: with code 2, after the traceback.
+        ValueError: in place of a library's error that is neither a ValueError nor one of the machine.
+    """
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        of_machine = isinstance(error, OSError | MemoryError) or type(error).__name__ == "OutOfMemoryError"
+        if not isinstance(error, Exception) or of_machine or os.environ.get(DEBUG_VARIABLE) == "1":
+            return
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        written = [frame for frame in frames if not _is_library(frame)]
+        if written and not _is_ours(written[-1]):
+            print_own_frames(error)
+            raise SystemExit(2) from error
+        if not isinstance(error, ValueError | ImportError | RuntimeError) and _is_library(frames[-1]):
+            raise ValueError(
+                f"{frames[-1].f_globals['__name__']} refuses a setting ({type(error).__name__}: {describe(error)});"
+                f" {DEBUG_VARIABLE}=1 shows where"
+            ) from error
+
+
+def print_own_frames(error: BaseException) -> None:
+    """Prints the traceback of `error` to stderr, without the frames of libraries and of this package."""
+    from rich.console import Console
+    from rich.traceback import Traceback
+
+    trace = Traceback.extract(type(error), error, error.__traceback__)
+    for stack in trace.stacks:
+        stack.frames = [
+            frame
+            for frame in stack.frames
+            if not _is_library_file(frame.filename) and _PACKAGE not in Path(frame.filename).parents
+        ]
+    Console(stderr=True).print(Traceback(trace))
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return _PACKAGE in Path(frame.f_code.co_filename).parents
+
+
+def _is_library(frame: FrameType) -> bool:
+    return _is_library_file(frame.f_code.co_filename)
+
+
+def _is_library_file(name: str) -> bool:
+    file = Path(name)
+    # `<string>` and the like are code that a library has written.
+    return (
+        _STANDARD_LIBRARY in file.parents
+        or bool({"site-packages", "dist-packages"} & set(file.parts))
+        or not file.is_file()
+    )

@@ -1,0 +1,59 @@
+"""`fit`: trains a net and writes its run folder."""
+
+import shlex
+
+import torch
+
+from cifar_lightning.cli.stopping import CTRL_C
+from cifar_lightning.cli.tables import print_fit_summary
+from cifar_lightning.runs import folder
+from cifar_lightning.runs.curves import Curves
+from cifar_lightning.training.fitting import Ending, Fit
+from cifar_lightning.training.logger import RunLogger
+from cifar_lightning.training.quiet import quiet_framework
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command and returns its exit code."""
+    with quiet_framework():
+        fit = Fit(arguments)
+        if fit.checkpoint is not None and fit.resumed is None:
+            print(f"{fit.checkpoint.path} is in no run folder; resuming from it as a new run: {fit.folder}")
+        try:
+            fit.run()
+        except (KeyboardInterrupt, SystemExit, OSError, MemoryError, torch.OutOfMemoryError) as stop:
+            _print_how_to_resume(fit)
+            if isinstance(stop, KeyboardInterrupt):
+                raise SystemExit(CTRL_C) from None
+            raise
+    if fit.trainer.is_global_zero:
+        _print_end(fit)
+    return 0
+
+
+def _print_how_to_resume(fit: Fit) -> None:
+    if fit.is_kept:
+        arguments = ["fit", "--config", str(fit.folder / folder.CONFIG), "--ckpt_path", str(fit.folder)]
+        print(f"stopped; resume with: cifar-lightning {shlex.join([*arguments, *fit.new_limits])}")
+    else:
+        print("stopped before the first epoch was finished; there is nothing to resume")
+
+
+def _print_end(fit: Fit) -> None:
+    if fit.ending is Ending.TIME_UP:
+        print("the run has used up its time; raise trainer.max_time to resume it")
+    elif fit.ending is not None:
+        assert fit.checkpoint is not None
+        said = f"nothing was left to train after {fit.checkpoint.resume.num_epochs} epochs"
+        if fit.ending is Ending.STOPPED_EARLY:
+            print(f"{said}, where a callback stopped it early; raise trainer.min_epochs to resume it")
+        else:
+            print(f"{said}; raise trainer.max_epochs to resume it")
+    has_events = isinstance(fit.trainer.logger, RunLogger) and fit.folder.is_dir()
+    print_fit_summary(
+        fit.folder if fit.is_kept else None,
+        fit.folder if has_events else None,
+        fit.final_scores(),
+        Curves.parse(fit.recorder.curves) if fit.recorder else None,
+        lab_protocol=fit.datamodule.validate_on_test,
+    )

@@ -1,0 +1,123 @@
+"""`study`: fits and tests every strategy with every seed, each in a run folder of its own.
+
+The folder is <save_dir>/<study>/<strategy>/seed_<S>. Finished runs are kept, half-finished ones resume. Any --data.*,
+--model.* and --trainer.* of `fit` goes to every run.
+"""
+
+import shlex
+import statistics
+import sys
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from cifar_lightning.cli.arguments import SentenceArguments
+from cifar_lightning.cli.errors import describe
+from cifar_lightning.cli.stopping import CTRL_C
+from cifar_lightning.cli.tables import count, plain_console
+from cifar_lightning.study.engines import Outcome
+from cifar_lightning.study.estimating import TIMED_EPOCHS, estimate
+from cifar_lightning.study.executing import execute, refuse_changes
+from cifar_lightning.study.plan import PlannedRun, plan_runs
+from cifar_lightning.study.study_progress import describe_duration
+from cifar_lightning.study.study_settings import StudySettings, make_parser, read_study
+from cifar_lightning.training.quiet import quiet_framework
+
+
+_OPTIONS = """options of the command:
+  --max_epochs N   short for --trainer.max_epochs
+  --restart        discard the runs of this plan that are there, and begin
+  --dry_run        print the plan and an estimate of the time; do nothing
+"""
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command and returns its exit code."""
+    parser = SentenceArguments(prog="cifar-lightning study", add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", action="append", default=[])
+    parser.add_argument("--max_epochs", type=int)
+    parser.add_argument("--restart", action="store_true")
+    parser.add_argument("--dry_run", action="store_true")
+    options, settings = parser.parse_known_args(arguments)
+    if {"-h", "--help"} & set(settings):
+        print(make_parser(prog=parser.prog, description=__doc__).format_help() + _OPTIONS)
+        return 0
+    if not options.config:
+        raise ValueError("expected a study; add --config study, or a YAML file with strategies")
+    if options.max_epochs is not None:
+        settings.append(f"--trainer.max_epochs={options.max_epochs}")
+    with quiet_framework():
+        what, to_runs = read_study(options.config, settings)
+        runs = plan_runs(what, to_runs)
+        if options.dry_run:
+            if not options.restart:
+                refuse_changes(runs)
+            _print_plan(what, runs, options.restart)
+            return 0
+        failures = _execute(what, runs, options.restart, arguments)
+    _print_results(what, runs)
+    # The same mistake in forty runs is one sentence.
+    sentences = {outcome: describe(outcome.error) for outcome in failures if outcome.error is not None}
+    for sentence in dict.fromkeys(sentences.values()):
+        named = ", ".join(str(outcome.run) for outcome, said in sentences.items() if said == sentence)
+        print(f"cifar-lightning: {named} failed: {sentence}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _execute(what: StudySettings, runs: Sequence[PlannedRun], restart: bool, arguments: list[str]) -> list[Outcome]:
+    """Makes the runs, and returns those that failed."""
+    try:
+        return [outcome for outcome in execute(what, runs, restart) if outcome.error is not None]
+    except (KeyboardInterrupt, SystemExit) as stop:
+        kept = [argument for argument in arguments if argument != "--restart"]
+        print(f"stopped; resume with: cifar-lightning {shlex.join(['study', *kept])}")
+        if isinstance(stop, KeyboardInterrupt):
+            raise SystemExit(CTRL_C) from stop
+        raise
+
+
+def _print_plan(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> None:
+    console = plain_console()
+    table = Table(title=f"{len(runs)} runs in {what.folder}", title_justify="left")
+    for column in ("strategy", "seed", "folder", "state"):
+        table.add_column(column, overflow="fold")
+    for run in runs:
+        state = f"{run.state}, discarded" if restart and run.folder.exists() else run.state
+        table.add_row(run.strategy, str(run.seed), str(run.folder.relative_to(what.folder)), state)
+    console.print(table)
+    left = [run for run in runs if restart or not run.is_finished]
+    num_epochs = sum(run.num_epochs - (0 if restart else run.num_epochs_done) for run in left)
+    threads = runs[0].settings["num_threads"]
+    console.print(
+        f"engine: {what.engine}, {what.num_workers} at a time, {count(threads, 'thread')} each", soft_wrap=True
+    )
+    console.print(f"to do: {count(len(left), 'run')}, {count(num_epochs, 'epoch')}")
+    if left:
+        console.print(_describe_estimate(what, runs, restart), soft_wrap=True)
+
+
+def _describe_estimate(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> str:
+    try:
+        estimated = estimate(runs, what.num_workers, restart)
+    except ValueError as error:
+        # What it says to do, to let the data be fetched, the study itself does.
+        return f"no estimate of the time: {str(error).rpartition('; ')[0] or error}"
+    how = "the study's finished runs" if estimated.is_from_runs else f"{TIMED_EPOCHS} epochs of each strategy"
+    duration = describe_duration(estimated.seconds)
+    return f"about {duration} of fitting (measured: {how}); the start and each run's test come on top"
+
+
+def _print_results(what: StudySettings, runs: Sequence[PlannedRun]) -> None:
+    console = plain_console()
+    table = Table()
+    table.add_column("strategy")
+    for column in ("runs", "test accuracy", "sd over seeds"):
+        table.add_column(column, justify="right")
+    for name in what.strategies:
+        finished = [run for run in runs if run.strategy == name and run.is_finished]
+        values = [run.read_scores().splits["test"].accuracy for run in finished]
+        mean = f"{statistics.mean(values):.3f}" if values else "-"
+        table.add_row(name, str(len(values)), mean, f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-")
+    console.print(table)
+    if any(run.is_finished for run in runs):
+        console.print(f"next: cifar-lightning compare {shlex.quote(str(what.folder))}", soft_wrap=True)

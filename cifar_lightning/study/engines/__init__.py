@@ -1,0 +1,49 @@
+"""Engines: planned runs in, finished run folders out.
+
+An engine is a module of this package, named as it is asked for, with a class `Engine`.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from cifar_lightning.study.plan import PlannedRun
+
+# Errors that end one run and no other; anything else is a bug, and shows itself.
+RUN_ERRORS = (ValueError, ImportError, OSError, MemoryError, RuntimeError)
+
+
+class Outcome(NamedTuple):
+    """A run that has ended; `error` is None where it is finished and tested."""
+
+    run: "PlannedRun"
+    error: BaseException | None
+
+
+class Engine(Protocol):
+    """Makes runs: a list of them at once, so that an engine may train many together, or elsewhere.
+
+    Yields each run as it ends, in any order; one that fails does not stop the others. Stops everything that it started
+    when its iterator is closed.
+    """
+
+    def __init__(self, num_workers: int) -> None: ...
+
+    def __call__(self, runs: "Sequence[PlannedRun]") -> Iterator[Outcome]: ...
+
+
+# Makes one run, from whatever state its folder is in. It is sent to other processes by its name.
+Execute = Callable[["PlannedRun"], None]
+
+
+def list_engines() -> list[str]:
+    """The names of the engines."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def load_engine(name: str, num_workers: int) -> Engine:
+    """The engine of that name, for `num_workers` runs at a time."""
+    engine: Engine = importlib.import_module(f"{__name__}.{name}").Engine(num_workers)
+    return engine

@@ -1,0 +1,28 @@
+"""One run after another, in this process."""
+
+from collections.abc import Iterator, Sequence
+
+from cifar_lightning.study.engines import RUN_ERRORS, Execute, Outcome
+from cifar_lightning.study.one_run import fit_and_test
+from cifar_lightning.study.plan import PlannedRun
+
+
+class Engine:
+    """Makes one run at a time, with all cores or the GPU.
+
+    Args:
+        num_workers: always 1.
+        execute: makes one run.
+    """
+
+    def __init__(self, num_workers: int = 1, execute: Execute = fit_and_test) -> None:
+        self._execute = execute
+
+    def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
+        for run in runs:
+            try:
+                self._execute(run)
+            except RUN_ERRORS as error:
+                yield Outcome(run, error)
+            else:
+                yield Outcome(run, None)

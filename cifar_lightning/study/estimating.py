@@ -1,0 +1,58 @@
+"""How long a study will take."""
+
+import statistics
+import tempfile
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cifar_lightning.study.plan import PlannedRun
+from cifar_lightning.training.fitting import fit
+
+# Epochs to time where no run of the study is finished; the first is left out.
+TIMED_EPOCHS = 4
+
+
+class Estimate(NamedTuple):
+    """Seconds of fitting left, and whether they were measured on the study's own finished runs."""
+
+    seconds: float
+    is_from_runs: bool
+
+
+def estimate(runs: Sequence[PlannedRun], num_workers: int, restart: bool = False) -> Estimate:
+    """The time that the epochs left will take, by the study's finished runs or else a few epochs of each strategy.
+
+    With `restart`, what is there counts for nothing.
+
+    Raises:
+        ValueError: if a strategy cannot be timed: where the data would have to be fetched first, say.
+    """
+    left = [run for run in runs if restart or not run.is_finished]
+    measured: dict[str, list[float]] = {}
+    for run in runs:
+        if not restart and run.is_finished and (seconds := run.read_scores().run.fit_seconds) is not None:
+            measured.setdefault(run.strategy, []).append(seconds / run.num_epochs)
+    is_from_runs = {run.strategy for run in left} <= measured.keys()
+    if not is_from_runs:
+        first = {run.strategy: run for run in reversed(left)}
+        measured = {name: [_time_epochs(run)] for name, run in first.items()}
+    each = {name: statistics.median(values) for name, values in measured.items()}
+    seconds = sum(
+        each[run.strategy] * (run.num_epochs - (0 if restart else run.num_epochs_done)) for run in left
+    )
+    return Estimate(seconds / max(1, min(num_workers, len(left))), is_from_runs)
+
+
+def _time_epochs(run: PlannedRun) -> float:
+    """Seconds per epoch of a run, fitted for a few epochs in a temporary folder."""
+    with tempfile.TemporaryDirectory() as temporary:
+        settings = {
+            "trainer.max_epochs": TIMED_EPOCHS,
+            "trainer.logger.save_dir": temporary,
+            "trainer.logger.version": None,
+        }
+        if "download" in run.settings["data"]["source"].get("init_args", {}):
+            settings["data.source.download"] = False
+        ends = fit(run.settings, settings, progress=False).curves.seconds
+    # The first is slower. Where a limit of steps or of time lets a run have no other, it is all there is.
+    return float((ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else ends[0])

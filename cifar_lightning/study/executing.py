@@ -1,0 +1,98 @@
+"""Runs a study: plans it, has an engine make what is missing, and keeps what is there."""
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cifar_lightning.runs import folder
+from cifar_lightning.runs.disk import locked
+from cifar_lightning.runs.run import Run, load_run
+from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.study.engines import Outcome, load_engine
+from cifar_lightning.study.plan import PlannedRun, plan_runs
+from cifar_lightning.study.study_progress import StudyProgress
+from cifar_lightning.study.study_settings import StudySettings, read_study
+from cifar_lightning.training.experiment import Config, to_arguments
+from cifar_lightning.training.quiet import quiet_framework
+from cifar_lightning.training.saved_settings import find_change
+
+
+def study(
+    config: Config | Sequence[Config],
+    settings: Mapping[str, Any] | None = None,
+    *,
+    restart: bool = False,
+    progress: bool = True,
+) -> list[Run]:
+    """Fits and tests every strategy with every seed, each in a run folder of its own.
+
+    Finished runs are kept, half-finished ones resume.
+
+    Args:
+        config: the name of a shipped study (`"study"`), the path of a YAML file, or its contents; several are laid over.
+        settings: further settings by their dotted names: `{"seeds": 3, "trainer.max_epochs": 100}`.
+        restart: whether to discard the runs of this plan that are there.
+        progress: whether to show a progress bar.
+
+    Raises:
+        ValueError: if a setting is wrong, a run is there with other settings, or another process runs the study.
+        RuntimeError: if runs failed, when all others are finished; it names them.
+    """
+    configs = config if isinstance(config, Sequence) and not isinstance(config, str) else [config]
+    with quiet_framework():
+        what, to_runs = read_study(configs, to_arguments([], settings))
+        runs = plan_runs(what, to_runs)
+        failed = [outcome for outcome in execute(what, runs, restart, progress) if outcome.error is not None]
+    if failed:
+        said = "; ".join(dict.fromkeys(f"{outcome.run}: {outcome.error}" for outcome in failed))
+        raise RuntimeError(f"{len(failed)} of {len(runs)} runs failed ({said})")
+    return [load_run(run.folder) for run in runs]
+
+
+def execute(
+    what: StudySettings, runs: Sequence[PlannedRun], restart: bool = False, progress: bool = True
+) -> Iterator[Outcome]:
+    """Makes the runs that are not finished; yields each as it ends, in any order.
+
+    Raises:
+        ValueError: if a run is there with other settings, or another process runs the study.
+    """
+    what.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(what.folder, wait=False):
+            if restart:
+                for run in runs:
+                    shutil.rmtree(run.folder, ignore_errors=True)
+            refuse_changes(runs)
+            engine = load_engine(str(what.engine), what.num_workers)
+            todo = [run for run in runs if not run.is_finished]
+            with StudyProgress(runs, progress) as bar, contextlib.closing(engine(todo)) as outcomes:  # type: ignore[type-var]
+                for outcome in outcomes:
+                    bar.ended(outcome)
+                    yield outcome
+    except BlockingIOError as error:
+        raise ValueError(
+            f"expected a study that has stopped, but another process runs {what.folder}; wait for it, or stop it"
+        ) from error
+
+
+def refuse_changes(runs: Sequence[PlannedRun]) -> None:
+    """Raises a ValueError if a run is there already with other settings."""
+    ours = ("trainer.logger", "trainer.enable_progress_bar")
+    for run in runs:
+        if not (run.is_finished or run.can_resume):
+            continue
+        if not (run.folder / folder.CONFIG).is_file():
+            raise ValueError(
+                f"expected the settings of the run in {run.folder}, but its {folder.CONFIG} is gone; put it back, or"
+                " move that folder away, and the run is made anew"
+            )
+        saved = read_mapping(run.folder / folder.CONFIG)
+        change = find_change(saved, run.settings, ("data", "model", "seed_everything", "trainer"), besides=ours)
+        if change is not None:
+            key, old, new = change
+            raise ValueError(
+                f"expected {key} {old!r}, as the run in {run.folder} has it, got {new!r}; leave it as it was, name"
+                " another study, or discard its runs with --restart"
+            )

@@ -1,0 +1,34 @@
+"""One run of a study: fitted, or resumed, and tested."""
+
+from pathlib import Path
+
+from cifar_lightning.runs import folder
+from cifar_lightning.study.plan import PlannedRun
+from cifar_lightning.training.fitting import fit
+from cifar_lightning.training.logger import SPLITS
+from cifar_lightning.training.scoring import test
+
+
+def fit_and_test(run: PlannedRun) -> None:
+    """Makes one run, from whatever state its folder is in.
+
+    Raises:
+        ValueError: if it cannot be fitted or tested.
+    """
+    if run.can_resume:
+        # Also where the curves have all epochs: they may be ahead of the checkpoint.
+        fit(run.settings, ckpt_path=run.folder, progress=False)
+    else:
+        _clear_away(run.folder)
+        fit(run.settings, progress=False)
+    root = run.settings["data"]["source"].get("init_args", {}).get("root")
+    test(run.folder, {"data.source.root": root} if root is not None else {})
+
+
+def _clear_away(run: Path) -> None:
+    """Removes what a run leaves that is killed before its first checkpoint; other files are the user's."""
+    events = "events.out.tfevents.*"
+    curves = (folder.CURVES, events, *(f"{split}/{events}" for split in SPLITS))
+    for pattern in (folder.CONFIG, *curves, f"{folder.CHECKPOINTS}/{folder.BEST_CHECKPOINT}"):
+        for path in run.glob(pattern):
+            path.unlink()

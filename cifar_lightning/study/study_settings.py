@@ -1,0 +1,145 @@
+"""The settings of a study: its own, its strategies, and what every run shares."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ActionConfigFile
+from jsonargparse.typing import NonNegativeInt, PositiveInt
+
+from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.study.engines import list_engines
+from cifar_lightning.training.configs import find_config
+from cifar_lightning.training.experiment import Config
+from cifar_lightning.training.machine import num_cores
+from cifar_lightning.training.parser import SettingsParser
+
+_FOLDER_NAME = re.compile(r"\w[\w .+=-]*(?<![ .])")
+_OF_RUNS = ("data", "model", "trainer")
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """What `study.yaml` and the command line ask for.
+
+    Attributes:
+        name: the study's name; its runs go to `save_dir/name/<strategy>/seed_<S>`.
+        save_dir: where all studies go.
+        seeds: a number (3: seeds 0, 1, 2) or a list; each strategy is run once with each.
+        engine: `serial` (one run at a time) or `processes` (one per core); null: the faster one here.
+        strategies: by name, the settings that each changes.
+        num_threads: torch's threads of every run; null: the cores, divided among the runs at a time.
+        vary_split: whether each seed holds out validation images of its own (`split_seed`).
+        data: settings of every run, as for `fit`.
+        model: settings of every run, as for `fit`.
+        trainer: settings of every run, as for `fit`.
+    """
+
+    strategies: dict[str, dict[str, Any]]
+    name: str = "study"
+    save_dir: str = "lightning_logs"
+    seeds: PositiveInt | list[NonNegativeInt] = 10  # type: ignore[valid-type]
+    engine: str | None = None
+    num_threads: PositiveInt | None = None  # type: ignore[valid-type]
+    vary_split: bool = False
+    data: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for what, name in (("the study", self.name), *(("a strategy", name) for name in self.strategies)):
+            if not _FOLDER_NAME.fullmatch(name):
+                raise ValueError(f"expected a name for {what} that a folder can have, got {name!r}; rename it")
+        if not self.strategies:
+            raise ValueError("expected strategies, got none; name some as in configs/study.yaml, or `fit` that config")
+        if len(set(self.seed_list)) < len(self.seed_list) or not self.seed_list:
+            raise ValueError(f"expected every seed once, got {self.seeds}; try --seeds 3")
+
+    @property
+    def folder(self) -> Path:
+        """The folder of all runs of the study."""
+        return Path(self.save_dir, self.name)
+
+    @property
+    def seed_list(self) -> list[int]:
+        """The seeds, one by one."""
+        return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    @property
+    def num_workers(self) -> int:
+        """The number of runs at a time."""
+        return 1 if self.engine == "serial" else min(num_cores(), len(self.seed_list) * len(self.strategies))
+
+    def settings_of(self, strategy: str) -> dict[str, Any]:
+        """The settings of a strategy laid over those of every run."""
+        shared = {group: getattr(self, group) for group in _OF_RUNS}
+        settings: dict[str, Any] = merge(shared, self.strategies[strategy])
+        return settings
+
+
+def make_parser(**options: Any) -> SettingsParser:
+    """The parser of a study's own settings."""
+    parser = SettingsParser(**options)
+    parser.add_argument("--config", action=ActionConfigFile, help="a study, as configs/study.yaml; several are laid over")
+    parser.add_class_arguments(StudySettings, skip={"vary_split"})
+    parser.add_argument(
+        "--vary_split", action="store_true", help="each seed holds out validation images of its own (split_seed)"
+    )
+    return parser
+
+
+def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[StudySettings, list[str]]:
+    """The settings of a study, and those among `arguments` that go to every run.
+
+    Args:
+        configs: names, paths or contents of configs; later ones are laid over.
+        arguments: further settings as on the command line: the study's own, and `--data.*`, `--model.*`, `--trainer.*`.
+
+    Raises:
+        ValueError: if a setting is wrong.
+    """
+    content: dict[str, Any] = {}
+    for config in configs:
+        content = merge(content, config if isinstance(config, Mapping) else read_mapping(find_config(config)))
+    # Where configs of `fit` are laid over, their single seed and checkpoint are no settings of a study.
+    for key in ("seed_everything", "ckpt_path"):
+        content.pop(key, None)
+    own, to_runs = _split(arguments)
+    parsed = make_parser().parse_args([f"--config={json.dumps(content)}", *own])
+    values = {key: value for key, value in parsed.as_dict().items() if key != "config"}
+    if values["engine"] is None:
+        values["engine"] = _fastest_engine(values["trainer"], to_runs)
+    elif values["engine"] not in list_engines():
+        raise ValueError(f"expected an engine, {' or '.join(list_engines())}, got {values['engine']!r}")
+    return StudySettings(**values), to_runs
+
+
+def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The study's own settings, and those that go to every run."""
+    own: list[str] = []
+    to_runs: list[str] = []
+    kept = own
+    for argument in arguments:
+        if argument.startswith("--"):
+            kept = to_runs if argument.startswith(tuple(f"--{group}." for group in _OF_RUNS)) else own
+        kept.append(argument)
+    return own, to_runs
+
+
+def merge(base: Any, over: Any) -> Any:
+    """`over` laid over `base`, both nested mappings; a class with its arguments takes the place of another class."""
+    if not isinstance(base, Mapping) or not isinstance(over, Mapping):
+        return over
+    if over.get("class_path", base.get("class_path")) != base.get("class_path"):
+        return dict(over)
+    return {**base, **{key: merge(base[key], value) if key in base else value for key, value in over.items()}}
+
+
+def _fastest_engine(trainer: Mapping[str, Any], arguments: Sequence[str]) -> str:
+    asked_for_cpu = trainer.get("accelerator") == "cpu" or "--trainer.accelerator=cpu" in "=".join(arguments)
+    on_cpu = asked_for_cpu or not torch.cuda.is_available()
+    return "processes" if on_cpu and num_cores() > 1 else "serial"

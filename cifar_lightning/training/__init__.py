@@ -1,0 +1,1 @@
+"""Fit, test and predict as functions: settings in, run folders out."""

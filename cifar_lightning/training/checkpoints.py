@@ -1,0 +1,170 @@
+"""Checkpoints: the block that resuming needs, and files read without running anything in them."""
+
+import pickle
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.runs import folder
+from cifar_lightning.runs.settings import flatten, load_plain_yaml, read_mapping
+from cifar_lightning.training.saved_settings import LIMITS, find_change
+
+BLOCK = "cifar_lightning"
+
+
+@dataclass
+class ResumeState:
+    """What a run needs to resume besides its weights, its optimiser and its scheduler.
+
+    It is the entry `cifar_lightning` of a checkpoint, whichever engine wrote that; Lightning's own entries stay
+    Lightning's.
+
+    Attributes:
+        num_epochs: the finished epochs.
+        is_finished: whether the last begun epoch is finished; other callbacks may save before its end.
+        class_names: K names, in the order of the labels.
+        config: the resolved settings as YAML, as in `config.yaml`.
+        curves: the text of `curves.csv`.
+        best_loss: the lowest validation loss so far.
+        stopped_early: whether a callback such as EarlyStopping found these epochs to be enough.
+        random_state: torch's generators, uint8 tensors: "cpu", and "cuda" where a GPU is in use.
+    """
+
+    num_epochs: int
+    is_finished: bool
+    class_names: list[str]
+    config: str
+    curves: str
+    best_loss: float = float("inf")
+    stopped_early: bool = False
+    random_state: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The block as plain values and tensors, which `torch.load(weights_only=True)` reads."""
+        return dict(vars(self))
+
+    @property
+    def seconds(self) -> float | None:
+        """Seconds of fitting so far; None before the first epoch is finished."""
+        _, *rows = self.curves.splitlines()
+        return float(rows[-1].rpartition(",")[2]) if rows else None
+
+
+@dataclass
+class Checkpoint:
+    """A checkpoint that was read.
+
+    Attributes:
+        path: the file.
+        weights: the state of the classifier.
+        hyper_parameters: the arguments that the classifier was built with.
+        resume: what resuming needs.
+        has_loops: whether Lightning's loop state is in it.
+        global_step: the steps of the optimiser so far.
+    """
+
+    path: Path
+    weights: dict[str, Any]
+    hyper_parameters: dict[str, Any]
+    resume: ResumeState
+    has_loops: bool
+    global_step: int
+
+    @classmethod
+    def read(cls, path: Path) -> "Checkpoint":
+        """Reads `path`; nothing in it can run.
+
+        Raises:
+            ValueError: if the file is damaged, was not written by `fit`, or holds more than tensors and plain values.
+        """
+        try:
+            # torch compares no checksums: a flipped bit would become another weight.
+            with zipfile.ZipFile(path) as archive:
+                if archive.testzip() is not None:
+                    raise zipfile.BadZipFile("a checksum differs")
+            contents = torch.load(path, map_location="cpu", weights_only=True)
+        except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
+            raise ValueError(
+                f"expected a whole checkpoint of tensors and plain values, but {path} is none; it is not loaded:"
+                f" {_find_other(path)}"
+            ) from error
+        try:
+            return cls(
+                path=path,
+                weights=contents["state_dict"],
+                hyper_parameters=contents["hyper_parameters"],
+                resume=ResumeState(**contents[BLOCK]),
+                has_loops="loops" in contents,
+                global_step=contents["global_step"],
+            )
+        except (LookupError, TypeError) as error:
+            raise ValueError(
+                f"expected a checkpoint of `cifar-lightning fit`, but {path} is none; name a run folder"
+            ) from error
+
+    def check_model(self, model: ImageClassifier) -> None:
+        """Makes sure that the checkpoint belongs to `model`, and to the run folder that it is in.
+
+        Raises:
+            ValueError: if it was trained on other classes or for another net, belongs to another run, or diverged.
+        """
+        if self.resume.class_names != model.class_names:
+            raise ValueError(
+                f"expected the classes that {self.path} was trained on, {self.resume.class_names}, got"
+                f" {model.class_names}; leave out --data.classes"
+            )
+        groups = ("backbone", "num_outputs", "image_size")
+        before, now = (
+            flatten({group: values.get(group) for group in groups}) for values in (self.hyper_parameters, model.hparams)
+        )
+        for key in sorted(before.keys() | now.keys()):
+            if before.get(key) != now.get(key):
+                option = key.replace(".class_path", "").replace(".init_args", "")
+                raise ValueError(
+                    f"expected {option} {before.get(key)!r}, as {self.path} was trained with, got {now.get(key)!r};"
+                    f" leave out --model.{option}"
+                )
+        if _describe(self.weights) != _describe(model.state_dict()):
+            raise ValueError(
+                f"expected the weights of {type(model.backbone).__name__}, but {self.path} holds those of another net"
+            )
+        if not all(bool(self.weights[name].isfinite().all()) for name, _ in model.named_parameters()):
+            raise ValueError(
+                f"expected finite weights, but the training of {self.path} has diverged; fit again with a lower"
+                " learning rate"
+            )
+        run = folder.find_run_folder(self.path)
+        if run is not None:
+            _check_config(self, run)
+
+
+def _describe(weights: dict[str, Any]) -> dict[str, Any]:
+    # A module may keep more than tensors (`get_extra_state`).
+    return {
+        name: (value.shape, value.dtype) if isinstance(value, torch.Tensor) else type(value)
+        for name, value in weights.items()
+    }
+
+
+def _find_other(damaged: Path) -> str:
+    best = damaged.with_name(folder.BEST_CHECKPOINT)
+    if damaged.name == folder.LAST_CHECKPOINT and best.is_file():
+        return f"try {best}, the epoch of the lowest validation loss"
+    return "name another one"
+
+
+def _check_config(checkpoint: Checkpoint, run: Path) -> None:
+    """Refuses a checkpoint that does not belong to its folder."""
+    free = (*LIMITS, "trainer.logger.init_args.save_dir", "trainer.logger.init_args.version")
+    groups = ("data", "model", "seed_everything", "num_threads", "trainer")
+    change = find_change(load_plain_yaml(checkpoint.resume.config), read_mapping(run / folder.CONFIG), groups, besides=free)
+    if change is not None:
+        key, old, new = change
+        raise ValueError(
+            f"expected {key} {old!r} in {run / folder.CONFIG}, as {checkpoint.path} was made with, got {new!r}: one of"
+            " them is edited or belongs to another run; put the right one back"
+        )

@@ -1,0 +1,89 @@
+"""A checkpoint with the net and the data that its run was made with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+
+from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.runs import folder
+from cifar_lightning.runs.run import Run
+from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.training.checkpoints import Checkpoint
+from cifar_lightning.training.experiment import Experiment
+from cifar_lightning.training.resuming import logger_options
+from cifar_lightning.training.saved_settings import refuse_changes
+
+
+class Evaluation(Experiment):
+    """Trainer, net and data for the evaluation of a checkpoint; the settings come from its run folder.
+
+    Args:
+        checkpoint: a run folder, which stands for its `last.ckpt`, or a checkpoint file.
+        arguments: settings laid over those of the run folder, as on the command line.
+        callbacks: further callbacks of the trainer.
+
+    Attributes:
+        checkpoint: what was read.
+        run_folder: the run folder that the checkpoint is in; None if it is in none.
+        strategy: the name of the run.
+    """
+
+    def __init__(self, checkpoint: Path, arguments: Sequence[str] = (), callbacks: Sequence[Callback] = ()) -> None:
+        self.checkpoint = Checkpoint.read(folder.resolve_checkpoint(checkpoint))
+        self.run_folder = folder.find_run_folder(self.checkpoint.path)
+        self._callbacks = list(callbacks)
+        arguments = list(arguments)
+        if self.run_folder is not None:
+            arguments = [f"--config={self.run_folder / folder.CONFIG}", *arguments]
+        elif not any(argument.startswith(("--config", "-c")) for argument in arguments):
+            raise ValueError(
+                f"expected the settings of {self.checkpoint.path}, but it is in no run folder (no {folder.CONFIG} above"
+                " it); add --config"
+            )
+        super().__init__(arguments)
+
+    def before_instantiate_classes(self) -> None:
+        super().before_instantiate_classes()
+        settings = self.config.trainer
+        self.strategy = logger_options(self.config).get("name") or "run"
+        if self.run_folder is not None:
+            saved = read_mapping(self.run_folder / folder.CONFIG)
+            refuse_changes(self.run_folder, saved, self.settings(), with_training=False)
+        settings.logger = False
+        # Distributed samplers pad with repeats, which would count some images twice.
+        settings.devices = 1
+        # A share of the images would pass for all of them.
+        settings.limit_test_batches = settings.limit_val_batches = None
+        settings.fast_dev_run = False
+        settings.enable_progress_bar = False
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        self.trainer_defaults["callbacks"] = self._callbacks
+        return super().instantiate_trainer(enable_checkpointing=bool(self.config.trainer.callbacks), **kwargs)
+
+    def instantiate_classes(self) -> None:
+        super().instantiate_classes()
+        # As the trainer will do, so that the weights are compared in the precision that they were saved in.
+        self.trainer.precision_plugin.convert_module(self.model)
+        self.checkpoint.check_model(self.model)
+
+
+def checkpoint_of(run: Run | str | Path) -> Path:
+    """The checkpoint file that `run` stands for: itself, or `last.ckpt` of a run folder.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    return folder.resolve_checkpoint(run.folder if isinstance(run, Run) else Path(run))
+
+
+def load_model(run: Run | str | Path) -> ImageClassifier:
+    """The trained net of a run (its last epoch), or of a checkpoint file, on the CPU and in evaluation mode.
+
+    Raises:
+        ValueError: if there is no checkpoint, or it is damaged.
+    """
+    checkpoint = Checkpoint.read(checkpoint_of(run))
+    return ImageClassifier.load_from_checkpoint(checkpoint.path, map_location="cpu", weights_only=True).eval()

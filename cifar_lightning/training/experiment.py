@@ -1,0 +1,132 @@
+"""Trainer, net and data of a run, built from its settings by Lightning's own command line class."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from jsonargparse.typing import PositiveInt
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from cifar_lightning.data import SubsetDataModule
+from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.training.configs import find_fit_config
+from cifar_lightning.training.machine import num_cores, use_threads
+from cifar_lightning.training.parser import SettingsParser
+
+RUN_LOGGER = "cifar_lightning.training.logger.RunLogger"
+Config = str | Path | Mapping[str, Any]
+_TRAINER_DEFAULTS = {
+    "max_epochs": 500,
+    "devices": 1,
+    "logger": {"class_path": RUN_LOGGER},
+    # Nothing is logged within an epoch, so the trainer need not look.
+    "log_every_n_steps": 1_000_000,
+    "num_sanity_val_steps": 0,
+    "enable_model_summary": False,
+}
+
+
+class Experiment(LightningCLI):
+    """Trainer, net and data as the settings describe them; nothing is run.
+
+    Args:
+        arguments: settings as on the command line: `--config FILE`, `--trainer.max_epochs 20`.
+
+    Attributes:
+        config: the parsed settings.
+        trainer, model, datamodule: what was built from them.
+
+    Raises:
+        ValueError: if a setting is wrong.
+    """
+
+    model: ImageClassifier
+    datamodule: SubsetDataModule
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        try:
+            super().__init__(
+                ImageClassifier,
+                SubsetDataModule,
+                save_config_callback=None,
+                seed_everything_default=0,
+                trainer_defaults=dict(_TRAINER_DEFAULTS),
+                parser_class=SettingsParser,
+                args=list(arguments),
+                run=False,
+                auto_configure_optimizers=False,
+            )
+        except MisconfigurationException as error:
+            raise ValueError(" ".join(str(error).split())) from error
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--num_threads",
+            type=PositiveInt | None,
+            default=None,
+            help="torch's threads on the CPU (null: all cores); other numbers give other last bits",
+        )
+        parser.add_argument("--ckpt_path", type=str | None, default=None, help="a run folder or a checkpoint file")
+        parser.link_arguments("data.class_names", "model.class_names", apply_on="instantiate")
+        parser.link_arguments("data.image_size", "model.image_size", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        # Without Lightning's warning about `sys.argv`, which is the command's own.
+        self.config = parser.parse_args(_resolve_configs(args))
+
+    def before_instantiate_classes(self) -> None:
+        accelerator = self.config.trainer.accelerator
+        if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+            raise ValueError(
+                f"expected a GPU for trainer.accelerator {accelerator}, but torch sees none here;"
+                " use --trainer.accelerator auto or cpu"
+            )
+        if self.config.num_threads is None:
+            self.config.num_threads = num_cores()
+        use_threads(self.config.num_threads)
+
+    def settings(self) -> dict[str, Any]:
+        """The complete settings as plain values, as `config.yaml` has them."""
+        settings: dict[str, Any] = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
+        return settings
+
+
+def to_arguments(config: Config | Sequence[Config], settings: Mapping[str, Any] | None = None) -> list[str]:
+    """Configs, each a name, a path or a mapping, and settings by their dotted names, as command line arguments."""
+    configs = config if isinstance(config, Sequence) and not isinstance(config, str) else [config]
+    arguments = []
+    for one in configs:
+        # jsonargparse takes the text of a config in place of its path.
+        arguments.append(f"--config={json.dumps(one) if isinstance(one, Mapping) else one}")
+    for key, value in (settings or {}).items():
+        arguments.append(f"--{key}={value if isinstance(value, str | Path) else json.dumps(value)}")
+    return arguments
+
+
+def resolve(config: Config | Sequence[Config], settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The complete settings of a fit, as its `config.yaml` would have them.
+
+    Trainer, net and data module are built, so that every mistake in the settings is found, but nothing is run.
+
+    Raises:
+        ValueError: if a setting is wrong.
+    """
+    return Experiment(to_arguments(config, settings)).settings()
+
+
+def _resolve_configs(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with every name of a shipped config replaced by its path."""
+    resolved = []
+    rest = iter(arguments)
+    for argument in rest:
+        option, has_value, value = argument.partition("=")
+        if option not in ("--config", "-c"):
+            resolved.append(argument)
+            continue
+        name = value if has_value else next(rest, "")
+        resolved.append(f"--config={name if name.startswith('{') else find_fit_config(name)}")
+    return resolved

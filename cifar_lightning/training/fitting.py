@@ -1,0 +1,270 @@
+"""`fit`: trains one net and keeps its run folder."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import lightning
+import yaml
+from jsonargparse import Namespace
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import Checkpoint as CheckpointCallback
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+from cifar_lightning.runs import folder
+from cifar_lightning.runs.disk import naming
+from cifar_lightning.runs.run import Run, load_run
+from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.training.checkpoints import Checkpoint
+from cifar_lightning.training.experiment import RUN_LOGGER, Config, Experiment, to_arguments
+from cifar_lightning.training.logger import RunLogger
+from cifar_lightning.training.progress import EpochProgress
+from cifar_lightning.training.quiet import quiet_framework
+from cifar_lightning.training.recorder import RunRecorder, is_time_up
+from cifar_lightning.training.resuming import (
+    find_resumed,
+    logger_options,
+    refuse_resuming,
+    refuse_taken_version,
+)
+from cifar_lightning.training.saved_settings import LIMITS, refuse_changes
+
+# `plain_loop` builds on Lightning's own loop, which is no public interface; other releases take their own steps.
+_TESTED_LIGHTNING = "2.6."
+
+
+def fit(
+    config: Config,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    ckpt_path: str | Path | None = None,
+    progress: bool = True,
+) -> Run:
+    """Trains a net and keeps its run folder.
+
+    Args:
+        config: the name of a shipped config (`"avgpool"`), the path of a YAML file, or its contents as a mapping.
+        settings: further settings by their dotted names, as `{"trainer.max_epochs": 20}`.
+        ckpt_path: what to resume: a run, a checkpoint file of one, or `"last"`: the newest run of that name.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The run, whose folder has its settings, curves and checkpoints.
+
+    Raises:
+        ValueError: if a setting is wrong, the training diverges, or the settings keep no run folder.
+    """
+    with quiet_framework():
+        this = Fit([*to_arguments(config, settings), *([f"--ckpt_path={ckpt_path}"] if ckpt_path else [])], progress)
+        this.run()
+    if not this.is_kept:
+        raise ValueError(f"expected a run to keep, but no epoch was finished in {this.folder}, or nothing records it")
+    return load_run(this.folder)
+
+
+class Ending(Enum):
+    """Why a fit ended before it had all its epochs, or trained none."""
+
+    TIME_UP = "time up"
+    STOPPED_EARLY = "stopped early"
+    NOTHING_LEFT = "nothing left"
+
+
+class Fit(Experiment):
+    """A fit that is set up, and run by `run`.
+
+    Args:
+        arguments: settings as on the command line, with `--ckpt_path` to resume a run.
+        progress: whether to show a progress bar.
+
+    Attributes:
+        checkpoint: the checkpoint to resume from; None for a new run.
+        resumed: the run folder that is resumed; None for a new one.
+        new_limits: the limits that a resumed run was given anew, as arguments.
+        recorder: the callback that keeps the run folder; None where none is kept.
+    """
+
+    def __init__(self, arguments: Sequence[str], progress: bool = True) -> None:
+        self.checkpoint: Checkpoint | None = None
+        self.resumed: Path | None = None
+        self.new_limits: list[str] = []
+        self.recorder: RunRecorder | None = None
+        self._progress = progress
+        super().__init__(arguments)
+
+    def before_instantiate_classes(self) -> None:
+        settings = self.config
+        if settings.trainer.logger is True:
+            # Lightning would take a logger of its own, whose folder holds no run.
+            settings.trainer.logger = Namespace(class_path=RUN_LOGGER, init_args=Namespace(_logger_defaults()))
+        elif settings.trainer.logger is None:
+            settings.trainer.logger = False
+        saved: dict[str, Any] = {}
+        if settings.ckpt_path is None:
+            refuse_taken_version(settings)
+        else:
+            checkpoint, self.resumed = find_resumed(settings)
+            self.checkpoint = Checkpoint.read(checkpoint)
+            settings.ckpt_path = str(checkpoint)
+            if self.resumed is not None:
+                options = logger_options(settings)
+                options["save_dir"], options["name"] = str(self.resumed.parent), ""
+                options["version"] = self.resumed.name
+                saved = read_mapping(self.resumed / folder.CONFIG)
+                settings.num_threads = settings.num_threads or saved.get("num_threads")
+        super().before_instantiate_classes()
+        if self.resumed is not None:
+            refuse_changes(self.resumed, saved, self.settings(), with_training=True)
+
+    def instantiate_classes(self) -> None:
+        super().instantiate_classes()
+        if self.checkpoint is not None:
+            # As the trainer will do, so that the weights are compared in the precision that they were saved in.
+            self.trainer.precision_plugin.convert_module(self.model)
+            self.checkpoint.check_model(self.model)
+            refuse_resuming(self.checkpoint, self.config.trainer.max_epochs, self.trainer.max_steps)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        callbacks: list[Any] = []
+        settings = self.config.trainer
+        if self._progress and settings.enable_progress_bar is not False:
+            callbacks.append(EpochProgress())
+        elif not self._progress:
+            kwargs["enable_progress_bar"] = False
+        # Without a logger there is no folder that a run could be kept in.
+        has_folder = bool(settings.logger) and settings.enable_checkpointing is not False
+        if not has_folder and not settings.callbacks:
+            # Or Lightning's own checkpoints would go to the working folder.
+            kwargs["enable_checkpointing"] = False
+        if has_folder and not settings.fast_dev_run:
+            known_steps = self.checkpoint is None or self.checkpoint.has_loops
+            self.recorder = RunRecorder(
+                self._config_to_save(),
+                self.model.class_names,
+                keep_best=self.datamodule.val_fraction > 0,
+                resumed=self.checkpoint.resume if self.checkpoint else None,
+                global_step=None if known_steps else self.checkpoint.global_step,  # type: ignore[union-attr]
+            )
+            callbacks.append(self.recorder)
+        self.trainer_defaults["callbacks"] = callbacks
+        trainer: Any = super().instantiate_trainer(**kwargs)
+        # Checkpoints of other callbacks must hold the epoch's line of the curves, which the recorder adds.
+        trainer.callbacks.sort(
+            key=lambda callback: (isinstance(callback, CheckpointCallback), callback is not self.recorder)
+        )
+        if lightning.__version__.startswith(_TESTED_LIGHTNING):
+            from cifar_lightning.training.plain_loop import PlainEpochLoop, is_plain
+
+            if is_plain(trainer, self.model, self.datamodule):
+                lightnings = trainer.fit_loop.epoch_loop
+                trainer.fit_loop.epoch_loop = PlainEpochLoop(trainer, lightnings.min_steps, lightnings.max_steps)
+        return trainer
+
+    def _config_to_save(self) -> str:
+        """The resolved settings as YAML, enough to make this run again as a new one."""
+        config = self.settings()
+        config["ckpt_path"] = None
+        if self.resumed is not None:
+            # The run keeps its settings, but for how long it is.
+            limits, config = config["trainer"], read_mapping(self.resumed / folder.CONFIG)
+            for key in LIMITS:
+                name = key.removeprefix("trainer.")
+                if config["trainer"].get(name) != limits[name]:
+                    self.new_limits += [f"--{key}", "null" if limits[name] is None else str(limits[name])]
+                config["trainer"][name] = limits[name]
+        elif isinstance(config["trainer"]["logger"], dict) and "init_args" in config["trainer"]["logger"]:
+            # A number claimed by this run is no setting: fitting the same config again takes the next one.
+            config["trainer"]["logger"]["init_args"]["version"] = None
+        return yaml.safe_dump(config, sort_keys=False)
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        # Not the trainer's `log_dir`, which waits for all processes.
+        logger = self.trainer.logger
+        return Path((logger.log_dir if logger is not None else None) or self.trainer.default_root_dir)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the run folder has a checkpoint."""
+        return self.recorder is not None and (self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file()
+
+    def run(self) -> None:
+        """Trains the net.
+
+        Raises:
+            ValueError: if the training diverges, or another process has the run folder.
+            KeyboardInterrupt: on Ctrl-C, when the last finished epoch is on the disk.
+        """
+        logger = self.trainer.logger
+        if isinstance(logger, RunLogger):
+            logger.log_hyperparams(_hyperparameters(self.config))
+        is_first = getattr(rank_zero_only, "rank", 0) == 0
+        held = folder.hold(self.folder) if self.recorder and is_first else contextlib.nullcontext()
+        try:
+            # TensorBoard does not say what it could not write.
+            with naming(self.folder), held:
+                self.trainer.fit(
+                    self.model, datamodule=self.datamodule, ckpt_path=self.config.ckpt_path, weights_only=True
+                )
+        except SystemExit as stop:
+            if isinstance(stop.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
+        finally:
+            # Curves alone are kept where no checkpoints are asked for.
+            if isinstance(logger, RunLogger) and not (
+                self.is_kept or (self.recorder is None and self.trainer.current_epoch > 0)
+            ):
+                logger.release()
+        scores = self.final_scores()
+        if self.trainer.is_global_zero and scores and isinstance(logger, RunLogger):
+            with naming(self.folder):
+                logger.log_scores(scores, self.trainer.current_epoch)
+
+    @property
+    def ending(self) -> Ending | None:
+        """Why the run has not all the epochs that were asked for, or had them before; None otherwise."""
+        if is_time_up(self.trainer):
+            return Ending.TIME_UP
+        if self.checkpoint is not None and not self.final_scores():
+            return Ending.STOPPED_EARLY if self.trainer.should_stop else Ending.NOTHING_LEFT
+        return None
+
+    def final_scores(self) -> dict[str, float]:
+        """Scores of the last finished epoch, as `train/loss`; empty if nothing was trained."""
+        metrics = {key: value.item() for key, value in self.trainer.callback_metrics.items()}
+        if metrics and self.recorder:
+            # The trainer has those of an epoch that was cut short too.
+            metrics = self.recorder.last_epoch()
+        return {
+            f"{split}/{metric}": metrics[f"{split}_{metric}"]
+            for split in ("train", "val")
+            for metric in ("loss", "accuracy")
+            if f"{split}_{metric}" in metrics
+        }
+
+
+def _logger_defaults() -> dict[str, Any]:
+    return {"save_dir": "lightning_logs", "name": "run", "version": None}
+
+
+def _hyperparameters(settings: Any) -> dict[str, Any]:
+    """The settings in which runs differ, flat, for TensorBoard's table."""
+    model, data = settings.model, settings.data
+    optimizer = model.optimizer
+    return {
+        "backbone": str(model.backbone.class_path).rpartition(".")[2],
+        "num_outputs": str(model.num_outputs),
+        "optimizer": str(optimizer.class_path).rpartition(".")[2],
+        "learning_rate": optimizer.init_args.get("lr", 0.0),
+        "momentum": optimizer.init_args.get("momentum", 0.0) or 0.0,
+        "batch_size": data.batch_size,
+        "max_epochs": settings.trainer.max_epochs,
+        "seed": settings.seed_everything,
+        "classes": ", ".join(map(str, data.classes)) if data.classes else "all",
+        "val_fraction": data.val_fraction,
+        "protocol": "lab" if data.validate_on_test else "holdout",
+    }

@@ -1,0 +1,50 @@
+"""Keeps Lightning's tips, and warnings a student cannot act on, off the terminal."""
+
+import contextlib
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+
+# The beginnings of their texts; anything else is shown.
+_NO_ACTION = (
+    ".*does not have many workers.*",  # batches are cut from memory; workers would only cost time
+    ".*smaller than the logging interval.*",  # metrics are logged per epoch
+    "The `srun` command is available.*",
+    ".*Checkpoint directory .* exists and is not empty.*",
+    ".*callbacks used to create the checkpoint need to be provided.*",  # the recorder belongs to fit
+    ".*Total length of `list` across ranks is zero.*",  # no validation share was asked for
+    ".*scheduler is using 'interval': 'epoch'.*",  # all of them do; model.scheduler says so
+    ".*You're using the WeightAveraging callback, but loading a checkpoint outside.*",
+    ".*LeafSpec.*",
+    ".*isinstance\\(treespec.*",
+    ".*You are using `torch.load` with.*",
+)
+_LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning")
+
+
+@contextlib.contextmanager
+def quiet_framework() -> Iterator[None]:
+    """Shows only errors of Lightning, and none of the warnings above, for the length of the block."""
+    # Read by Lightning when it decides whether to advertise.
+    os.environ.setdefault("PL_DISABLE_TIPS", "1")
+    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
+    excepthook, threading.excepthook = threading.excepthook, _report_thread
+    try:
+        with warnings.catch_warnings():
+            for message in _NO_ACTION:
+                warnings.filterwarnings("ignore", message=message)
+            for name in _LOGGERS:
+                logging.getLogger(name).setLevel(logging.ERROR)
+            yield
+    finally:
+        threading.excepthook = excepthook
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+
+
+def _report_thread(failure: threading.ExceptHookArgs) -> None:
+    # TensorBoard writes from a thread of its own; what the disk refuses there is raised again where it is asked for.
+    if not isinstance(failure.exc_value, OSError):
+        threading.__excepthook__(failure)

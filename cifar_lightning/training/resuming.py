@@ -1,0 +1,94 @@
+"""Where a fit resumes: the run and the checkpoint that `ckpt_path` stands for, and whether anything is left to train."""
+
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import Namespace
+
+from cifar_lightning.runs import folder
+from cifar_lightning.training.checkpoints import Checkpoint
+
+
+def logger_options(settings: Namespace) -> Any:
+    """Arguments of the logger, whose name is the run's; empty where there is none, or a list of them."""
+    logger = settings.trainer.logger
+    return logger.get("init_args", {}) if hasattr(logger, "get") else {}
+
+
+def find_resumed(settings: Namespace) -> tuple[Path, Path | None]:
+    """The checkpoint that `ckpt_path` of a fit stands for, and its run folder, None if it is in none.
+
+    `ckpt_path` is `last`, a run folder, or a checkpoint file.
+
+    Raises:
+        ValueError: if there is nothing to resume, or no folder to resume in.
+    """
+    if not logger_options(settings):
+        raise ValueError("expected a logger with a folder to resume in for --ckpt_path; leave out --trainer.logger")
+    if settings.ckpt_path == "last":
+        run = _find_last(settings)
+        return folder.resolve_checkpoint(run), run
+    checkpoint = folder.resolve_checkpoint(Path(settings.ckpt_path))
+    return checkpoint, folder.find_run_folder(checkpoint)
+
+
+def _find_last(settings: Namespace) -> Path:
+    named, runs = _find_named(settings), _runs_folder(settings)
+    versions = folder.find_versions(runs) if named is None else [named] if named.is_dir() else []
+    if not versions:
+        raise ValueError(f"expected a run to resume in {named or runs}, but there is none; leave out --ckpt_path")
+    # One that was stopped before the newest was begun, if there is one.
+    unfinished = (run for run in versions if folder.count_epochs(run) > 0 and not _is_finished(run, settings.trainer))
+    return next(unfinished, versions[0])
+
+
+def _is_finished(run: Path, limits: Namespace) -> bool:
+    num_epochs = folder.count_epochs(run)
+    if limits.max_epochs is not None and 0 <= limits.max_epochs <= num_epochs:
+        return True
+    last = run / folder.CHECKPOINTS / folder.LAST_CHECKPOINT
+    return num_epochs >= (limits.min_epochs or 1) and last.is_file() and Checkpoint.read(last).resume.stopped_early
+
+
+def _runs_folder(settings: Namespace) -> Path:
+    """The folder of all runs with the name in the settings."""
+    options = logger_options(settings)
+    return Path(options.get("save_dir", "lightning_logs"), options.get("name", "run") or "")
+
+
+def _find_named(settings: Namespace) -> Path | None:
+    """The run folder that the settings name by a version; None if they name none."""
+    version = logger_options(settings).get("version")
+    if version is None:
+        return None
+    return _runs_folder(settings) / (f"version_{version}" if isinstance(version, int) else version)
+
+
+def refuse_taken_version(settings: Namespace) -> None:
+    """Raises a ValueError if the folder that a new run asks for by its version has a run already."""
+    run = _find_named(settings)
+    if run is not None and (run / folder.CONFIG).exists():
+        raise ValueError(f"expected a folder without a run, but {run} has one; leave out trainer.logger.version")
+
+
+def refuse_resuming(checkpoint: Checkpoint, max_epochs: int | None, max_steps: int) -> None:
+    """Raises a ValueError if a fit with these limits cannot resume from `checkpoint`."""
+    num_epochs = checkpoint.resume.num_epochs
+    if not checkpoint.resume.is_finished:
+        # The rest of its epoch would pass for the whole.
+        raise ValueError(
+            f"expected a checkpoint of a finished epoch to resume from, but {checkpoint.path} was saved within epoch"
+            f" {num_epochs + 1}, as callbacks do after a step or validation; resume from {folder.LAST_CHECKPOINT} of"
+            " its run"
+        )
+    if max_epochs is not None and 0 <= max_epochs < num_epochs:
+        raise ValueError(
+            f"expected trainer.max_epochs of at least {num_epochs}, the epochs that {checkpoint.path} has, got"
+            f" {max_epochs}; raise it, or resume from an older checkpoint"
+        )
+    if max_steps != -1:
+        # The trainer would begin with the finished epoch, and find no batch left in it.
+        raise ValueError(
+            f"expected no trainer.max_steps to resume from {checkpoint.path}, got {max_steps}; add --trainer.max_steps"
+            " -1, and say by --trainer.max_epochs how far to go"
+        )

@@ -1,0 +1,51 @@
+"""Settings of a run that exists already: a resumed or tested run must not change into another experiment."""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from cifar_lightning.runs import folder
+from cifar_lightning.runs.settings import SOURCE_ACCESS, flatten
+
+# How long a run is: the same run may be made longer.
+LIMITS = tuple(f"trainer.{limit}" for limit in ("min_epochs", "max_epochs", "min_steps", "max_steps", "max_time"))
+# Compared by name with the checkpoint itself, where numbers and names of a class are the same.
+_CHECKED_ELSEWHERE = ("data.classes",)
+# What the trainer shows, where it works and where it writes.
+_NO_EXPERIMENT = (
+    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
+    *("trainer.enable_progress_bar", "trainer.enable_model_summary", "trainer.log_every_n_steps", "trainer.profiler"),
+    *("trainer.default_root_dir", "trainer.logger", "trainer.detect_anomaly", "trainer.num_sanity_val_steps"),
+)
+
+
+def refuse_changes(run: Path, saved: dict[str, Any], settings: dict[str, Any], with_training: bool) -> None:
+    """Raises a ValueError that names the first setting in which `settings` differ from those `saved` with a run.
+
+    The data and the seed are compared; `with_training`, the model, its optimiser, the number of threads and what the
+    trainer does in an epoch as well.
+    """
+    groups = ("data", "seed_everything", *(("model", "num_threads", "trainer") if with_training else ()))
+    change = find_change(saved, settings, groups, besides=(*_CHECKED_ELSEWHERE, *LIMITS, *_NO_EXPERIMENT))
+    if change is not None:
+        key, old, new = change
+        raise ValueError(
+            f"expected {key} {old!r}, as the run in {run} has it, got {new!r}; leave it as it was"
+            f" (--config {run / folder.CONFIG} has all settings), or start a new run with fit"
+        )
+
+
+def find_change(
+    saved: dict[str, Any], settings: dict[str, Any], groups: Iterable[str], besides: Collection[str] = ()
+) -> tuple[str, Any, Any] | None:
+    """The first key in which two settings differ, with its value before and now; None if there is none.
+
+    The top-level `groups` are compared, except the keys in `besides`, everything below those, and how the data are
+    reached on a machine.
+    """
+    free = (*SOURCE_ACCESS, *besides)
+    old, new = (flatten({group: flat.get(group) for group in groups}) for flat in (saved, settings))
+    for key in sorted(old.keys() | new.keys()):
+        if not f"{key}.".startswith(tuple(f"{name}." for name in free)) and old.get(key) != new.get(key):
+            return key, old.get(key), new.get(key)
+    return None

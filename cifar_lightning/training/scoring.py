@@ -1,0 +1,172 @@
+"""`test`: scores and predictions of every split, written to the run folder."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from cifar_lightning import __version__
+from cifar_lightning.data import LabelledImages, SubsetDataModule
+from cifar_lightning.data.near_duplicates import find_duplicates
+from cifar_lightning.models.costs import count_flops, count_pixels_seen
+from cifar_lightning.models.probes import probe
+from cifar_lightning.runs import folder
+from cifar_lightning.runs.curves import Curves
+from cifar_lightning.runs.disk import write_csv
+from cifar_lightning.runs.overfitting import validation_name
+from cifar_lightning.runs.predictions import Predictions
+from cifar_lightning.runs.probe_shares import ProbeShares
+from cifar_lightning.runs.run import Run
+from cifar_lightning.runs.scores import RunFacts, Scores, SplitScores
+from cifar_lightning.training.evaluation import Evaluation, checkpoint_of
+from cifar_lightning.training.experiment import to_arguments
+from cifar_lightning.training.logger import log_test_scores
+from cifar_lightning.training.quiet import quiet_framework
+
+
+def test(run: Run | str | Path, settings: Mapping[str, Any] | None = None) -> Scores:
+    """Scores a trained net per class and writes scores, predictions and figures to its run folder.
+
+    Args:
+        run: a run, its folder, or one of its checkpoint files; a folder stands for its `last.ckpt`.
+        settings: settings laid over those of the run, for one made on another machine, as `{"data.source.root": ...}`.
+
+    Raises:
+        ValueError: if there is no checkpoint, it does not belong to the settings, or its answers are not finite.
+    """
+    with quiet_framework():
+        return score(checkpoint_of(run), to_arguments([], settings))
+
+
+def score(checkpoint: Path, arguments: Sequence[str]) -> Scores:
+    """As `test`, with the settings as command line arguments."""
+    collector = _OutputCollector()
+    evaluation = Evaluation(checkpoint, arguments, [collector])
+    run = evaluation.run_folder
+    # The scores must be those of the run as it is then.
+    with folder.hold(run) if run is not None else contextlib.nullcontext():
+        evaluation.trainer.test(
+            evaluation.model,
+            datamodule=evaluation.datamodule,
+            ckpt_path=evaluation.checkpoint.path,
+            verbose=False,
+            weights_only=True,
+        )
+        # The trainer has brought the net back to the host; the probes run where the test ran.
+        evaluation.model.to(evaluation.trainer.strategy.root_device)
+        with evaluation.trainer.precision_plugin.forward_context():
+            return _score(evaluation, collector.logits)
+
+
+class _OutputCollector(Callback):
+    """Gathers the logits of every test loader."""
+
+    def __init__(self) -> None:
+        self.logits: dict[int, list[Tensor]] = {}
+
+    def on_test_batch_end(  # type: ignore[override]
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Tensor,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        self.logits.setdefault(dataloader_idx, []).append(outputs.float().cpu())
+
+
+def _score(evaluation: Evaluation, logits: dict[int, list[Tensor]]) -> Scores:
+    checkpoint, model, data = evaluation.checkpoint, evaluation.model, evaluation.datamodule
+    run = evaluation.run_folder
+    if not all(bool(batch.isfinite().all()) for batches in logits.values() for batch in batches):
+        raise ValueError(
+            f"expected finite answers, but the training of {checkpoint.path} has diverged; fit again with a lower"
+            " learning rate"
+        )
+    predictions = {
+        split: Predictions.from_logits(
+            model.class_names, images.indices.numpy(), images.labels.numpy(), torch.cat(logits[place]).numpy()
+        )
+        for place, (split, images) in enumerate(data.evaluation_splits.items())
+    }
+    shares = probe(model.eval(), data.test.images.to(model.device), data.test.labels.to(model.device))
+    probes = ProbeShares(data.test.indices.numpy(), {name: share.cpu().numpy() for name, share in shares.items()})
+    # Near-duplicates are those of the data, the same in every run below the folder of the runs.
+    duplicates = find_duplicates(data.test, data.all_training, run.parent.parent if run is not None else None)
+    splits = {split: split_predictions.scores() for split, split_predictions in predictions.items()}
+    without = predictions["test"].scores_without(duplicates.test.indices.numpy())
+    splits["test"] = replace(splits["test"], without_duplicates=without)
+    scores = Scores(_facts(evaluation), splits, probes.robustness(splits["test"].accuracy))
+    if run is not None:
+        # A run is finished once scores.json is there; until everything else is new too, it must not be.
+        (run / folder.SCORES).unlink(missing_ok=True)
+        for split, split_predictions in predictions.items():
+            split_predictions.write(run / folder.predictions_name(split))
+        probes.write(run / folder.PROBES)
+        columns = duplicates.test.indices, duplicates.training.indices, duplicates.similarity
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        write_csv(run / folder.DUPLICATES, ["index", "train_index", "similarity"], rows)
+        figures = draw_figures(run, predictions["test"], data.test, splits["test"], data)
+        summary = {"loss": splits["test"].loss, "accuracy": splits["test"].accuracy}
+        log_test_scores(run, summary, figures, checkpoint.resume.num_epochs)
+        scores.write(run / folder.SCORES)
+    return scores
+
+
+def _facts(evaluation: Evaluation) -> RunFacts:
+    settings, model, data = evaluation.config, evaluation.model, evaluation.datamodule
+    resume = evaluation.checkpoint.resume
+    return RunFacts(
+        strategy=evaluation.strategy,
+        seed=settings.seed_everything,
+        classes=model.class_names,
+        protocol=data.protocol,
+        # A run without such a limit (-1, null) has the epochs that it came to.
+        epochs=settings.trainer.max_epochs if (settings.trainer.max_epochs or -1) > 0 else resume.num_epochs,
+        checkpoint=evaluation.checkpoint.path.name,
+        epoch=resume.num_epochs,
+        batch_size=data.batch_size,
+        num_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        flops_per_image=count_flops(model, data.image_size),
+        pixels_seen=count_pixels_seen(model, data.image_size),
+        device=model.device.type,
+        fit_seconds=resume.seconds if evaluation.run_folder else None,
+        versions={
+            "torch": torch.__version__,
+            "lightning": lightning.__version__,
+            "cifar_lightning": __version__,
+        },
+    )
+
+
+def draw_figures(
+    run: Path, predictions: Predictions, images: LabelledImages, scores: SplitScores, data: SubsetDataModule
+) -> list[Path]:
+    """Draws the figures of a test into the run folder; returns those that people look at."""
+    # Half a second to import, for this command alone.
+    from cifar_lightning.plots.confusion import draw_confusion
+    from cifar_lightning.plots.curve_figure import draw_curves
+    from cifar_lightning.plots.image_sheet import draw_test_images
+    from cifar_lightning.plots.mistakes import draw_mistakes
+    from cifar_lightning.plots.reliability import draw_reliability
+
+    pixels = images.images.permute(0, 2, 3, 1).cpu().numpy()
+    draw_test_images(run / folder.TEST_IMAGES, pixels)
+    mistakes, confusion, reliability, curves = (
+        run / name for name in (folder.MISTAKES, folder.CONFUSION, folder.RELIABILITY, folder.CURVE_FIGURE)
+    )
+    draw_mistakes(mistakes, pixels, predictions)
+    draw_confusion(confusion, scores.confusion_matrix, images.class_names)
+    draw_reliability(reliability, predictions)
+    drawn = [mistakes, confusion, reliability]
+    if (run / folder.CURVES).is_file():
+        draw_curves(curves, Curves.read(run / folder.CURVES), validation_name(data.validate_on_test))
+        drawn.append(curves)
+    return drawn
