@@ -18,7 +18,7 @@ from cifar_lightning.cli.quiet import silence_framework
 from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.data import LabelledImages, SubsetDataModule
 from cifar_lightning.data.duplicates import find_nearest_pairs
-from cifar_lightning.runs.folder import write_whole
+from cifar_lightning.runs.disk import write_whole
 
 _PREVIEW_COLUMNS = 20
 

@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader
 
 from cifar_lightning.data.images import find_pictures, read_picture
 from cifar_lightning.models.classifier import ImageClassifier
-from cifar_lightning.runs.folder import write_csv
-from cifar_lightning.runs.scores import OTHER
+from cifar_lightning.runs.disk import write_csv
+from cifar_lightning.runs.predictions import OTHER
 
 
 class _PictureFiles(torch.utils.data.Dataset):

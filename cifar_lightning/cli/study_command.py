@@ -23,8 +23,9 @@ from cifar_lightning.cli.study_progress import StudyProgress, describe_duration
 from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.compare.wording import count
 from cifar_lightning.runs import folder
+from cifar_lightning.runs.curves import Curves
+from cifar_lightning.runs.disk import locked
 from cifar_lightning.runs.logger import SPLITS
-from cifar_lightning.runs.overfitting import Curves
 from cifar_lightning.runs.settings import SOURCE_ACCESS, flatten
 from cifar_lightning.study.engines import ProcessEngine
 from cifar_lightning.study.plan import PlannedRun
@@ -59,7 +60,7 @@ def run_study(arguments: list[str]) -> int:
         return 0
     study.folder.mkdir(parents=True, exist_ok=True)
     try:
-        with folder.locked(study.folder, wait=False):
+        with locked(study.folder, wait=False):
             if options.restart:
                 _discard(runs)
             _refuse_changes(runs)

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cifar_lightning.runs.curves import Curves
 from cifar_lightning.runs.overfitting import describe_overfitting, validation_name
 
 
@@ -31,7 +32,7 @@ def print_fit_summary(
         if f"{split}/loss" in scores:
             console.print(f"{name}: loss {scores[f'{split}/loss']:.4f}, accuracy {scores[f'{split}/accuracy']:.4f}")
     if curves is not None and scores:
-        console.print(describe_overfitting(curves, names["val"]), soft_wrap=True)
+        console.print(describe_overfitting(Curves.parse(curves), names["val"]), soft_wrap=True)
     if run is not None:
         console.print(f"next: cifar-lightning test --ckpt_path {shlex.quote(str(run))}", soft_wrap=True)
 

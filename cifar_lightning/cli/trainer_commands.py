@@ -43,9 +43,9 @@ from cifar_lightning.cli.tables import print_fit_summary, print_scores
 from cifar_lightning.cli.testing import OutputCollector, score_run
 from cifar_lightning.compare.wording import count
 from cifar_lightning.data import SubsetDataModule
-from cifar_lightning.disk import naming
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
+from cifar_lightning.runs.disk import naming
 from cifar_lightning.runs.logger import RunLogger
 from cifar_lightning.runs.overfitting import validation_name
 from cifar_lightning.runs.recorder import RunRecorder, is_time_up
@@ -372,7 +372,7 @@ class RunCLI(LightningCLI):
                 self.run_name, self.checkpoint, self.trained, self.settings, model, datamodule, self.collector.logits
             )
         run = folder.find_run_folder(self.checkpoint)
-        print_scores(scores, run)
+        print_scores(scores.to_dict(), run)
 
     def predict(self, model: ImageClassifier, datamodule: SubsetDataModule, **kwargs: Any) -> None:
         assert self.checkpoint is not None

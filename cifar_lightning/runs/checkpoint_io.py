@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 
-from cifar_lightning.runs.folder import write_whole
+from cifar_lightning.runs.disk import write_whole
 
 
 class HeldCheckpointIO(TorchCheckpointIO):

@@ -15,7 +15,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from cifar_lightning.disk import naming
+from cifar_lightning.runs.disk import naming
 from cifar_lightning.runs.folder import find_versions
 from cifar_lightning.runs.signals import signals_held
 

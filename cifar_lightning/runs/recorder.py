@@ -14,6 +14,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, Timer
 
 from cifar_lightning.runs.checkpoint_io import HeldCheckpointIO
+from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import (
     BEST_CHECKPOINT,
     CHECKPOINTS,
@@ -21,7 +22,6 @@ from cifar_lightning.runs.folder import (
     CURVES,
     LAST_CHECKPOINT,
     SCORES,
-    write_text,
 )
 from cifar_lightning.runs.logger import RunLogger
 

@@ -1,12 +1,11 @@
 """What a study is to do: one planned run for each strategy and seed, and how far each has come."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from cifar_lightning.runs import folder
-from cifar_lightning.runs.scores import is_duration
+from cifar_lightning.runs.scores import Scores
 
 
 class Result(NamedTuple):
@@ -71,16 +70,5 @@ class PlannedRun:
         Raises:
             ValueError: if it is damaged.
         """
-        path = self.folder / folder.SCORES
-        try:
-            scores = json.loads(folder.read_text(path))
-            accuracy, seconds = scores["splits"]["test"]["accuracy"], scores["run"]["fit_seconds"]
-            is_number = isinstance(accuracy, int | float) and not isinstance(accuracy, bool)
-            if is_number and 0 <= accuracy <= 1 and is_duration(seconds):
-                return Result(float(accuracy), seconds)
-            reason = "no test accuracy from 0 to 1, or no seconds of a fit"
-        except (ValueError, LookupError, TypeError, RecursionError):
-            reason = "it is no JSON of a run's scores"
-        raise ValueError(
-            f"expected the scores of a run, but {path} is damaged ({reason}); remove it, and the run is tested again"
-        )
+        scores = Scores.read(self.folder / folder.SCORES)
+        return Result(scores.splits["test"].accuracy, scores.run.fit_seconds)
