@@ -47,12 +47,12 @@ def run(arguments: list[str]) -> int:
         _print_duplicates(pairs, len(data.all_training))
         if options.preview is not None:
             # matplotlib takes half a second to import.
-            from cifar_lightning.plots.image_figures import draw_pairs
+            from cifar_lightning.plots.closest_pairs import draw_closest_pairs
 
             closest = pairs.first(_NUM_PAIRS)
             test, training = (part.images.permute(0, 2, 3, 1).numpy() for part in (closest.test, closest.training))
             names = list(zip(_classes(closest.test), _classes(closest.training), strict=True))
-            draw_pairs(Path(options.preview), test, training, names, closest.similarity.tolist(), THRESHOLD)
+            draw_closest_pairs(Path(options.preview), test, training, names, closest.similarity.tolist(), THRESHOLD)
             print(f"closest pairs: {options.preview}")
     elif options.preview is not None:
         draw_contact_sheet(data.train, Path(options.preview))

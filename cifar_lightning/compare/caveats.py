@@ -7,7 +7,7 @@ import numpy as np
 
 from cifar_lightning.compare.claims import LAB_NETS
 from cifar_lightning.compare.grouping import describe_groups, differing_settings, name_seeds
-from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.run import Run
 from cifar_lightning.compare.recomputing import (
     find_contradictions,
     find_deviations,

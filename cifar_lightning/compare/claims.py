@@ -27,7 +27,7 @@ from cifar_lightning.compare.comparison import Claim
 from cifar_lightning.compare.grouping import name_runs
 from cifar_lightning.compare.pairs import MIN_SEEDS, holm
 from cifar_lightning.compare.questions import correctness, gap, probe_shares
-from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.run import Run
 from cifar_lightning.compare.wording import SHARES, list_names, write_p
 from cifar_lightning.runs.folder import PROBES, predictions_name
 

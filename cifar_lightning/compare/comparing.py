@@ -11,7 +11,7 @@ from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.grouping import group_strategies
 from cifar_lightning.compare.pairs import compare_pairs
 from cifar_lightning.compare.questions import parse_question
-from cifar_lightning.compare.reading import Run, find_run_folders
+from cifar_lightning.runs.run import Run, find_run_folders
 from cifar_lightning.compare.summaries import summarise
 
 

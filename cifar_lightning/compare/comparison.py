@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from cifar_lightning.compare.analysis import Interval
-from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.run import Run
 
 
 @dataclass(frozen=True)

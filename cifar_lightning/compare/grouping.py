@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.run import Run
 from cifar_lightning.compare.wording import name_first
 from cifar_lightning.runs.figures import read_test_pictures
 from cifar_lightning.runs.folder import LAST_CHECKPOINT, TEST_PICTURES

@@ -15,7 +15,7 @@ from cifar_lightning.compare.disagreements import count_agreements, find_disagre
 from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.pairs import MIN_SEEDS, NO_DIFFERENCE, TOO_FEW
 from cifar_lightning.compare.questions import correctness
-from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.run import Run
 from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT, write_text
 
 _TEMPLATE = "page.html.jinja"

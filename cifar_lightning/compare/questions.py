@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from cifar_lightning.compare.analysis import Interval
-from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.run import Run
 from cifar_lightning.hints import did_you_mean
 
 SHARE_BOUNDS = (0.0, 1.0)

@@ -5,7 +5,7 @@ from typing import Any
 
 from scipy.special import ndtri
 
-from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.run import Run
 from cifar_lightning.compare.summaries import wilson
 from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, PROBES, predictions_name
 from cifar_lightning.runs.scores import Predictions, read_duplicates

@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 from cifar_lightning.compare.analysis import NO_WIDTH, analyse_crossed, analyse_pictures, find_unseen_interval
 from cifar_lightning.compare.comparison import Interval, Summary
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
-from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.run import Run
 
 
 def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:

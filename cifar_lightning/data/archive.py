@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from cifar_lightning.disk import naming
+from cifar_lightning.runs.disk import naming
 
 # The published files have 155 249 918, 31 049 707 and 1 473 bytes.
 MAX_FILE_BYTES = 200_000_000

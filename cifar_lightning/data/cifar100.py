@@ -13,7 +13,7 @@ from cifar_lightning.data.download import download
 from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.restricted_pickle import PickledArray, load_restricted
 from cifar_lightning.data.source import ImageSource, Split, resolve_root
-from cifar_lightning.disk import locked
+from cifar_lightning.runs.disk import locked
 
 ARCHIVE_NAME = "cifar-100-python.tar.gz"
 ARCHIVE_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.source import ImageSource
 from cifar_lightning.hints import did_you_mean
-from cifar_lightning.runs.scores import OTHER
+from cifar_lightning.runs.predictions import RESERVED_NAMES
 
 # Evaluation needs no gradients, so larger batches fit; their size changes no score.
 _EVAL_BATCH_SIZE = 1024
@@ -234,10 +234,8 @@ def resolve_classes(classes: Sequence[str | int] | None, known: Sequence[str]) -
             raise ValueError(f"expected class names of printable characters, but the source has {name!r}; rename it")
     names = list(known) if classes is None else [_class_name(entry, known) for entry in classes]
     for name in names:
-        if name == OTHER:
-            raise ValueError(
-                f"expected a class of another name than {OTHER!r}, which is that of unused outputs; rename it"
-            )
+        if name in RESERVED_NAMES:
+            raise ValueError(f"expected another class name than {name!r}, which tables of predictions use; rename it")
         if names.count(name) > 1:
             raise ValueError(f"expected every class once, but {name!r} stands twice in data.classes; remove one")
     if len(names) < 2:

@@ -14,7 +14,7 @@ from pathlib import Path
 from torchvision.datasets.utils import check_integrity
 from tqdm import tqdm
 
-from cifar_lightning.disk import naming
+from cifar_lightning.runs.disk import naming
 
 TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 1 << 20

@@ -1,24 +1,18 @@
-"""Paths of a run folder, and files that are written whole or not at all."""
+"""Names of the files in a run folder, and how run folders and checkpoints are found."""
 
 import contextlib
-import csv
-import io
-import os
 import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
-from cifar_lightning.disk import locked, naming
-from cifar_lightning.runs.signals import signals_held
+from cifar_lightning.runs.disk import locked
 
 CONFIG = "config.yaml"
 CURVES = "curves.csv"
 SCORES = "scores.json"
 PROBES = "probes.csv"
 DUPLICATES = "duplicates.csv"
-TEST_PICTURES = "test_pictures.png"
+TEST_IMAGES = "test_images.png"
 CHECKPOINTS = "checkpoints"
 LAST_CHECKPOINT = "last.ckpt"
 BEST_CHECKPOINT = "best.ckpt"
@@ -29,50 +23,17 @@ CURVE_FIGURE = "curves.png"
 
 
 def predictions_name(split: str) -> str:
-    """Name of the file with the predictions of a split."""
+    """The name of the file with the predictions of a split."""
     return f"{split}_predictions.csv"
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Takes what `write` writes into a temporary file, and moves it to `path` once it is whole and on the disk.
-
-    Raises:
-        OSError: that names its place, if the disk is full or cannot be written; a former `path` is as it was.
-    """
-    # In memory first: how a full disk is told would else be up to torch and Pillow.
-    content = io.BytesIO()
-    write(content)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = ""
-    try:
-        # A signal right after the file was made would leave it, with nobody who knows its name.
-        with signals_held():
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with naming(path), os.fdopen(descriptor, "wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files that nobody else can read; run folders are for sharing.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            # The reader of the message knows no temporary file.
-            error.filename, error.filename2 = str(path), None
-        raise
 
 
 @contextlib.contextmanager
 def hold(run: Path) -> Iterator[None]:
-    """Keeps other fits and tests out of a run folder, and clears away what a killed one has left half written.
+    """Keeps other fits and tests out of a run folder, and removes the half-written files of a killed one.
 
     Raises:
-        ValueError: if another process fits or tests it.
-        OSError: if it cannot be written.
+        ValueError: if another process fits or tests this run.
+        OSError: if the folder cannot be written.
     """
     run.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -80,9 +41,9 @@ def hold(run: Path) -> Iterator[None]:
             stack.enter_context(locked(run, wait=False))
         except BlockingIOError as error:
             raise ValueError(
-                f"expected a run that has stopped, but another process goes on with {run}; wait for it or stop it"
+                f"expected a run that has stopped, but another process works in {run}; wait for it or stop it"
             ) from error
-        figures = TEST_PICTURES, MISTAKES, CONFUSION, RELIABILITY, CURVE_FIGURE
+        figures = TEST_IMAGES, MISTAKES, CONFUSION, RELIABILITY, CURVE_FIGURE
         tables = CURVES, PROBES, DUPLICATES, *map(predictions_name, ("train", "val", "test"))
         checkpoints = f"{CHECKPOINTS}/{LAST_CHECKPOINT}", f"{CHECKPOINTS}/{BEST_CHECKPOINT}"
         for file in (CONFIG, SCORES, *tables, *figures, *checkpoints):
@@ -90,30 +51,6 @@ def hold(run: Path) -> Iterator[None]:
             for leftover in path.parent.glob(f".{path.name}.*"):
                 leftover.unlink()
         yield
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes `text` to `path`, whole or not at all; names of files that are no UTF-8 by the bytes that they have."""
-    write_whole(path, lambda file: file.write(text.encode(errors="surrogateescape")))
-
-
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Writes a table to `path`, whole or not at all; floats in full, so that they are read back to the last bit."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
-
-
-def read_text(path: Path) -> str:
-    """The text of a file in UTF-8, without the mark that a spreadsheet puts before it."""
-    return path.read_text(encoding="utf-8-sig")
-
-
-def describe_no_text(error: UnicodeDecodeError) -> str:
-    """By its line what of a file could not be decoded."""
-    return f"line {error.object[: error.start].count(bytes([10])) + 1} is no text in UTF-8"
 
 
 def resolve_checkpoint(path: Path) -> Path:
@@ -139,7 +76,7 @@ def resolve_checkpoint(path: Path) -> Path:
 
 
 def find_run_folder(checkpoint: Path) -> Path | None:
-    """The run folder that a checkpoint file lies in, or None."""
+    """The run folder that a checkpoint file is in, or None."""
     folder = checkpoint.absolute().parent.parent
     return folder if checkpoint.absolute().parent.name == CHECKPOINTS and (folder / CONFIG).is_file() else None
 
@@ -155,6 +92,6 @@ def find_versions(folder: Path) -> list[Path]:
 
 
 def count_epochs(run: Path) -> int:
-    """The epochs of a run that are finished and on the disk, by its `curves.csv`."""
+    """The number of a run's epochs that are finished and on the disk, by its `curves.csv`."""
     curves = run / CURVES
     return max(0, curves.read_bytes().count(b"\n") - 1) if curves.is_file() else 0

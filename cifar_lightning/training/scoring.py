@@ -41,7 +41,10 @@ def test(run: Run | str | Path, settings: Mapping[str, Any] | None = None) -> Sc
         ValueError: if there is no checkpoint, it does not belong to the settings, or its answers are not finite.
     """
     with quiet_framework():
-        return score(checkpoint_of(run), to_arguments([], settings))
+        scores = score(checkpoint_of(run), to_arguments([], settings))
+    if isinstance(run, Run):
+        run.reread()
+    return scores
 
 
 def score(checkpoint: Path, arguments: Sequence[str]) -> Scores:

@@ -6,17 +6,20 @@ import torch
 from PIL import Image
 from torchmetrics.classification import MulticlassCalibrationError
 
-from cifar_lightning.runs.calibration import CalibrationBins, confidences
-from cifar_lightning.runs.curve_figures import _describe_calibration, draw_curves, draw_reliability
-from cifar_lightning.runs.figures import draw_confusion, draw_mistakes, draw_test_pictures, find_worst_mistakes
-from cifar_lightning.runs.scores import Predictions
-from cifar_lightning.runs.slides import shorten, text_width
+from cifar_lightning.plots.confusion import draw_confusion
+from cifar_lightning.plots.curve_figure import draw_curves
+from cifar_lightning.plots.image_sheet import draw_test_images
+from cifar_lightning.plots.kit import shorten, text_width
+from cifar_lightning.plots.mistakes import draw_mistakes, find_worst_mistakes
+from cifar_lightning.plots.reliability import CalibrationBins, _describe_calibration, confidences, draw_reliability
+from cifar_lightning.runs.curves import Curves
+from cifar_lightning.runs.predictions import Predictions
 
 NAMES = ("apple", "forest", "lawn_mower")
 HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n"
 
 
-def draw_pictures(count, side=32):
+def random_images(count, side=32):
     return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
 
 
@@ -38,23 +41,23 @@ def random_predictions(num_outputs, num_classes, spread, count=2000):
 
 
 def size_of(path):
-    with Image.open(path) as picture:
-        picture.load()
-        assert picture.format == "PNG"
-        return picture.size
+    with Image.open(path) as image:
+        image.load()
+        assert image.format == "PNG"
+        return image.size
 
 
 @pytest.mark.parametrize("count", [1, 20, 45])
-def test_tiles_cut_from_the_sheet_are_the_pictures_to_the_pixel(tmp_path, count):
-    pictures = draw_pictures(count)
-    draw_test_pictures(tmp_path / "sheet.png", pictures)
+def test_tiles_cut_from_the_sheet_are_the_images_to_the_pixel(tmp_path, count):
+    images = random_images(count)
+    draw_test_images(tmp_path / "sheet.png", images)
     with Image.open(tmp_path / "sheet.png") as file:
         assert file.mode == "RGB"
         sheet = np.asarray(file)
     assert sheet.shape == (32 * -(-count // 20), 640, 3)
-    for place, picture in enumerate(pictures):
+    for place, image in enumerate(images):
         top, left = 32 * (place // 20), 32 * (place % 20)
-        assert (sheet[top : top + 32, left : left + 32] == picture).all()
+        assert (sheet[top : top + 32, left : left + 32] == image).all()
     if count == 45:
         assert (sheet[64:, 160:] == 255).all()
 
@@ -77,9 +80,9 @@ def test_equally_confident_mistakes_keep_the_order_of_the_file():
 
 
 def test_a_mistake_is_drawn_enlarged_and_without_smoothing(tmp_path):
-    pictures = np.zeros((2, 32, 32, 3), np.uint8)
-    pictures[1, :, 16:] = (255, 0, 255)
-    draw_mistakes(tmp_path / "mistakes.png", pictures, predictions_of([0, 0], [0, 1], [[0.9, 0.1, 0], [0.2, 0.8, 0]]))
+    images = np.zeros((2, 32, 32, 3), np.uint8)
+    images[1, :, 16:] = (255, 0, 255)
+    draw_mistakes(tmp_path / "mistakes.png", images, predictions_of([0, 0], [0, 1], [[0.9, 0.1, 0], [0.2, 0.8, 0]]))
     with Image.open(tmp_path / "mistakes.png") as file:
         drawn = np.asarray(file.convert("RGB"))
     magenta = (drawn == (255, 0, 255)).all(axis=2)
@@ -93,15 +96,15 @@ def test_a_mistake_is_drawn_enlarged_and_without_smoothing(tmp_path):
 def test_any_number_of_mistakes_can_be_drawn(tmp_path, num_wrong):
     labels, predicted = np.zeros(num_wrong, int), np.ones(num_wrong, int)
     draw_mistakes(
-        tmp_path / "m.png", draw_pictures(num_wrong), predictions_of(labels, predicted, [[0.1, 0.9, 0]] * num_wrong)
+        tmp_path / "m.png", random_images(num_wrong), predictions_of(labels, predicted, [[0.1, 0.9, 0]] * num_wrong)
     )
     width, height = size_of(tmp_path / "m.png")
     assert 900 <= width <= 1600
     assert height <= 1000
 
 
-def test_a_run_without_mistakes_says_so_in_a_small_picture(tmp_path):
-    draw_mistakes(tmp_path / "m.png", draw_pictures(2), predictions_of([0, 1], [0, 1], [[1, 0, 0], [0, 1, 0]]))
+def test_a_run_without_mistakes_says_so_in_a_small_image(tmp_path):
+    draw_mistakes(tmp_path / "m.png", random_images(2), predictions_of([0, 1], [0, 1], [[1, 0, 0], [0, 1, 0]]))
     assert size_of(tmp_path / "m.png") == (720, 240)
 
 
@@ -118,7 +121,7 @@ def test_confusion_of_few_and_of_many_classes(tmp_path, num_classes, num_columns
 def test_names_of_any_length_and_script_are_drawn_without_a_warning(tmp_path):
     names = ("W" * 200, "漢字" * 40, "😀 a\tb")
     predictions = Predictions(names, np.arange(2), np.array([0, 1]), np.array([1, 2]), np.full((2, 3), 1 / 3))
-    draw_mistakes(tmp_path / "m.png", draw_pictures(2), predictions)
+    draw_mistakes(tmp_path / "m.png", random_images(2), predictions)
     draw_confusion(tmp_path / "c.png", [[3, 1, 0], [0, 2, 0], [0, 0, 2]], names)
     assert size_of(tmp_path / "m.png")[0] == 912
     assert size_of(tmp_path / "c.png")[0] < 1200
@@ -139,7 +142,7 @@ def test_a_long_name_keeps_its_ends_and_the_width_that_it_may_take(name):
     ("num_right", "confidence", "said"),
     [
         # Wilson's interval of 257 right of 300 is 0.813 to 0.892.
-        (257, 0.846, "as sure as it is right, within the uncertainty of 300 pictures"),
+        (257, 0.846, "as sure as it is right, within the uncertainty of 300 images"),
         (257, 0.80, "under-confident: 80.0 % sure on average, right in 85.7 %"),
         (257, 0.90, "over-confident: 90.0 % sure on average, right in 85.7 %"),
     ],
@@ -151,7 +154,7 @@ def test_a_net_is_called_over_or_under_confident_only_beyond_the_uncertainty(num
     assert said in _describe_calibration(CalibrationBins.sort(predictions))
 
 
-def test_confusion_of_a_class_without_pictures(tmp_path):
+def test_confusion_of_a_class_without_images(tmp_path):
     draw_confusion(tmp_path / "c.png", [[3, 1, 0], [0, 0, 0], [0, 0, 2]], NAMES)
     size_of(tmp_path / "c.png")
 
@@ -169,12 +172,12 @@ def test_confusion_of_a_class_without_pictures(tmp_path):
     ids=["rising", "one epoch", "no validation", "validation begins late", "blown up", "infinite"],
 )
 def test_curves_of_any_run_fill_a_slide(tmp_path, rows):
-    draw_curves(tmp_path / "curves.png", HEADER + "\n".join(rows), val_name="test (lab protocol)")
+    draw_curves(tmp_path / "curves.png", Curves.parse(HEADER + "\n".join(rows)), val_name="test (lab protocol)")
     assert size_of(tmp_path / "curves.png") == (1596, 780)
 
 
 def test_curves_without_an_epoch_say_so(tmp_path):
-    draw_curves(tmp_path / "curves.png", HEADER)
+    draw_curves(tmp_path / "curves.png", Curves.parse(HEADER))
     assert size_of(tmp_path / "curves.png") == (720, 240)
 
 

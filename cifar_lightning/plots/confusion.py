@@ -1,0 +1,93 @@
+"""How often each class was taken for each other."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cifar_lightning.plots.kit import (
+    CHARACTER_WIDTH,
+    LARGE,
+    MEDIUM,
+    SMALL,
+    new_figure,
+    save_figure,
+    shorten,
+    text_width,
+)
+from cifar_lightning.runs.predictions import OTHER
+
+_COLOURS = "Blues"
+_NAME_WIDTH = 1.6  # inches; two of them fit into the title
+_SMALLEST_COUNT = 7  # font size
+
+
+def draw_confusion(
+    path: Path, confusion_matrix: np.ndarray | Sequence[Sequence[int]], class_names: Sequence[str]
+) -> None:
+    """Draws how often each class (row) was predicted as each class (column), shaded by the share of the row.
+
+    The counts are written into the cells as long as they can be read.
+
+    Args:
+        path: the PNG file.
+        confusion_matrix: int (K, K) or, with a last column for unused outputs, (K, K + 1).
+        class_names: K names.
+    """
+    from matplotlib.colors import PowerNorm
+
+    counts = np.asarray(confusion_matrix)
+    num_rows, num_columns = counts.shape
+    assert num_rows == len(class_names)
+    assert num_columns in (num_rows, num_rows + 1)
+    names = [shorten(name, _NAME_WIDTH, MEDIUM) for name in (*class_names, OTHER)][:num_columns]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    cell = np.clip(0.36 * num_columns, 5.8, 13.5) / num_columns  # inches
+    digits = len(str(counts.max()))
+    count_size = 72 * cell * min(0.5, 0.8 / (CHARACTER_WIDTH * digits))
+    with_counts = count_size >= _SMALLEST_COUNT
+    label_size = min(MEDIUM, 0.8 * 72 * cell)
+    name_width = max(text_width(name, label_size) for name in names)
+    upright = name_width > cell
+
+    width = num_columns * cell + name_width + (1.4 if with_counts else 3.0)
+    height = num_rows * cell + (name_width if upright else 0.3) + 1.6
+    figure = new_figure(width, height)
+    axes = figure.subplots()
+    # The square root shows rare mistakes that a linear scale leaves white.
+    image = axes.imshow(shares, cmap=_COLOURS, norm=PowerNorm(0.5, vmin=0, vmax=1), interpolation="nearest")
+    axes.set_xticks(range(num_columns), names, fontsize=label_size, rotation=90 if upright else 0)
+    axes.set_yticks(range(num_rows), names[:num_rows], fontsize=label_size)
+    axes.tick_params(length=0)
+    axes.set_xlabel("prediction", fontsize=MEDIUM, labelpad=8)
+    axes.set_ylabel("truth", fontsize=MEDIUM, labelpad=8)
+    axes.set_xticks(np.arange(1, num_columns) - 0.5, minor=True)
+    axes.set_yticks(np.arange(1, num_rows) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", linewidth=2 if with_counts else 0.5)
+    axes.tick_params(which="minor", length=0)
+    axes.spines[:].set_visible(False)
+    if with_counts:
+        for (row, column), count in np.ndenumerate(counts):
+            colour = "white" if shares[row, column] > 0.35 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", fontsize=min(count_size, 26), color=colour)
+    else:
+        bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1])
+        bar.ax.set_yticklabels(["0 %", "1 %", "5 %", "10 %", "25 %", "50 %", "100 %"], fontsize=SMALL)
+        bar.set_label("share of the images of that class", fontsize=MEDIUM)
+    figure.suptitle(_describe_confusion(counts, names), fontsize=LARGE)
+    save_figure(figure, path)
+
+
+def _describe_confusion(counts: np.ndarray, names: Sequence[str]) -> str:
+    """The accuracy and the most frequent mistake, in words."""
+    total, right = counts.sum(), counts.diagonal().sum()
+    title = f"{right} of {total} right ({100 * right / max(total, 1):.1f} %)"
+    mistakes = counts.copy()
+    np.fill_diagonal(mistakes, 0)
+    if not mistakes.any():
+        return title
+    row, column = map(int, np.unravel_index(mistakes.argmax(), mistakes.shape))
+    times = mistakes[row, column]
+    return (
+        f"{title}\nmost often wrong: {names[row]} taken for {names[column]}, {times} {'times' if times > 1 else 'time'}"
+    )

@@ -1,0 +1,60 @@
+"""The mistakes that a net is most confident of."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cifar_lightning.plots.kit import BLUE, LARGE, SMALL, VERMILION, draw_sentence, new_figure, save_figure, shorten
+from cifar_lightning.plots.reliability import confidences
+from cifar_lightning.runs.predictions import OTHER, Predictions
+
+_COLUMNS = 7
+_NAME_WIDTH = 1.3  # inches, beside `truth: ` in a column of 1.9
+
+
+def find_worst_mistakes(predictions: Predictions, most: int = 20) -> np.ndarray:
+    """The places of the wrong predictions, the most confident first; int (M,), M at most `most`."""
+    wrong = np.flatnonzero(~predictions.is_right)
+    return wrong[np.argsort(-confidences(predictions)[wrong], kind="stable")][:most]
+
+
+def draw_mistakes(path: Path, images: np.ndarray, predictions: Predictions, most: int = 20) -> None:
+    """Draws the most confident mistakes, each with truth, prediction and probability.
+
+    Args:
+        path: the PNG file.
+        images: uint8 (N, S, S, 3), RGB, in the order of `predictions`.
+        predictions: the answers to these N images.
+        most: the number of mistakes to draw, at least 1.
+    """
+    assert len(images) == len(predictions.labels)
+    worst = find_worst_mistakes(predictions, most)
+    count = len(images)
+    if not len(worst):
+        draw_sentence(path, f"No mistakes: all {count} images right")
+        return
+    num_wrong = int((~predictions.is_right).sum())
+    num_rows = -(-len(worst) // _COLUMNS)
+    num_columns = -(-len(worst) // num_rows)
+    figure = new_figure(max(1.9 * num_columns, 7.6), 2.45 * num_rows + 0.6)
+    figure.get_layout_engine().set(h_pad=0.12)  # type: ignore[union-attr, call-arg]
+    some = "all of them" if len(worst) == num_wrong else f"the {len(worst)} most confident"
+    figure.suptitle(f"{num_wrong} of {count} images wrong; {some}, surest first", fontsize=LARGE)
+    names = [shorten(name, _NAME_WIDTH) for name in (*predictions.class_names, OTHER)]
+    grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, place, confidence in zip(grid, worst, confidences(predictions)[worst], strict=False):
+        axes.set_axis_on()
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_color("#BFBFBF")
+        axes.imshow(images[place], interpolation="nearest")
+        axes.set_title(f"truth: {names[predictions.labels[place]]}", fontsize=SMALL, color=BLUE, pad=4)
+        said = f"net: {names[predictions.predicted[place]]}\n{_percent(confidence)}"
+        axes.set_xlabel(said, fontsize=SMALL, color=VERMILION, labelpad=4)
+    save_figure(figure, path)
+
+
+def _percent(share: float) -> str:
+    # A net is never quite certain, and "100.0 %" would say so.
+    return "> 99.9 %" if share > 0.999 else f"{100 * share:.1f} %"

@@ -1,0 +1,59 @@
+"""The curves of a run over its epochs: `curves.csv`."""
+
+import re
+from dataclasses import astuple, dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from cifar_lightning.runs.table import Table
+
+COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
+# The comma before an empty cell: a quantity that was not measured in that epoch.
+_EMPTY = re.compile(r",(?=,|\r?$)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Curves(Table):
+    """The curves of a run, one entry per epoch; NaN where there was no value.
+
+    `train_accuracy` is measured on the epoch's batches as they are learnt from, so early on it lags behind
+    `val_accuracy`. As a table: `epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds`.
+
+    Attributes:
+        epochs: int (E,), counted from 1 as on the terminal and in `scores.json`; the table counts from 0.
+        train_loss: float64 (E,), 0 and more.
+        train_accuracy: float64 (E,), 0..1.
+        val_loss: float64 (E,), 0 and more.
+        val_accuracy: float64 (E,), 0..1.
+        seconds: float64 (E,), seconds of fitting so far.
+    """
+
+    epochs: np.ndarray
+    train_loss: np.ndarray
+    train_accuracy: np.ndarray
+    val_loss: np.ndarray
+    val_accuracy: np.ndarray
+    seconds: np.ndarray
+
+    content: ClassVar[str] = "curves, one row per epoch"
+    kinds: ClassVar[dict[str, str]] = {"epoch": "i8"}
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        _, *values = astuple(self)
+        return dict(zip(COLUMNS, [self.epochs - 1, *values], strict=True))
+
+    @classmethod
+    def from_columns(cls, columns: dict[str, np.ndarray]) -> "Curves":
+        epochs, *values = (columns[name] for name in COLUMNS)
+        return cls(epochs + 1, *values)
+
+    @classmethod
+    def parse(cls, text: str) -> "Curves":
+        return super().parse(_EMPTY.sub(",nan", text))
+
+    @property
+    def best(self) -> int | None:
+        """The place, 0..E-1, of the first lowest validation loss, the epoch of `best.ckpt`. None without any."""
+        return int(np.nanargmin(self.val_loss)) if not np.isnan(self.val_loss).all() else None

@@ -1,0 +1,165 @@
+"""The answers of a net to the images of a split, as a table, and the scores that follow from them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from cifar_lightning.runs.scores import ClassScores, ScoresWithout, SplitScores
+from cifar_lightning.runs.table import Table
+
+OTHER = "(other)"
+# The names in a table of predictions that no class can have.
+RESERVED_NAMES = ("index", "label", "predicted", OTHER)
+# The quantile of the normal distribution that a 95 % interval takes.
+_NORMAL_QUANTILE = 1.959963984540054
+
+
+def wilson_interval(share: float, count: float, quantile: float = _NORMAL_QUANTILE) -> tuple[float, float]:
+    """Wilson's 95 % interval (Wilson 1927) of a share of `count` images, above 0.
+
+    `quantile` is the 97.5 % quantile of the distribution that the share is judged by, the normal one by default.
+    """
+    squared = quantile**2 / count
+    middle, half = share + squared / 2, (squared * (share * (1 - share) + squared / 4)) ** 0.5
+    return max((middle - half) / (1 + squared), 0.0), min((middle + half) / (1 + squared), 1.0)
+
+
+@dataclass(frozen=True)
+class Predictions(Table):
+    """The answers of a net to the images of one split.
+
+    As a table: `index,label,predicted,<class 1>,...`, label and predicted as class names.
+
+    Attributes:
+        class_names: K names.
+        indices: int (N,), the place of each image in the source's split as published.
+        labels: int (N,), 0..K-1.
+        predicted: int (N,), 0..K; K stands for an unused output.
+        probabilities: float64 (N, K), of the softmax over all outputs.
+    """
+
+    class_names: Sequence[str]
+    indices: np.ndarray
+    labels: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray
+
+    content: ClassVar[str] = "predictions"
+    kinds: ClassVar[dict[str, str]] = {"index": "i8", "label": "O", "predicted": "O"}
+
+    @classmethod
+    def from_logits(
+        cls, class_names: Sequence[str], indices: np.ndarray, labels: np.ndarray, logits: np.ndarray
+    ) -> "Predictions":
+        """The predictions that follow from `logits`, float (N, num_outputs), num_outputs >= K."""
+        shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+        exponentials = np.exp(shifted)
+        probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+        num_classes = len(class_names)
+        predicted = np.minimum(logits.argmax(axis=1), num_classes)
+        return cls(class_names, indices, labels, predicted, probabilities[:, :num_classes])
+
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        names = np.array([*self.class_names, OTHER], object)
+        shares = dict(zip(self.class_names, self.probabilities.T, strict=True))
+        return {"index": self.indices, "label": names[self.labels], "predicted": names[self.predicted], **shares}
+
+    @classmethod
+    def from_columns(cls, columns: dict[str, np.ndarray]) -> "Predictions":
+        indices, labels, predicted = (columns.pop(name) for name in cls.kinds)
+        names = list(columns)
+        if not names or not len(indices):
+            raise ValueError("it has no class, or no row")
+        places = {name: place for place, name in enumerate((*names, OTHER))}
+        return cls(
+            names,
+            indices,
+            np.array([places[name] for name in labels]),
+            np.array([places[name] for name in predicted]),
+            np.stack(list(columns.values()), axis=1),
+        )
+
+    def select(self, indices: np.ndarray) -> "Predictions":
+        """The predictions of the images `indices`, int (M,), alone, and in that order."""
+        rows = find_rows(self.indices, indices)
+        return Predictions(self.class_names, indices, self.labels[rows], self.predicted[rows], self.probabilities[rows])
+
+    def order_classes(self, names: Sequence[str]) -> "Predictions":
+        """The same predictions with the classes in the order `names`."""
+        # An unused output, K, stays one.
+        places = np.array([*(list(names).index(name) for name in self.class_names), len(names)])
+        shares = np.empty_like(self.probabilities)
+        shares[:, places[:-1]] = self.probabilities
+        return Predictions(names, self.indices, places[self.labels], places[self.predicted], shares)
+
+    @property
+    def is_right(self) -> np.ndarray:
+        """bool (N,): whether each answer is right."""
+        return self.predicted == self.labels
+
+    def confusion_matrix(self) -> np.ndarray:
+        """The number of images by class (row) and answer; int (K, K), or (K, K + 1) where an unused output wins."""
+        num_classes = len(self.class_names)
+        num_columns = num_classes + bool((self.predicted == num_classes).any())
+        confusion = np.zeros((num_classes, num_columns), int)
+        np.add.at(confusion, (self.labels, self.predicted), 1)
+        return confusion
+
+    def losses(self) -> np.ndarray:
+        """Cross-entropy per image, float64 (N,), 0 and more.
+
+        It stays below infinity, so that one confident mistake cannot make the mean infinite.
+        """
+        return -np.log(np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 5e-324))
+
+    def scores(self) -> SplitScores:
+        """Loss, accuracy, macro F1, scores per class and the confusion matrix.
+
+        The precision of a class that is never predicted, and the F1 of one that is never predicted rightly, are 0 as in
+        scikit-learn. A class without images has no recall (None) and does not count in macro F1.
+        """
+        confusion = self.confusion_matrix()
+        support = confusion.sum(axis=1)
+        times_predicted = confusion.sum(axis=0)[: len(self.class_names)]
+        right = confusion.diagonal()
+        precision = right / np.maximum(times_predicted, 1)
+        f1 = 2 * right / np.maximum(support + times_predicted, 1)
+        classes = [
+            ClassScores(
+                name=name,
+                precision=float(precision[k]),
+                recall=float(right[k] / support[k]) if support[k] else None,
+                f1=float(f1[k]) if support[k] else None,
+                support=int(support[k]),
+                recall_ci95=list(wilson_interval(float(right[k] / support[k]), int(support[k])))
+                if support[k]
+                else None,
+            )
+            for k, name in enumerate(self.class_names)
+        ]
+        accuracy = float(right.sum() / support.sum())
+        return SplitScores(
+            loss=float(self.losses().mean()),
+            accuracy=accuracy,
+            accuracy_ci95=list(wilson_interval(accuracy, int(support.sum()))),
+            macro_f1=float(f1[support > 0].mean()),
+            classes=classes,
+            confusion_matrix=confusion.tolist(),
+        )
+
+    def scores_without(self, duplicates: np.ndarray) -> ScoresWithout:
+        """Number and accuracy of the images whose index is not among `duplicates`, int (M,)."""
+        right = self.is_right[~np.isin(self.indices, duplicates)]
+        if not len(right):
+            return ScoresWithout(0, None, None)
+        accuracy = float(right.mean())
+        return ScoresWithout(len(right), accuracy, list(wilson_interval(accuracy, len(right))))
+
+
+def find_rows(indices: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The place in `indices` of each of the `wanted`, int (M,), all of which are there."""
+    order = np.argsort(indices)
+    return order[np.searchsorted(indices, wanted, sorter=order)]

@@ -1,0 +1,172 @@
+"""A run as its folder describes it, and how runs are found."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cifar_lightning.runs.curves import Curves
+from cifar_lightning.runs.folder import CONFIG, CURVES, PROBES, SCORES, predictions_name
+from cifar_lightning.runs.predictions import Predictions
+from cifar_lightning.runs.probe_shares import ProbeShares
+from cifar_lightning.runs.scores import RunFacts, Scores
+from cifar_lightning.runs.settings import read_settings
+
+
+class MissingFileError(ValueError):
+    """A run folder lacks the file that was asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run; its files are read when they are asked for, once each.
+
+    Attributes:
+        folder: the run folder.
+        classes: the order in which the classes are given; None: that of the files.
+        test_indices: int (M,), the test images that `predictions` and `probes` are limited to; None: all.
+    """
+
+    folder: Path
+    classes: Sequence[str] | None = None
+    test_indices: np.ndarray | None = None
+    _predictions: dict[str, Predictions] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The nested settings of `config.yaml`."""
+        return read_settings(self._find(CONFIG, "fit that run anew"))
+
+    @cached_property
+    def facts(self) -> RunFacts:
+        """What the run was, from `scores.json`."""
+        return self._scores.run
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """The content of `scores.json`."""
+        return self._scores.to_dict()
+
+    @cached_property
+    def _scores(self) -> Scores:
+        return Scores.read(self._find(SCORES, f"cifar-lightning test --ckpt_path {self.folder} writes it"))
+
+    @cached_property
+    def curves(self) -> Curves:
+        """The curves of `curves.csv`."""
+        return Curves.read(self._find(CURVES, "fit that run anew"))
+
+    @cached_property
+    def probes(self) -> ProbeShares:
+        """The answers under shifts and noise of `probes.csv`."""
+        probes = ProbeShares.read(self._find(PROBES, "test that run again"))
+        return probes if self.test_indices is None else probes.select(self.test_indices)
+
+    def predictions(self, split: str) -> Predictions:
+        """The predictions of `train`, `val` (where there is a validation share) or `test`."""
+        if split not in self._predictions:
+            predictions = Predictions.read(self._find(predictions_name(split), "test that run again"))
+            if self.classes is not None:
+                predictions = predictions.order_classes(self.classes)
+            if self.test_indices is not None and split == "test":
+                predictions = predictions.select(self.test_indices)
+            self._predictions[split] = predictions
+        return self._predictions[split]
+
+    @property
+    def strategy(self) -> str:
+        """The name of what a study compares."""
+        return self.facts.strategy
+
+    @property
+    def seed(self) -> int:
+        """The seed of the training."""
+        return self.facts.seed
+
+    def has(self, name: str) -> bool:
+        """Whether the run folder holds a file with this name."""
+        return (self.folder / name).is_file()
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether there are scores."""
+        return self.has(SCORES)
+
+    def reread(self) -> None:
+        """Forgets what was read, so that files that have changed are read anew."""
+        for name in ("settings", "facts", "_scores", "curves", "probes"):
+            self.__dict__.pop(name, None)
+        self._predictions.clear()
+
+    def select(self, indices: np.ndarray) -> "Run":
+        """The same run with the test images `indices`, int (M,), alone, and in that order."""
+        return replace(self, test_indices=indices)
+
+    def order_classes(self, names: Sequence[str]) -> "Run":
+        """The same run with its classes in the order `names`."""
+        return replace(self, classes=names)
+
+    def _find(self, name: str, remedy: str) -> Path:
+        if not self.has(name):
+            raise MissingFileError(f"expected {name} in {self.folder}, but it is not there; {remedy}")
+        return self.folder / name
+
+
+def load_run(path: str | Path) -> Run:
+    """The run in the folder `path`.
+
+    Raises:
+        ValueError: if it is not a run folder.
+    """
+    run = Run(Path(path))
+    if not (run.has(CONFIG) or run.is_tested):
+        raise ValueError(f"expected a run folder, but {path} has no {CONFIG}; name the folder version_N of a run")
+    return run
+
+
+def find_runs(paths: Iterable[str | Path]) -> list[Run]:
+    """The runs below `paths`, tested or not, each once and in the order of their names.
+
+    A run folder has a `scores.json`, or a `config.yaml` and no run folder below it.
+
+    Raises:
+        ValueError: if a path is not a folder, or there is no run.
+        OSError: if a folder may not be read.
+    """
+    roots = [Path(path) for path in paths]
+    for root in roots:
+        if not root.is_dir():
+            what = f"got the file {root}" if root.exists() else f"but there is no {root}"
+            raise ValueError(f"expected a folder with run folders below it, {what}; check the path")
+    found = {path.resolve(): path for root in roots for path in _walk(root)}
+    # A config.yaml above run folders belongs to no run, even where a link leads from it to them.
+    above = {parent.resolve() for path in found.values() for parent in path.absolute().parents}
+    above |= {parent for place in found for parent in place.parents}
+    runs = [Run(path) for place, path in found.items() if place not in above]
+    if not runs:
+        named = " or ".join(map(str, roots))
+        raise ValueError(
+            f"expected run folders below {named}, but there is none; `cifar-lightning fit` or study makes them"
+        )
+    return runs
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise error
+
+    seen = set()
+    # Without `refuse`, a folder that may not be read would be left out without a word.
+    for name, folders, files in os.walk(root, followlinks=True, onerror=refuse):
+        place = os.path.realpath(name)
+        # A link may lead back to a folder above it, and a run folder contains no further run.
+        if place in seen or SCORES in files:
+            folders.clear()
+        folders.sort()
+        if place not in seen and (SCORES in files or CONFIG in files):
+            yield Path(name)
+        seen.add(place)
