@@ -25,7 +25,7 @@ from pathlib import Path
 import peers
 import torch
 
-from cifar_lightning.cli.testing import count_flops
+from cifar_lightning.models.costs import count_flops
 from cifar_lightning.data import Cifar100
 from cifar_lightning.models import backbones
 from cifar_lightning.models.classifier import ImageClassifier

@@ -14,7 +14,7 @@ from cifar_lightning.data import LabelledImages, SubsetDataModule
 from cifar_lightning.data.near_duplicates import THRESHOLD, NearestPairs, find_nearest_pairs
 from cifar_lightning.runs.disk import write_whole
 from cifar_lightning.runs.settings import read_mapping
-from cifar_lightning.training.configs import find_config
+from cifar_lightning.training.configs import resolve_configs
 from cifar_lightning.training.parser import SettingsParser
 from cifar_lightning.training.quiet import quiet_framework
 
@@ -63,14 +63,11 @@ def run(arguments: list[str]) -> int:
 def _keep_data_part(arguments: list[str]) -> list[str]:
     """`arguments` with every config replaced by its `data` part alone."""
     kept = []
-    rest = iter(arguments)
-    for argument in rest:
-        option, has_value, value = argument.partition("=")
-        if option not in ("--config", "-c"):
-            kept.append(argument)
-            continue
-        content = read_mapping(find_config(value if has_value else next(rest, "")))
-        kept.append(f"--config={json.dumps({'data': content.get('data', {})})}")
+    for argument in resolve_configs(arguments):
+        option, _, path = argument.partition("=")
+        if option == "--config":
+            argument = f"--config={json.dumps({'data': read_mapping(Path(path)).get('data', {})})}"
+        kept.append(argument)
     return kept
 
 

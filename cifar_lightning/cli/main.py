@@ -92,6 +92,11 @@ def _run(arguments: list[str]) -> int:
     # A user's own net is in a file of the working folder, which the console script leaves out of the search.
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
+    if any(argument.startswith(("--config", "-c")) for argument in rest):
+        from cifar_lightning.training.configs import resolve_configs
+
+        # A config that does not exist is reported before anything that takes time is imported.
+        rest = resolve_configs(rest)
     with ended_at_once():
         module = importlib.import_module(f"cifar_lightning.cli.{command}")
     with ended_by_exception(), OwnCodeShown():

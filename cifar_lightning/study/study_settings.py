@@ -39,16 +39,16 @@ class StudySettings:
         trainer: settings of every run, as for `fit`.
     """
 
-    strategies: dict[str, dict[str, Any]]
+    strategies: dict[str, dict]
     name: str = "study"
     save_dir: str = "lightning_logs"
     seeds: PositiveInt | list[NonNegativeInt] = 10  # type: ignore[valid-type]
     engine: str | None = None
     num_threads: PositiveInt | None = None  # type: ignore[valid-type]
     vary_split: bool = False
-    data: dict[str, Any] = field(default_factory=dict)
-    model: dict[str, Any] = field(default_factory=dict)
-    trainer: dict[str, Any] = field(default_factory=dict)
+    data: dict = field(default_factory=dict)
+    model: dict = field(default_factory=dict)
+    trainer: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for what, name in (("the study", self.name), *(("a strategy", name) for name in self.strategies)):

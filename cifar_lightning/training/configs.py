@@ -1,5 +1,6 @@
 """The configs that ship with the package, and what a config's name stands for."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cifar_lightning.hints import did_you_mean
@@ -50,3 +51,24 @@ def find_fit_config(name: str | Path) -> Path:
             f"expected a config of one net, but {path} describes a study; use `cifar-lightning study --config {path}`"
         )
     return path
+
+
+def resolve_configs(arguments: Sequence[str], find: Callable[[str], Path] = find_config) -> list[str]:
+    """Command line arguments with every `--config NAME` as `--config=PATH`; the text of a config stays as it is.
+
+    Raises:
+        ValueError: if there is no such config, or it is not YAML of keys and values.
+    """
+    resolved = []
+    rest = iter(arguments)
+    for argument in rest:
+        option, has_value, value = argument.partition("=")
+        if option not in ("--config", "-c"):
+            resolved.append(argument)
+            continue
+        name = value if has_value else next(rest, "")
+        if not name.startswith("{"):
+            name = str(find(name))
+            read_mapping(Path(name))
+        resolved.append(f"--config={name}")
+    return resolved

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.models.classifier import ImageClassifier
-from cifar_lightning.training.configs import find_fit_config
+from cifar_lightning.training.configs import find_fit_config, resolve_configs
 from cifar_lightning.training.machine import num_cores, use_threads
 from cifar_lightning.training.parser import SettingsParser
 
@@ -76,7 +76,7 @@ class Experiment(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         # Without Lightning's warning about `sys.argv`, which is the command's own.
-        self.config = parser.parse_args(_resolve_configs(args))
+        self.config = parser.parse_args(resolve_configs(args, find_fit_config))
 
     def before_instantiate_classes(self) -> None:
         accelerator = self.config.trainer.accelerator
@@ -116,17 +116,3 @@ def resolve(config: Config | Sequence[Config], settings: Mapping[str, Any] | Non
         ValueError: if a setting is wrong.
     """
     return Experiment(to_arguments(config, settings)).settings()
-
-
-def _resolve_configs(arguments: Sequence[str]) -> list[str]:
-    """`arguments` with every name of a shipped config replaced by its path."""
-    resolved = []
-    rest = iter(arguments)
-    for argument in rest:
-        option, has_value, value = argument.partition("=")
-        if option not in ("--config", "-c"):
-            resolved.append(argument)
-            continue
-        name = value if has_value else next(rest, "")
-        resolved.append(f"--config={name if name.startswith('{') else find_fit_config(name)}")
-    return resolved

@@ -13,8 +13,12 @@ _TYPE = re.compile(r"<class '(?:\w+\.)*(\w+)'>")
 _TYPE_NAMES = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false", "NoneType": "null"}
 
 
+class SettingsError(ValueError):
+    """A setting is wrong; the message is one sentence."""
+
+
 class SettingsParser(LightningArgumentParser):
-    """Raises a ValueError of one sentence where argparse prints its usage and exits."""
+    """Raises a SettingsError where argparse prints its usage and exits."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # A key that is cut short is a mistake to report, not to guess at.
@@ -23,8 +27,9 @@ class SettingsParser(LightningArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if unknown := _UNKNOWN.search(message):
             name = next(filter(None, unknown.groups())).lstrip("-").partition("=")[0]
-            raise ValueError(f"unknown key {name!r}; {did_you_mean(name, self._known_keys(), '--help lists all keys')}")
-        raise ValueError(describe_error(message, ex)) from ex
+            hint = did_you_mean(name, self._known_keys(), "--help lists all keys")
+            raise SettingsError(f"unknown key {name!r}; {hint}")
+        raise SettingsError(describe_error(message, ex)) from ex
 
     def _known_keys(self) -> list[str]:
         """Every key, in full and by its last part: errors of nested classes name only that."""
@@ -36,7 +41,14 @@ def describe_error(message: str, error: BaseException | None) -> str:
     """The key and the last cause of what jsonargparse says in many lines."""
     keys = ".".join(re.findall(r'Parser key "([^"]+)"', message))
     choices = list(dict.fromkeys(re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))))
-    text = " ".join((str(list(_causes(error))[-1]) if error is not None else message).split())
+    # That a value is no path either explains nothing.
+    causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"] or list(_causes(error))
+    nested = [cause for cause in causes if isinstance(cause, SettingsError)]
+    if nested:
+        return f"in {keys}: {nested[-1]}" if keys not in ("", "config") else str(nested[-1])
+    # Said about one of the types that the value may have.
+    required = re.search(r"the following arguments are required: [\w., ]+", message)
+    text = required[0] if required else " ".join((str(causes[-1]) if causes else message).split())
     text = re.sub(r'^(Parser key "[^"]+": )+', "", text)
     for pattern, said in (
         (r"Expected a (.*)\. Got value: (.*)", "expected a {0}, got {1!r}"),

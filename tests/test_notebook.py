@@ -1,0 +1,61 @@
+"""The whole lab from Python, as a notebook has it, without a command line."""
+
+import subprocess
+import sys
+
+import pytest
+
+SETTINGS = {"trainer.max_epochs": 2, "data.source.num_train": 20, "data.source.num_test": 6}
+SCRIPT = """
+import sys
+import cifar_lightning as cl
+
+assert "torch" not in sys.modules
+settings = {settings}
+run = cl.fit("quickstart", {{**settings, "trainer.logger.name": "by_hand"}}, progress=False)
+assert run.folder.name == "version_0"
+assert list(run.curves.keys()) == ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"]
+assert len(run.curves["train_loss"]) == 2
+
+scores = cl.test(run)
+assert run.scores["splits"]["test"]["accuracy"] == scores.splits["test"].accuracy
+predictions = run.predictions("test")
+assert (predictions["label"] == predictions["predicted"]).mean() == scores.splits["test"].accuracy
+assert run.settings["data"]["source"]["init_args"]["num_train"] == 20
+
+longer = cl.fit("quickstart", {{**settings, "trainer.max_epochs": 3}}, ckpt_path=run.folder, progress=False)
+assert longer.folder == run.folder
+assert len(longer.curves["seconds"]) == 3
+
+model = cl.load_model(run)
+images = cl.DrawnShapes(num_train=1, num_test=2).load("test").images
+assert model(images).shape == (len(images), 5)
+
+strategies = {{
+    "maxpool": {{"model": {{"backbone": {{"class_path": "cifar_lightning.MaxPoolNet"}}}}}},
+    "avgpool": {{"model": {{"backbone": {{"class_path": "cifar_lightning.AvgPoolNet"}}}}}},
+}}
+source = {{"class_path": "cifar_lightning.DrawnShapes", "init_args": {{"num_train": 20, "num_test": 6}}}}
+data = {{"source": source, "classes": ["circle", "star", "cross"]}}
+runs = cl.study(
+    {{"name": "two_nets", "strategies": strategies, "data": data, "trainer": {{"max_epochs": 2}}}},
+    {{"seeds": 3, "engine": "serial", "trainer.accelerator": "cpu"}},
+    progress=False,
+)
+assert [(run.strategy, run.seed) for run in runs[:2]] == [("maxpool", 0), ("avgpool", 0)]
+comparison = cl.compare(runs)
+page = comparison._repr_html_()
+assert "<svg" in page and "maxpool" in page
+assert cl.load_run(runs[0].folder).scores == runs[0].scores
+print("all of it")
+"""
+
+
+@pytest.mark.slow
+def test_a_notebook_runs_from_top_to_bottom(tmp_path):
+    (tmp_path / "lab.py").write_text(SCRIPT.format(settings=SETTINGS))
+    done = subprocess.run([sys.executable, "lab.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "all of it\n"
+    folders = sorted(path.parent.relative_to(tmp_path) for path in tmp_path.rglob("scores.json"))
+    assert len(folders) == 6
