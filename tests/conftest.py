@@ -10,7 +10,7 @@ import pytest
 import torch
 from small_cifar import SmallCifar
 
-from cifar_lightning.cli.machine import num_cores
+from cifar_lightning.training.machine import num_cores
 from cifar_lightning.data import cifar100
 
 REPOSITORY = Path(__file__).parent.parent

@@ -1,12 +1,12 @@
+"""Engines: a list of runs in, an outcome for each out."""
+
 import os
 
-import jobs
 import pytest
+import study_jobs
 
-from cifar_lightning.study.engines import ProcessEngine
+from cifar_lightning.study.engines import list_engines, load_engine, processes, serial
 from cifar_lightning.study.plan import PlannedRun
-
-pytestmark = pytest.mark.slow
 
 
 def plan(tmp_path, *seeds):
@@ -16,42 +16,60 @@ def plan(tmp_path, *seeds):
     return runs
 
 
-def execute(num_workers, runs, job):
-    return {run.seed: error for run, error in ProcessEngine(num_workers)(runs, job, lambda: None)}
+def outcomes_of(engine, runs):
+    return {run.seed: error and str(error) for run, error in engine(runs)}
 
 
-def test_one_worker_makes_all_runs_in_one_process(tmp_path):
-    runs = plan(tmp_path, 0, 1, 2)
-    assert execute(1, runs, jobs.leave_a_file) == {0: None, 1: None, 2: None}
-    assert len({(run.folder / "made").read_text() for run in runs}) == 1
+def test_an_engine_is_found_by_the_name_of_its_module():
+    assert list_engines() == ["processes", "serial"]
+    for name in list_engines():
+        assert load_engine(name, 1).__module__ == f"cifar_lightning.study.engines.{name}"
 
 
-def test_a_run_that_fails_leaves_the_others_alone(tmp_path):
-    assert execute(2, plan(tmp_path, 13, 1, 2), jobs.leave_a_file) == {13: "this one fails", 1: None, 2: None}
+def test_the_serial_engine_makes_all_runs_in_this_process(tmp_path):
+    runs = plan(tmp_path, 0, 13, 2)
+    assert outcomes_of(serial.Engine(1, study_jobs.leave_a_file), runs) == {0: None, 13: "this one fails", 2: None}
+    assert {(run.folder / "made").read_text() for run in runs} == {str(os.getpid())}
 
 
-def test_a_run_whose_worker_is_killed_is_made_by_another(tmp_path):
-    runs = plan(tmp_path, 0, 1, 2)
-    assert execute(2, runs, jobs.die_the_first_time) == {0: None, 1: None, 2: None}
+@pytest.mark.slow
+class TestProcesses:
+    def execute(self, num_workers, runs, job):
+        return outcomes_of(processes.Engine(num_workers, job), runs)
 
+    def test_one_worker_makes_all_runs_in_one_process(self, tmp_path):
+        runs = plan(tmp_path, 0, 1, 2)
+        assert self.execute(1, runs, study_jobs.leave_a_file) == {0: None, 1: None, 2: None}
+        (worker,) = {(run.folder / "made").read_text() for run in runs}
+        assert worker != str(os.getpid())
 
-def test_a_run_that_kills_its_worker_twice_has_failed(tmp_path):
-    outcomes = execute(2, plan(tmp_path, 0, 1, 2), jobs.die_always)
-    assert outcomes == {0: None, 1: "its process was killed twice (exit code -9)", 2: None}
+    def test_a_run_that_fails_leaves_the_others_alone(self, tmp_path):
+        outcomes = self.execute(2, plan(tmp_path, 13, 1, 2), study_jobs.leave_a_file)
+        assert outcomes == {13: "this one fails", 1: None, 2: None}
 
+    def test_an_error_comes_back_as_the_exception_that_it_was(self, tmp_path):
+        [outcome] = processes.Engine(1, study_jobs.leave_a_file)(plan(tmp_path, 13))
+        assert type(outcome.error) is ValueError
 
-def test_a_run_whose_worker_ends_of_itself_has_failed_and_is_not_tried_again(tmp_path, capfd):
-    runs = plan(tmp_path, 1, 2, 3)
-    outcomes = execute(1, runs, jobs.stumble)
-    assert outcomes == {1: "its process ended with exit code 1; what it said is above", 2: None, 3: None}
-    assert "KeyError: 'accuracy'" in capfd.readouterr().err
-    assert (runs[0].folder / "tries").read_text() == "tried\n"
+    def test_a_run_whose_worker_is_killed_is_made_by_another(self, tmp_path):
+        runs = plan(tmp_path, 0, 1, 2)
+        assert self.execute(2, runs, study_jobs.die_the_first_time) == {0: None, 1: None, 2: None}
 
+    def test_a_run_that_kills_its_worker_twice_has_failed(self, tmp_path):
+        outcomes = self.execute(2, plan(tmp_path, 0, 1, 2), study_jobs.die_always)
+        assert outcomes == {0: None, 1: "its process was killed twice (exit code -9)", 2: None}
 
-def test_workers_end_when_nobody_waits_for_more(tmp_path):
-    outcomes = ProcessEngine(1)(plan(tmp_path, 0, 1), jobs.leave_a_file, lambda: None)
-    run, _ = next(outcomes)
-    worker = int((run.folder / "made").read_text())
-    outcomes.close()
-    with pytest.raises(ProcessLookupError):
-        os.kill(worker, 0)
+    def test_a_run_that_ends_its_worker_by_a_bug_has_failed_and_is_not_tried_again(self, tmp_path, capfd):
+        runs = plan(tmp_path, 1, 2, 3)
+        outcomes = self.execute(1, runs, study_jobs.stumble)
+        assert outcomes == {1: "its process ended with exit code 1; what it said is above", 2: None, 3: None}
+        assert "KeyError: 'accuracy'" in capfd.readouterr().err
+        assert (runs[0].folder / "tries").read_text() == "tried\n"
+
+    def test_workers_end_when_nobody_waits_for_more(self, tmp_path):
+        outcomes = processes.Engine(1, study_jobs.leave_a_file)(plan(tmp_path, 0, 1))
+        run, _ = next(outcomes)
+        worker = int((run.folder / "made").read_text())
+        outcomes.close()
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
