@@ -5,6 +5,7 @@ here too, since the process finds it by its name.
 """
 
 import contextlib
+import ctypes
 import functools
 import itertools
 import multiprocessing
@@ -26,8 +27,6 @@ CONTEXT.set_forkserver_preload(
         "cifar_lightning.runs.figures",
         "matplotlib.backends.backend_agg",
         "scipy.stats",
-        # Who has given up root's rights cannot import from a Python in root's own folder.
-        "encodings.utf_8_sig",
     ]
 )
 _numbers = itertools.count()
@@ -69,12 +68,19 @@ def checksums(md5_of_file: Mapping[str, str], md5_of_archive: str) -> None:
     write_every_epoch()
 
 
-def without_rights() -> None:
-    """Gives up root's right to write anywhere."""
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
+def without_overriding_permissions() -> None:
+    """Lets root write only where the permissions of a folder allow it; it still reads everything, as imports need."""
+    if os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    version_3, override = 0x20080522, 1 << 1  # _LINUX_CAPABILITY_VERSION_3 and CAP_DAC_OVERRIDE of linux/capability.h
+    header = (ctypes.c_uint32 * 2)(version_3, 0)
+    # Effective, permitted and inheritable, for the capabilities 0..31 and then for 32..63.
+    data = (ctypes.c_uint32 * 6)()
+    if libc.capget(header, data) == 0:
+        data[0] &= ~override
+    if libc.capset(header, data) != 0:
+        raise OSError(ctypes.get_errno(), "capset failed")
 
 
 @dataclass

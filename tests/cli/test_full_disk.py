@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from tiny import TINY
-from warm import Command, file_size_limit, nothing, start, without_rights
+from warm import Command, file_size_limit, nothing, start, without_overriding_permissions
 from whole import assert_all_whole
 
 from cifar_lightning.cli import trainer_commands
@@ -259,7 +259,7 @@ def closed_folder(whole_run):
     ids=["a new run", "a resumed run", "test", "predict", "data"],
 )
 def test_a_folder_that_may_not_be_written_is_told(closed_folder, arguments, place):
-    outcome = start(closed_folder, *arguments, prepare=without_rights)
+    outcome = start(closed_folder, *arguments, prepare=without_overriding_permissions)
     assert_one_sentence(outcome, place)
     assert "allow it, or name another place" in outcome.err
     assert "epoch 1" not in outcome.out
