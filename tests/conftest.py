@@ -1,16 +1,22 @@
-"""What every test shares: no network, the real CIFAR-100 where there is one, and a small one."""
+"""What every test shares: no network, the command line, a finished run, CIFAR-100 where it is, and a small one."""
 
 import hashlib
 import os
+import shutil
 import signal
 import socket
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+import insides
 import pytest
 import torch
 from small_cifar import SmallCifar
+from tiny import TINY
 
 from cifar_lightning.training.machine import num_cores
+from cifar_lightning.cli.main import main
 from cifar_lightning.data import cifar100
 
 REPOSITORY = Path(__file__).parent.parent
@@ -54,7 +60,7 @@ def no_network(monkeypatch):
 
 @pytest.fixture(scope="session")
 def real_root():
-    """The folder that holds `cifar-100-python` with the real pictures."""
+    """The folder that holds `cifar-100-python` with the real images."""
     candidates = [Path(os.environ.get("CIFAR_LIGHTNING_DATA") or REPOSITORY / "data"), REPOSITORY / "../shared/data"]
     for root in candidates:
         if all((root / "cifar-100-python" / name).is_file() for name in ("train", "test", "meta")):
@@ -68,3 +74,64 @@ def small_cifar(monkeypatch):
     for name, content in small.files.items():
         monkeypatch.setitem(cifar100.FILE_MD5, name, hashlib.md5(content).hexdigest())
     return small
+
+
+@dataclass
+class Outcome:
+    """What a command left behind for its user."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs a command line in `tmp_path`, within the test process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = main(list(map(str, arguments)))
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """`test` draws nothing and `compare` one figure: for tests of something else."""
+    insides.draw_little(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def fitted_run(tmp_path_factory):
+    """A run of two epochs on drawn shapes, not tested; not to be changed."""
+    folder = tmp_path_factory.mktemp("fitted")
+    assert main(["fit", *TINY, f"--trainer.logger.save_dir={folder}"]) == 0
+    return folder / "quickstart/version_0"
+
+
+@pytest.fixture(scope="session")
+def finished_run(fitted_run, tmp_path_factory):
+    """The same, tested; not to be changed."""
+    run = tmp_path_factory.mktemp("finished") / "quickstart/version_0"
+    shutil.copytree(fitted_run, run)
+    assert main(["test", "--ckpt_path", str(run)]) == 0
+    return run
+
+
+@pytest.fixture(scope="session")
+def longer_run(tmp_path_factory):
+    """The same run, but of three epochs, never stopped; not tested, not to be changed."""
+    folder = tmp_path_factory.mktemp("longer")
+    assert main(["fit", *TINY, "--trainer.max_epochs=3", f"--trainer.logger.save_dir={folder}"]) == 0
+    return folder / "quickstart/version_0"
+
+
+@pytest.fixture
+def run(finished_run, tmp_path):
+    """A copy of the finished run, at `run` in the working folder."""
+    return shutil.copytree(finished_run, tmp_path / "run")

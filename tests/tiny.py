@@ -1,3 +1,17 @@
-"""The smallest fit that has everything: two epochs on 100 drawn pictures."""
+"""The smallest inputs that have everything: two epochs on 100 drawn images, and folders of images."""
 
-TINY = ["--config", "quickstart", "--trainer.max_epochs=2", "--data.source.num_train=20", "--data.source.num_test=6"]
+from PIL import Image
+
+SMALL = ["--config", "quickstart", "--data.source.num_train=20", "--data.source.num_test=6"]
+TINY = [*SMALL, "--trainer.max_epochs=2"]
+PHOTOS = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
+
+
+def write_photos(folder, *class_names, splits=("train", "test"), number=4):
+    """Writes images of one shade per class below `folder`/photos, as `PHOTOS` reads them."""
+    for split in splits:
+        for level, name in enumerate(class_names):
+            (folder / "photos" / split / name).mkdir(parents=True)
+            for place in range(number):
+                image = Image.new("RGB", (32, 32), (60 * level, 60 * level, place))
+                image.save(folder / "photos" / split / name / f"{place}.png")

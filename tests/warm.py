@@ -5,7 +5,7 @@ here too, since the process finds it by its name.
 """
 
 import contextlib
-import functools
+import ctypes
 import itertools
 import multiprocessing
 import os
@@ -17,19 +17,11 @@ from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import insides
+import pytest
+
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(
-    [
-        "cifar_lightning.cli.trainer_commands",
-        "cifar_lightning.cli.data_command",
-        "cifar_lightning.runs.curve_figures",
-        "cifar_lightning.runs.figures",
-        "matplotlib.backends.backend_agg",
-        "scipy.stats",
-        # Who has given up root's rights cannot import from a Python in root's own folder.
-        "encodings.utf_8_sig",
-    ]
-)
+CONTEXT.set_forkserver_preload(insides.COMMANDS)
 _numbers = itertools.count()
 
 
@@ -37,16 +29,21 @@ def nothing() -> None:
     """Prepares nothing."""
 
 
-def write_every_epoch(seconds: float = 0.01) -> None:
-    """Lets a fit write its files after every epoch, rather than every five seconds, on a disk that takes its time."""
-    from cifar_lightning.cli import trainer_commands
-    from cifar_lightning.runs.recorder import RunRecorder
+def write_every_epoch() -> None:
+    """Lets a fit write its files after every epoch, on a disk that takes its time."""
+    patch = pytest.MonkeyPatch()
+    insides.write_every_epoch(patch)
+    insides.slow_disk(patch, 0.01)
 
-    trainer_commands.RunRecorder = functools.partial(RunRecorder, sync_seconds=0.0)
+
+def write_slowly_from_now_on() -> None:
+    """The same, but once the working folder has a file `slow`, whatever is written takes half a minute."""
+    write_every_epoch()
     fsync = os.fsync
 
     def slow_fsync(descriptor: int) -> None:
-        time.sleep(seconds)
+        if os.path.exists("slow"):
+            time.sleep(30)
         fsync(descriptor)
 
     os.fsync = slow_fsync
@@ -60,21 +57,25 @@ def file_size_limit(num_bytes: int) -> None:
     write_every_epoch()
 
 
-def checksums(md5_of_file: Mapping[str, str], md5_of_archive: str) -> None:
+def publish(md5_of_file: Mapping[str, str], md5_of_archive: str) -> None:
     """Lets other files than those of CIFAR-100 pass for the published ones, on a disk that takes its time."""
-    from cifar_lightning.data import cifar100
-
-    cifar100.FILE_MD5.update(md5_of_file)
-    cifar100.ARCHIVE_MD5 = md5_of_archive
+    insides.publish(pytest.MonkeyPatch(), md5_of_file, md5_of_archive)
     write_every_epoch()
 
 
-def without_rights() -> None:
-    """Gives up root's right to write anywhere."""
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
+def without_overriding_permissions() -> None:
+    """Lets root write only where the permissions of a folder allow it; it still reads everything, as imports need."""
+    if os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    version_3, override = 0x20080522, 1 << 1  # _LINUX_CAPABILITY_VERSION_3 and CAP_DAC_OVERRIDE of linux/capability.h
+    header = (ctypes.c_uint32 * 2)(version_3, 0)
+    # Effective, permitted and inheritable, for the capabilities 0..31 and then for 32..63.
+    data = (ctypes.c_uint32 * 6)()
+    if libc.capget(header, data) == 0:
+        data[0] &= ~override
+    if libc.capset(header, data) != 0:
+        raise OSError(ctypes.get_errno(), "capset failed")
 
 
 @dataclass
@@ -100,8 +101,19 @@ class Command:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.process.pid, number)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Waits until it has come to that, or the command has ended."""
+        while self.process.is_alive() and not condition():
+            time.sleep(0.002)
+
+    @property
+    def code(self) -> int:
+        """The exit code, which is waited for."""
+        return self.wait()
+
+    def wait(self, seconds: float = 200) -> int:
         """The exit code; minus the number of the signal that ended the process."""
+        # Long enough for a machine that is busy with five times as much.
         self.process.join(seconds)
         if self.process.exitcode is None:
             self.process.kill()
@@ -115,9 +127,9 @@ def start(folder: Path, *arguments: str, prepare: Callable[[], None] = write_eve
     out, err = (folder.with_name(f"{folder.name}.{number}.{name}") for name in ("out", "err"))
     process = CONTEXT.Process(target=_run, args=(folder, arguments, out, err, prepare))
     process.start()
-    while not err.exists() and process.is_alive():
-        time.sleep(0.001)
-    return Command(process, out, err)
+    command = Command(process, out, err)
+    command.wait_until(err.exists)
+    return command
 
 
 def _run(folder: Path, arguments: Sequence[str], out: Path, err: Path, prepare: Callable[[], None]) -> None:

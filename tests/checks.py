@@ -1,0 +1,74 @@
+"""What tests of several commands look at: what a command said, and whether what it left behind is whole."""
+
+import csv
+
+import torch
+from PIL import Image
+
+
+def assert_one_sentence(outcome, code, *parts):
+    """The exit code, and one line on stderr that has all `parts` in it."""
+    assert outcome.code == code, (outcome.out, outcome.err)
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("cifar-lightning: ")
+    assert len(line) < 600
+    missing = [part for part in parts if part not in line]
+    assert not missing, line
+
+
+def next_command(outcome):
+    """The arguments of the last command that was printed for the user to type."""
+    *_, line = (line for line in outcome.out.splitlines() if ": cifar-lightning " in line)
+    return line.partition(": cifar-lightning ")[2].split()
+
+
+def read_checkpoint(run, name="last.ckpt"):
+    return torch.load(run / "checkpoints" / name, weights_only=True)
+
+
+def read_curves(run):
+    """The rows of `curves.csv` but for the seconds, which no two runs share."""
+    with (run / "curves.csv").open(newline="") as file:
+        return [row[:-1] for row in csv.reader(file)][1:]
+
+
+def assert_same_weights(run, other, name="last.ckpt"):
+    weights, others = (read_checkpoint(folder, name)["state_dict"] for folder in (run, other))
+    assert weights.keys() == others.keys()
+    assert all(torch.equal(weights[key], others[key]) for key in weights)
+
+
+def assert_same_run(run, other):
+    """The same curves and, to the last bit, the same weights and state of the optimiser."""
+    assert read_curves(run) == read_curves(other)
+    for path in (other / "checkpoints").iterdir():
+        assert_same_weights(run, other, path.name)
+        ours, theirs = (read_checkpoint(folder, path.name) for folder in (run, other))
+        assert ours["epoch"] == theirs["epoch"]
+        our_state, their_state = (state["optimizer_states"][0]["state"] for state in (ours, theirs))
+        for place, values in their_state.items():
+            assert all(torch.equal(our_state[place][key], value) for key, value in values.items())
+
+
+def contents(folder):
+    """The bytes of all files below `folder` but events, which only grow, and what Python compiles."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "events.out" not in path.name and path.suffix != ".pyc"
+    }
+
+
+def assert_all_whole(folder):
+    """Every file below `folder` can be read by who reads such files, and no half one was left."""
+    for path in folder.rglob("*"):
+        assert not path.name.startswith("."), path
+        if path.suffix == ".ckpt":
+            assert torch.load(path, weights_only=True)["state_dict"]
+        elif path.suffix == ".csv":
+            with path.open(newline="") as file:
+                header, *rows = csv.reader(file)
+            # Only near-duplicates there may be none of.
+            assert {len(row) for row in rows} == {len(header)} or (path.name == "duplicates.csv" and not rows)
+        elif path.suffix == ".png":
+            Image.open(path).load()

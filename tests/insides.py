@@ -1,0 +1,107 @@
+"""What tests change inside the package: everything that a moved or renamed module would break, in one place."""
+
+import functools
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+# All that commands import sooner or later: processes are forked from one that has it.
+COMMANDS = [
+    "cifar_lightning.cli.trainer_commands",
+    "cifar_lightning.cli.data_command",
+    "cifar_lightning.runs.curve_figures",
+    "cifar_lightning.runs.figures",
+    "matplotlib.backends.backend_agg",
+    "scipy.stats",
+]
+
+# Imports stand in the functions: each test loads only what it changes.
+
+
+def write_every_epoch(patch: Any) -> None:
+    """Lets a fit write its files after every epoch, rather than every five seconds."""
+    from cifar_lightning.runs.recorder import RunRecorder
+
+    patch.setattr(RunRecorder, "__init__", functools.partialmethod(RunRecorder.__init__, sync_seconds=0.0))
+
+
+def draw_little(patch: Any) -> None:
+    """Lets `test` draw nothing, and `compare` one figure: drawing takes most of their time."""
+    from cifar_lightning.cli import testing
+    from cifar_lightning.compare import figures
+
+    patch.setattr(testing, "draw_figures", lambda *_: [])
+    patch.setattr(figures, "_DRAW", {"result": figures._DRAW["result"]})
+
+
+def draw_in(patch: Any, write_figures: Callable[..., Any]) -> None:
+    """Calls `write_figures` where `compare` draws."""
+    patch.setattr("cifar_lightning.compare.figures.write_figures", write_figures)
+
+
+def fail_in_epoch(patch: Any, epoch: int, error: BaseException) -> None:
+    """Lets the first training step of an epoch (0, 1, ...) raise `error`."""
+    from cifar_lightning.models.classifier import ImageClassifier
+
+    training_step = ImageClassifier.training_step
+
+    def failing_step(self, batch, batch_idx):
+        if self.current_epoch == epoch:
+            raise error
+        return training_step(self, batch, batch_idx)
+
+    patch.setattr(ImageClassifier, "training_step", failing_step)
+
+
+def fail_while_printing(patch: Any) -> None:
+    """Puts a bug into the summary of a fit."""
+    patch.setattr("cifar_lightning.cli.trainer_commands.print_fit_summary", None)
+
+
+def publish(patch: Any, md5_of_file: Mapping[str, str], md5_of_archive: str) -> None:
+    """Lets other files than those of CIFAR-100 pass for the published ones."""
+    from cifar_lightning.data import cifar100
+
+    for name, md5 in md5_of_file.items():
+        patch.setitem(cifar100.FILE_MD5, name, md5)
+    patch.setattr(cifar100, "ARCHIVE_MD5", md5_of_archive)
+
+
+def start_workers_from(patch: Any, context: Any) -> None:
+    """Lets studies start their workers from this context of `multiprocessing`."""
+    from cifar_lightning.study import engines
+
+    patch.setattr(engines, "get_context", lambda method: context)
+
+
+def pretend_two_cores_and_a_gpu(patch: Any) -> None:
+    """Lets a study plan for such a machine."""
+    patch.setattr("torch.cuda.is_available", lambda: True)
+    patch.setattr("cifar_lightning.cli.study_config.num_cores", lambda: 2)
+
+
+def held(run: Path) -> Any:
+    """A context in which some process fits or tests that run."""
+    from cifar_lightning.runs.folder import hold
+
+    return hold(run)
+
+
+def held_study(study: Path) -> Any:
+    """A context in which some process makes that study."""
+    from cifar_lightning.disk import locked
+
+    return locked(study, wait=False)
+
+
+def slow_disk(patch: Any, seconds: float) -> None:
+    """Lets every file that is written whole take so long to reach the disk."""
+    fsync = os.fsync
+
+    def slow_fsync(descriptor: int) -> None:
+        time.sleep(seconds)
+        fsync(descriptor)
+
+    patch.setattr(os, "fsync", slow_fsync)
