@@ -9,10 +9,9 @@ from typing import Any
 
 # All that commands import sooner or later: processes are forked from one that has it.
 COMMANDS = [
-    "cifar_lightning.cli.trainer_commands",
-    "cifar_lightning.cli.data_command",
-    "cifar_lightning.runs.curve_figures",
-    "cifar_lightning.runs.figures",
+    *(f"cifar_lightning.cli.{command}" for command in ("fit", "validate", "test", "predict", "study", "data")),
+    *(f"cifar_lightning.plots.{module}" for module in ("confusion", "curve_figure", "mistakes", "reliability")),
+    "lightning.pytorch.loops.training_epoch_loop",
     "matplotlib.backends.backend_agg",
     "scipy.stats",
 ]
@@ -22,23 +21,25 @@ COMMANDS = [
 
 def write_every_epoch(patch: Any) -> None:
     """Lets a fit write its files after every epoch, rather than every five seconds."""
-    from cifar_lightning.runs.recorder import RunRecorder
+    from cifar_lightning.training.recorder import RunRecorder
 
     patch.setattr(RunRecorder, "__init__", functools.partialmethod(RunRecorder.__init__, sync_seconds=0.0))
 
 
 def draw_little(patch: Any) -> None:
     """Lets `test` draw nothing, and `compare` one figure: drawing takes most of their time."""
-    from cifar_lightning.cli import testing
     from cifar_lightning.compare import figures
+    from cifar_lightning.training import scoring
 
-    patch.setattr(testing, "draw_figures", lambda *_: [])
+    patch.setattr(scoring, "draw_figures", lambda *_: [])
     patch.setattr(figures, "_DRAW", {"result": figures._DRAW["result"]})
 
 
 def draw_in(patch: Any, write_figures: Callable[..., Any]) -> None:
     """Calls `write_figures` where `compare` draws."""
-    patch.setattr("cifar_lightning.compare.figures.write_figures", write_figures)
+    from cifar_lightning.compare import figures
+
+    patch.setattr(figures, "write_figures", write_figures)
 
 
 def fail_in_epoch(patch: Any, epoch: int, error: BaseException) -> None:
@@ -57,7 +58,9 @@ def fail_in_epoch(patch: Any, epoch: int, error: BaseException) -> None:
 
 def fail_while_printing(patch: Any) -> None:
     """Puts a bug into the summary of a fit."""
-    patch.setattr("cifar_lightning.cli.trainer_commands.print_fit_summary", None)
+    from cifar_lightning.cli import fit
+
+    patch.setattr(fit, "print_fit_summary", None)
 
 
 def publish(patch: Any, md5_of_file: Mapping[str, str], md5_of_archive: str) -> None:
@@ -71,15 +74,17 @@ def publish(patch: Any, md5_of_file: Mapping[str, str], md5_of_archive: str) -> 
 
 def start_workers_from(patch: Any, context: Any) -> None:
     """Lets studies start their workers from this context of `multiprocessing`."""
-    from cifar_lightning.study import engines
+    from cifar_lightning.study.engines import processes
 
-    patch.setattr(engines, "get_context", lambda method: context)
+    patch.setattr(processes, "get_context", lambda method: context)
 
 
 def pretend_two_cores_and_a_gpu(patch: Any) -> None:
     """Lets a study plan for such a machine."""
+    from cifar_lightning.study import study_settings
+
     patch.setattr("torch.cuda.is_available", lambda: True)
-    patch.setattr("cifar_lightning.cli.study_config.num_cores", lambda: 2)
+    patch.setattr(study_settings, "num_cores", lambda: 2)
 
 
 def held(run: Path) -> Any:
@@ -91,7 +96,7 @@ def held(run: Path) -> Any:
 
 def held_study(study: Path) -> Any:
     """A context in which some process makes that study."""
-    from cifar_lightning.disk import locked
+    from cifar_lightning.runs.disk import locked
 
     return locked(study, wait=False)
 

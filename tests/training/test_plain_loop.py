@@ -2,19 +2,15 @@
 
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from tiny import TINY
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cifar_lightning.cli.plain_loop import PlainEpochLoop
-from cifar_lightning.cli.progress import EpochProgress
-from cifar_lightning.data import SubsetDataModule
-from cifar_lightning.models.classifier import ImageClassifier
-from cifar_lightning.runs.recorder import RunRecorder
+from cifar_lightning.training.checkpoints import BLOCK
+from cifar_lightning.training.plain_loop import PlainEpochLoop
 
-# 90 training pictures: three batches an epoch, the last one smaller.
+# 90 training images: three batches per epoch, the last one smaller.
 FIT = [*TINY, "--data.batch_size=40"]
 NUM_STEPS = 2 * 3
 
@@ -30,6 +26,11 @@ class Watcher(Callback):
     def on_before_zero_grad(self, *arguments):
         with pathlib.Path("calls").open("a") as file:
             file.write(".")
+
+
+class Bystander(Callback):
+    def on_train_epoch_end(self, *arguments):
+        pass
 
 
 class Dropping(nn.Sequential):
@@ -91,9 +92,10 @@ def flat(tree, path=""):
 
 
 def checkpoint(folder, name):
-    """All of a run's last checkpoint but the callbacks and settings, which say who watched and how long it took."""
+    """All of a run's last checkpoint but settings and curves, which say who watched and how long it took."""
     saved = torch.load(folder / f"lightning_logs/{name}/version_0/checkpoints/last.ckpt", weights_only=True)
-    return flat({key: value for key, value in saved.items() if key not in ("callbacks", "hyper_parameters")})
+    kept = {key: value for key, value in saved.items() if key not in ("callbacks", "hyper_parameters", BLOCK)}
+    return flat({**kept, "random_state": saved[BLOCK]["random_state"]})
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_a_checkpoint_is_the_same_as_by_lightnings_own_steps(command, tmp_path, 
     assert checkpoint(tmp_path, "straight") == checkpoint(tmp_path, "watched")
 
 
-def test_a_run_that_was_stopped_within_an_epoch_goes_straight_on(command, tmp_path, steps_by_lightning):
+def test_a_run_that_was_stopped_within_an_epoch_resumes_with_plain_steps(command, tmp_path, steps_by_lightning):
     more = "--trainer.max_epochs=3"
     assert command("fit", *FIT, more, "--trainer.logger.name=whole").code == 0
     assert command("fit", *FIT, "--trainer.max_steps=4", "--trainer.logger.name=stopped").code == 0
@@ -186,24 +188,19 @@ def test_a_setting_that_asks_for_more_than_a_plain_step_goes_lightnings_way(comm
 
 
 @pytest.mark.parametrize(
-    ("kind", "base"),
+    "settings",
     [
-        (EpochProgress, Callback),
-        (RunRecorder, Callback),
-        (ImageClassifier, LightningModule),
-        (SubsetDataModule, LightningDataModule),
+        ["--trainer.callbacks=EarlyStopping", "--trainer.callbacks.monitor=val_loss"],
+        ["--trainer.callbacks=steps_watched.Bystander"],
+        ["--trainer.enable_progress_bar=false"],
     ],
 )
-def test_none_of_our_own_classes_has_a_hook_that_a_straight_step_would_leave_out(kind, base):
-    of_callbacks = ("zero_grad", "backward", "optimizer_step")
-    hooks = [
-        "on_train_batch_start",
-        "on_train_batch_end",
-        "on_after_backward",
-        *(f"on_before_{name}" for name in of_callbacks),
-    ]
-    hooks += ["on_before_batch_transfer", "transfer_batch_to_device", "on_after_batch_transfer"]
-    hooks += ["optimizer_zero_grad", "backward", "configure_gradient_clipping", "optimizer_step"]
-    present = [hook for hook in hooks if hasattr(base, hook)]
-    assert present
-    assert not [hook for hook in present if getattr(kind, hook) is not getattr(base, hook)]
+def test_what_looks_into_no_step_keeps_the_plain_ones(command, steps_by_lightning, settings):
+    assert command("fit", *FIT, *settings).code == 0
+    assert steps_by_lightning == []
+
+
+def test_another_release_of_lightning_takes_its_own_steps(command, monkeypatch, steps_by_lightning):
+    monkeypatch.setattr("lightning.__version__", "2.7.0")
+    assert command("fit", *FIT).code == 0
+    assert len(steps_by_lightning) == NUM_STEPS
