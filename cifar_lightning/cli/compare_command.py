@@ -8,7 +8,7 @@ from pathlib import Path
 from cifar_lightning.cli.arguments import SentenceArguments
 from cifar_lightning.cli.outputs import check_folder
 
-FIGURES = "figures"
+_FIGURES, _PAGE = "figures", "comparison.html"
 
 
 def run_compare(arguments: list[str]) -> int:
@@ -22,7 +22,7 @@ def run_compare(arguments: list[str]) -> int:
         help="accuracy, recall:CLASS, noise:16, shift:2, consistency:2, loss or gap (accuracy by default)",
     )
     parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
-    parser.add_argument("--no_pictures", action="store_true", help="a page without test pictures, to be passed on")
+    parser.add_argument("--no_images", action="store_true", help="a page without test images, to be passed on")
     known = parser.parse_intermixed_args(arguments)
     if not known.paths:
         raise ValueError(
@@ -30,26 +30,18 @@ def run_compare(arguments: list[str]) -> int:
         )
 
     output = known.output or known.paths[0]
-    check_folder("--output", output / FIGURES)
+    check_folder("--output", output / _FIGURES)
 
     # Behind the parser, so that help and mistakes answer at once.
-    from cifar_lightning.compare.comparing import compare_runs
-    from cifar_lightning.compare.files import PAGE, write_files
-    from cifar_lightning.compare.table import print_comparison
+    from cifar_lightning.compare import compare
+    from cifar_lightning.compare.terminal import print_comparison
 
-    comparison = compare_runs(known.paths, known.question, known.allow_mixed)
-    write_files(output, comparison)
+    comparison = compare(known.paths, question=known.question, allow_mixed=known.allow_mixed)
     # Who reads no further than the answer (`| head`) gets the page all the same; Rich answers a closed pipe by an exit.
     with contextlib.suppress(BrokenPipeError, SystemExit):
         print_comparison(comparison)
-
-    # Half a second to import, so the table comes first.
-    from cifar_lightning.compare.figures import write_figures
-    from cifar_lightning.compare.page import write_page
-
-    charts = write_figures(comparison, output / FIGURES)
-    write_page(comparison, output, charts, with_pictures=not known.no_pictures)
-    print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / PAGE))}")
+    comparison.write(output, images=not known.no_images)
+    print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / _PAGE))}")
     return 0
 
 
