@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from cifar_lightning.compare import Comparison, compare
+    from cifar_lightning.compare.api import compare
+    from cifar_lightning.compare.comparison import Comparison
     from cifar_lightning.data import Cifar100, DrawnShapes, ImageFolder, LabelledImages, SubsetDataModule
     from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet, StrideNet
     from cifar_lightning.models.classifier import ImageClassifier
@@ -37,8 +38,8 @@ _HOMES = {
     "Run": "runs.run",
     "Scores": "runs.scores",
     "study": "study.executing",
-    "compare": "compare",
-    "Comparison": "compare",
+    "compare": "compare.api",
+    "Comparison": "compare.comparison",
     "Cifar100": "data",
     "DrawnShapes": "data",
     "ImageFolder": "data",

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cifar_lightning.cli.arguments import SentenceArguments
 
+_PAGE = "comparison.html"
+
 
 def run(arguments: list[str]) -> int:
     """Runs the command and returns its exit code."""
@@ -26,9 +28,8 @@ def run(arguments: list[str]) -> int:
         )
 
     # Behind the parser, so that help and mistakes answer at once.
-    from cifar_lightning.compare import compare
-    from cifar_lightning.compare.files import PAGE
-    from cifar_lightning.compare.table import print_comparison
+    from cifar_lightning.compare.api import compare
+    from cifar_lightning.compare.terminal import print_comparison
 
     output = options.output or options.paths[0]
     comparison = compare(options.paths, question=options.question, allow_mixed=options.allow_mixed)
@@ -37,5 +38,5 @@ def run(arguments: list[str]) -> int:
     with contextlib.suppress(BrokenPipeError, SystemExit):
         print_comparison(comparison)
     comparison.write(output, images=not options.no_images)
-    print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / PAGE))}")
+    print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / _PAGE))}")
     return 0

@@ -1,6 +1,6 @@
-"""Seeds by pictures: how sure a difference of nets is for new seeds and new pictures.
+"""Seeds by images: how sure a difference of nets is for new seeds and new images.
 
-The field's name is multi-reader multi-case analysis: here seeds are the readers, pictures the cases, and the pictures
+The field's name is multi-reader multi-case analysis: here seeds are the readers, images the cases, and the images
 are the same for all nets. Sources: Obuchowski & Rockette 1995, Communications in Statistics 24(2); Gallas 2006,
 Academic Radiology 13(3); degrees of freedom: Satterthwaite 1946, Biometrics Bulletin 2(6).
 """
@@ -24,39 +24,41 @@ class Components:
     """Where the noise of a weighted sum of nets' means comes from; variances, none below 0.
 
     Attributes:
-        pictures: of a new picture.
-        seeds: float64 (G,), of a new seed of each net.
-        residual: float64 (G,), of a seed and picture together, of each net.
+        images: the variance that a new image brings.
+        seeds: float64 (G,), the variance that a new seed of each net brings.
+        residual: float64 (G,), the variance of each net that seed and image bring together.
     """
 
-    pictures: float
+    images: float
     seeds: np.ndarray
     residual: np.ndarray
 
-    def variance(self, num_seeds: np.ndarray, num_pictures: int) -> float:
-        """Of the sum, with `num_seeds` (G,) runs of each net and `num_pictures` shared pictures."""
-        of_seeds = self.seeds / num_seeds + self.residual / (num_seeds * num_pictures)
-        return float(self.pictures / num_pictures + of_seeds.sum())
+    def variance(self, num_seeds: np.ndarray, num_images: int) -> float:
+        """The variance of the sum, with `num_seeds` (G,) runs of each net and `num_images` shared images."""
+        of_seeds = self.seeds / num_seeds + self.residual / (num_seeds * num_images)
+        return float(self.images / num_images + of_seeds.sum())
 
-    def degrees_of_freedom(self, num_seeds: np.ndarray, num_pictures: int) -> float:
-        """Satterthwaite's: V^2 / sum(M^2 / df) over the mean squares M that V is the sum and difference of."""
-        residual = self.residual / (num_seeds * num_pictures)
-        pictures = self.pictures / num_pictures + residual.sum()
+    def degrees_of_freedom(self, num_seeds: np.ndarray, num_images: int) -> float:
+        """Satterthwaite's degrees of freedom: V^2 / sum(M^2 / df) over the mean squares M that make up V."""
+        residual = self.residual / (num_seeds * num_images)
+        images = self.images / num_images + residual.sum()
         seeds = self.seeds / num_seeds + residual
         spread = (
-            pictures**2 / (num_pictures - 1)
+            images**2 / (num_images - 1)
             + (seeds**2 / (num_seeds - 1)).sum()
-            + (residual**2 / ((num_seeds - 1) * (num_pictures - 1))).sum()
+            + (residual**2 / ((num_seeds - 1) * (num_images - 1))).sum()
         )
-        return self.variance(num_seeds, num_pictures) ** 2 / spread if spread > 0 else float(num_pictures - 1)
+        return self.variance(num_seeds, num_images) ** 2 / spread if spread > 0 else float(num_images - 1)
 
-    def detectable(self, num_seeds: np.ndarray, num_pictures: int, power: float = 0.8, level: float = 0.05) -> float:
-        """The true value that a share `power` of studies of this size tells from 0, with p below `level` (two-sided,
-        noncentral t)."""
-        degrees_of_freedom = self.degrees_of_freedom(num_seeds, num_pictures)
+    def detectable(self, num_seeds: np.ndarray, num_images: int, power: float = 0.8, level: float = 0.05) -> float:
+        """The true value that a share `power` of studies of this size tells from 0, with two-sided p below `level`.
+
+        By the noncentral t distribution.
+        """
+        degrees_of_freedom = self.degrees_of_freedom(num_seeds, num_images)
         critical = stdtrit(degrees_of_freedom, 1 - level / 2)
         noncentrality = nctdtrinc(degrees_of_freedom, 1 - power, critical)
-        return float(noncentrality * self.variance(num_seeds, num_pictures) ** 0.5)
+        return float(noncentrality * self.variance(num_seeds, num_images) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ class Contrast:
 
     Attributes:
         value: the estimate.
-        standard_error: of it.
-        degrees_of_freedom: of the standard error.
-        skewness: of the estimate, as far as it comes from the pictures.
+        standard_error: its standard error.
+        degrees_of_freedom: the degrees of freedom of the standard error.
+        skewness: the skewness of the estimate, as far as it comes from the images.
     """
 
     value: float
@@ -77,11 +79,11 @@ class Contrast:
 
     @cached_property
     def ci95(self) -> Interval:
-        """95 % interval: Student's, which leaves out 0 where p is below 5 %, moved outwards for skewness at one end.
+        """The 95 % interval: Student's, which excludes 0 where p is below 5 %, moved outwards for skewness at one end.
 
-        Where few pictures tell two nets apart, those that are drawn too seldom make both the value and its standard
-        error too small, and Student's interval ends short of the truth (coverage in docs/calibration.md). With
-        skewness k the quantile q becomes q + k (2 q^2 + 1) / 6 on that side, unless the end would move across 0.
+        Where few images tell two nets apart, a sample with too few of them makes both the value and its standard error
+        too small, and Student's interval ends short of the truth (coverage in docs/calibration.md). With skewness k the
+        quantile q becomes q + k (2 q^2 + 1) / 6 on that side, unless the end would move across 0.
         Source: Hall 1992, The Bootstrap and Edgeworth Expansion, chapter 2.6.
         """
         quantile = float(stdtrit(self.degrees_of_freedom, 0.975))
@@ -96,7 +98,7 @@ class Contrast:
 
     @cached_property
     def p(self) -> float:
-        """Two-sided, of a true value of 0."""
+        """The two-sided p-value of a true value of 0."""
         if self.standard_error == 0:
             return float(abs(self.value) < 1e-12)
         return float(2 * stdtr(self.degrees_of_freedom, -abs(self.value) / self.standard_error))
@@ -105,57 +107,57 @@ class Contrast:
 def find_components(nets: Sequence[np.ndarray], weights: Sequence[float]) -> Components:
     """The variance components of sum_g w_g mean(x_g), by the analysis of variance.
 
-    With x_g the values of net g, float64 (S_g, N), pictures shared, and d_i = sum_g w_g mean_s(x_g,si):
+    With x_g the values of net g, float64 (S_g, N), images shared, and d_i = sum_g w_g mean_s(x_g,si):
 
-        residual_g = w_g^2 mse_g              (seeds-by-pictures residual mean square)
+        residual_g = w_g^2 mse_g              (seeds-by-images residual mean square)
         seeds_g    = w_g^2 var_s(mean_i x_g,si) - residual_g / N
-        pictures   = var_i(d) - sum_g residual_g / S_g
+        images   = var_i(d) - sum_g residual_g / S_g
 
-    each held at 0 and above.
+    where a component below 0 becomes 0.
     """
-    num_pictures = nets[0].shape[1]
+    num_images = nets[0].shape[1]
     residual, seeds = [], []
     for values, weight in zip(nets, weights, strict=True):
-        of_run, of_picture = values.mean(axis=1), values.mean(axis=0)
-        left = values - of_run[:, None] - of_picture + of_run.mean()
-        mean_square = weight**2 * (left**2).sum() / ((len(values) - 1) * (num_pictures - 1))
+        of_run, of_image = values.mean(axis=1), values.mean(axis=0)
+        left = values - of_run[:, None] - of_image + of_run.mean()
+        mean_square = weight**2 * (left**2).sum() / ((len(values) - 1) * (num_images - 1))
         residual.append(mean_square)
-        seeds.append(max(weight**2 * of_run.var(ddof=1) - mean_square / num_pictures, 0))
+        seeds.append(max(weight**2 * of_run.var(ddof=1) - mean_square / num_images, 0))
     differences = combine(nets, weights)
     num_seeds = np.array([len(values) for values in nets])
-    pictures = differences.var(ddof=1) - (np.array(residual) / num_seeds).sum()
-    return Components(max(float(pictures), 0.0), np.array(seeds), np.array(residual))
+    images = differences.var(ddof=1) - (np.array(residual) / num_seeds).sum()
+    return Components(max(float(images), 0.0), np.array(seeds), np.array(residual))
 
 
 def combine(nets: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
-    """d_i: the weighted sum of the nets' mean values a picture, float64 (N,)."""
+    """The weighted sum d_i of the nets' mean values, per image; float64 (N,)."""
     return np.sum([weight * values.mean(axis=0) for values, weight in zip(nets, weights, strict=True)], axis=0)
 
 
 def analyse_crossed(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1)) -> Contrast:
-    """Of sum_g w_g mean(x_g), for new seeds and new pictures; `nets` float64 (S_g, N), every S_g and N at least 2.
+    """Estimates sum_g w_g mean(x_g) for new seeds and new images; `nets` float64 (S_g, N), S_g and N at least 2.
 
-    V = var_i(d)/N + sum_g w_g^2 (var_s(g)/S_g - mse_g/(N S_g)), from components that are held at 0 and above, so V is
-    never below what the pictures alone or the seeds alone make it.
+    V = var_i(d)/N + sum_g w_g^2 (var_s(g)/S_g - mse_g/(N S_g)), from components that are 0 or above, so V is never
+    below the variance that the images alone or the seeds alone bring.
     """
     components = find_components(nets, weights)
-    num_seeds, num_pictures = np.array([len(values) for values in nets]), nets[0].shape[1]
+    num_seeds, num_images = np.array([len(values) for values in nets]), nets[0].shape[1]
     return _contrast(
         combine(nets, weights),
-        components.variance(num_seeds, num_pictures) ** 0.5,
-        components.degrees_of_freedom(num_seeds, num_pictures),
+        components.variance(num_seeds, num_images) ** 0.5,
+        components.degrees_of_freedom(num_seeds, num_images),
     )
 
 
-def analyse_pictures(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1)) -> Contrast:
-    """Of sum_g w_g mean(x_g), for new pictures and these very runs, with no seed noise in it: the t-test of the d_i."""
+def analyse_images(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1)) -> Contrast:
+    """Estimates sum_g w_g mean(x_g) for new images and these very runs, without seed noise: the t-test of the d_i."""
     differences = combine(nets, weights)
-    num_pictures = len(differences)
-    return _contrast(differences, float((differences.var(ddof=1) / num_pictures) ** 0.5), num_pictures - 1)
+    num_images = len(differences)
+    return _contrast(differences, float((differences.var(ddof=1) / num_images) ** 0.5), num_images - 1)
 
 
 def _contrast(differences: np.ndarray, standard_error: float, degrees_of_freedom: float) -> Contrast:
-    """Of the mean of these d_i, float64 (N,): its third central moment is theirs over N^2."""
+    """The mean of these d_i, float64 (N,). Its third central moment is theirs over N^2."""
     value = float(differences.mean())
     skewness = 0.0
     if standard_error > NO_WIDTH:
@@ -163,29 +165,29 @@ def _contrast(differences: np.ndarray, standard_error: float, degrees_of_freedom
     return Contrast(value, standard_error, degrees_of_freedom, skewness)
 
 
-def judge(value: float, ci95: Interval, p: float, num_pictures: int, most: float) -> tuple[Interval, float]:
-    """Interval, within what is possible, and p of a difference of at most `most` either way.
+def judge(value: float, ci95: Interval, p: float, num_images: int, most: float) -> tuple[Interval, float]:
+    """The interval, cut to what is possible, and the p of a difference that is at most `most` either way.
 
-    Where nothing varies, a t-test would be certain; what is said then is what so many pictures may not have shown.
+    Where nothing varies, a t-test would be certain; the answer is then what so many images may have failed to show.
     """
     if ci95[1] - ci95[0] >= NO_WIDTH:
         return (max(ci95[0], -most), min(ci95[1], most)), p
-    return find_unseen_interval(value, num_pictures, (-most, most)), find_unseen_p(value, num_pictures, (-most, most))
+    return find_unseen_interval(value, num_images, (-most, most)), find_unseen_p(value, num_images, (-most, most))
 
 
-def find_unseen_interval(value: float, num_pictures: int, bounds: Interval = (-1.0, 1.0)) -> Interval:
-    """95 % interval of a mean of which every one of `num_pictures` pictures shows the same `value`, within `bounds`.
+def find_unseen_interval(value: float, num_images: int, bounds: Interval = (-1.0, 1.0)) -> Interval:
+    """The 95 % interval of a mean, within `bounds`, where all of `num_images` images show the same `value`.
 
-    No variance is seen then, but of new pictures a share of up to u = 1 - 0.025^(1/N) may behave in another way, since
-    N pictures that do not have a chance of 2.5 % there; at most, all of those lie at one of the bounds.
+    No variance is seen then, but a share of up to u = 1 - 0.025^(1/N) of all images may behave in another way: N
+    images then miss it with a chance of 2.5 %. At worst, all of that share is at one of the bounds.
     Source: Hanley & Lippman-Hand 1983, JAMA 249(13).
     """
-    unseen = 1 - 0.025 ** (1 / num_pictures)
+    unseen = 1 - 0.025 ** (1 / num_images)
     return value - unseen * (value - bounds[0]), value + unseen * (bounds[1] - value)
 
 
-def find_unseen_p(value: float, num_pictures: int, bounds: Interval = (-1.0, 1.0)) -> float:
-    """Two-sided p of a true mean of 0, by the same reasoning: twice the level at which the interval reaches 0."""
+def find_unseen_p(value: float, num_images: int, bounds: Interval = (-1.0, 1.0)) -> float:
+    """The two-sided p of a true mean of 0, by the same reasoning: twice the level at which the interval reaches 0."""
     bound = bounds[0] if value > 0 else bounds[1]
-    # The share of pictures that would have to lie at that bound is u = value / (value - bound).
-    return min(2 * (bound / (bound - value)) ** num_pictures, 1.0)
+    # The share of images that would have to be at that bound is u = value / (value - bound).
+    return min(2 * (bound / (bound - value)) ** num_images, 1.0)

@@ -2,12 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
 
 from cifar_lightning.compare.analysis import Interval
+from cifar_lightning.compare.questions import Question
 from cifar_lightning.runs.run import Run
+
+
+class Verdict(Enum):
+    """What is said of a pair; `wording.word_verdict` words it."""
+
+    BETTER = "better"
+    NO_DIFFERENCE = "no difference"
+    TOO_FEW_RUNS = "too few runs"
+
+
+class ClaimVerdict(Enum):
+    """What is said of a claim of the lab text, in these words."""
+
+    CARRIED = "carried"
+    CONTRADICTED = "contradicted"
+    NOT_SHOWN = "not shown"
 
 
 @dataclass(frozen=True)
@@ -15,17 +33,16 @@ class Summary:
     """One strategy.
 
     Attributes:
-        name: of the strategy.
-        runs: its runs in the order of their seeds, S of them.
-        values: float64 (S, N), what the question asks of each run and picture; the mean over pictures is the run's
-            value.
-        mean: of `values`.
-        sd: standard deviation over runs of the runs' values; None with one run.
-        ci95: 95 % interval of `mean` for new seeds and new pictures; of new pictures alone with one run.
-        recall_mean: by class, mean over runs of its recall.
-        fit_seconds_median: seconds of a fit, median of the runs that know it; None where none does.
-        flops_per_image: forward and backward.
-        num_parameters: of the net.
+        name: the name of the strategy.
+        runs: its S runs in the order of their seeds.
+        values: float64 (S, N), the answer to the question per run and image; a run's value is the mean over images.
+        mean: the mean of `values`.
+        sd: the standard deviation over runs of the runs' values; None with one run.
+        ci95: the 95 % interval of `mean` for new seeds and new images; with one run, for new images alone.
+        recall_mean: the mean recall over runs, by class.
+        fit_seconds_median: the median of the seconds of a fit over the runs that know it; None where none does.
+        flops_per_image: floating point operations per image, forward and backward.
+        num_parameters: the number of weights of the net.
     """
 
     name: str
@@ -42,7 +59,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class TrainingNoiseOnly:
-    """Would another training run on these same test pictures say so? None where there are too few seeds to ask."""
+    """The answer to the other question: would another training run on these same test images say so?"""
 
     ci95: Interval
     p: float
@@ -50,20 +67,20 @@ class TrainingNoiseOnly:
 
 @dataclass(frozen=True)
 class Power:
-    """What a comparison of this size can see: of a pair that is the only one to differ, whose p is held to 5 % divided
-    by the number of pairs (two-sided; what Holm's correction asks of the first).
+    """What a comparison of this size can see in one pair, if no other pair differs.
+
+    Its p is held to 5 % divided by the number of pairs (two-sided), as Holm's correction does with the smallest p.
 
     Attributes:
-        detectable: difference found in 80 % of such studies.
-        seeds_for_half: seeds a strategy that would bring `detectable` to half with these pictures; None if no number
-            does.
-        pictures_for_half: pictures that would with these seeds; None if no number does.
-        missed_below: difference found in half of such studies: a smaller one would probably be missed.
+        detectable: the difference that 80 % of such studies find.
+        seeds_for_half: how many seeds per strategy would halve `detectable` with these images; None if no number does.
+        images_for_half: how many images would halve it with these seeds; None if no number does.
+        missed_below: the difference that half of such studies find: a smaller one would probably be missed.
     """
 
     detectable: float
     seeds_for_half: int | None
-    pictures_for_half: int | None
+    images_for_half: int | None
     missed_below: float
 
 
@@ -72,16 +89,16 @@ class Pair:
     """Strategy `a` against `b`, `a` the one with the higher mean.
 
     Attributes:
-        difference: of the means, `a` minus `b`.
-        ci95: 95 % interval of it for new seeds and new pictures.
-        p: two-sided, of no difference.
+        difference: the mean of `a` minus that of `b`.
+        ci95: its 95 % interval for new seeds and new images.
+        p: the two-sided p-value of no difference.
         p_holm: `p` after Holm's correction for all pairs of the comparison.
-        training_noise_only: the other question, same pictures.
-        method: "crossed" (seeds by pictures), "mcnemar" (one seed each, right or wrong) or "pictures" (one seed on one
-            side, or one each and other values: t over pictures). Only "crossed" has seed noise in it.
-        power: with "crossed", unless the nets' values show no noise at all; None otherwise.
-        verdict: "<a> is better", "<b> is better" (where lower is better), "no difference shown" or
-            "too few runs to say".
+        training_noise_only: the other question, same images; None where there are too few seeds to ask it.
+        method: "crossed" (seeds by images), "mcnemar" (one seed each, right or wrong) or "images" (one seed on one
+            side, or one each and other values: t over images). Only "crossed" covers the noise of the seeds.
+        power: what a comparison of this size can see; None unless `method` is "crossed" and the values vary.
+        verdict: whether one is better.
+        winner: the better strategy, where one is.
     """
 
     a: str
@@ -93,44 +110,38 @@ class Pair:
     training_noise_only: TrainingNoiseOnly | None
     method: str
     power: Power | None
-    verdict: str
+    verdict: Verdict
+    winner: str | None = None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the lab text: `verdict` is "carried", "contradicted" or "not shown"; `evidence` has the numbers."""
+    """One claim of the lab text, whether the runs carry it, and the numbers that say so."""
 
     text: str
-    verdict: str
+    verdict: ClaimVerdict
     evidence: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All of it.
+    """All that a comparison found; Jupyter shows it by itself.
 
     Attributes:
-        question: as asked: `accuracy`, `recall:apple`, `noise:16`, ...
-        label: the same in words, `test accuracy`.
-        unit: "points" (shares, shown as 100 times the value) or "" (loss).
-        higher_is_better: False for loss and gap.
-        answer: the headline in one sentence.
-        classes, protocol, epochs: of the runs.
-        strategies: best first.
-        pairs: each once, ordered as `strategies`.
-        claims: of the lab; without those whose strategies are missing, or whose files are in no run.
-        does_not_say: sentences on what the verdict leaves out.
-        sensitivity: a sentence on the differences that so many runs and pictures can see; empty where power is unknown.
-        notes: sentences on what was found odd while reading: missing seeds, mixed runs, scores that disagree.
+        question: what was compared.
+        classes: the class names.
+        protocol: that of the runs, `holdout` or `lab`.
+        epochs: the number of epochs of the runs.
+        strategies: the strategies, best first.
+        pairs: each pair once, ordered as `strategies`.
+        claims: those claims of the lab text that these runs can be asked about.
+        does_not_say: sentences on what the verdicts leave out.
+        notes: sentences on anything odd about the runs: missing seeds, mixed runs, missing files.
         mixed: whether runs were compared that would be refused without `--allow_mixed`.
-        paths: that were given.
+        paths: the paths that were given.
     """
 
-    question: str
-    label: str
-    unit: str
-    higher_is_better: bool
-    answer: str
+    question: Question
     classes: Sequence[str]
     protocol: str
     epochs: int
@@ -141,4 +152,45 @@ class Comparison:
     notes: Sequence[str]
     mixed: bool
     paths: Sequence[Path]
-    sensitivity: str = ""
+
+    @property
+    def num_images(self) -> int:
+        """The number of test images that the question is about."""
+        return int(self.strategies[0].values.shape[1])
+
+    @property
+    def answer(self) -> str:
+        """The headline in one sentence."""
+        from cifar_lightning.compare.answer import describe_answer
+
+        return describe_answer(self)
+
+    @property
+    def sensitivity(self) -> str:
+        """A sentence on the differences that so many runs and images can see; empty where that is unknown."""
+        from cifar_lightning.compare.answer import describe_sensitivity
+
+        return describe_sensitivity(self)
+
+    def find_pair(self, first: str, second: str) -> Pair:
+        """The pair of these two strategies, in whichever order."""
+        return next(pair for pair in self.pairs if {pair.a, pair.b} == {first, second})
+
+    def write(self, folder: str | Path, images: bool = True) -> None:
+        """Writes comparison.json, comparison.csv, the figures and comparison.html into `folder`.
+
+        `images`: whether test images may be on the page.
+        """
+        # Half a second to import, so who prints the table first sees it at once.
+        from cifar_lightning.compare.figures import FIGURES, write_figures
+        from cifar_lightning.compare.files import write_files
+        from cifar_lightning.compare.page import write_page
+
+        write_files(Path(folder), self)
+        charts = write_figures(self, Path(folder) / FIGURES)
+        write_page(self, Path(folder), charts, with_images=images)
+
+    def _repr_html_(self) -> str:
+        from cifar_lightning.compare.page import render_summary
+
+        return render_summary(self)

@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cifar_lightning.compare import plane_figures, row_figures
-from cifar_lightning.compare.charts import Chart, Look, looks_of
 from cifar_lightning.compare.comparison import Comparison
+from cifar_lightning.plots.kit import Chart, Look, looks_of
 
-# By the names of their files.
-_DRAW: dict[str, Callable[[Comparison, dict[str, Look], Path], Chart | None]] = {
+# The folder of the figures, beside the page.
+FIGURES = "figures"
+
+_DRAW_BY_NAME: dict[str, Callable[[Comparison, dict[str, Look], Path], Chart | None]] = {
     "result": row_figures.draw_result,
     "differences": row_figures.draw_differences,
     "recall": row_figures.draw_recall,
@@ -21,19 +23,24 @@ _DRAW: dict[str, Callable[[Comparison, dict[str, Look], Path], Chart | None]] = 
 }
 
 
+def strategy_looks(comparison: Comparison) -> dict[str, Look]:
+    """The look of each strategy by its name."""
+    return looks_of(summary.name for summary in comparison.strategies)
+
+
 def write_figures(comparison: Comparison, folder: Path) -> list[Chart]:
     """Draws the figures for which the runs have numbers, each as PNG and SVG in `folder`; others are removed from it.
 
-    The first, `result`, is always there: it goes with the answer.
+    The first, `result`, is always there: it accompanies the answer.
     """
-    looks = looks_of(comparison)
+    looks = strategy_looks(comparison)
     charts = []
-    for name, draw in _DRAW.items():
+    for name, draw in _DRAW_BY_NAME.items():
         chart = draw(comparison, looks, folder)
         if chart is not None:
             charts.append(chart)
             continue
-        # Of an earlier comparison, which says something else.
+        # A figure of an earlier comparison says something else.
         for suffix in (".png", ".svg"):
             (folder / f"{name}{suffix}").unlink(missing_ok=True)
     return charts

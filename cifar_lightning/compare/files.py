@@ -7,7 +7,8 @@ from typing import Any
 from cifar_lightning.compare.comparison import Comparison, Pair, Summary
 from cifar_lightning.compare.questions import stack_correctness
 from cifar_lightning.compare.summaries import mean_interval, spread
-from cifar_lightning.runs.folder import write_csv, write_text
+from cifar_lightning.compare.wording import word_verdict
+from cifar_lightning.runs.disk import write_csv, write_text
 
 COMPARISON_JSON = "comparison.json"
 COMPARISON_CSV = "comparison.csv"
@@ -15,9 +16,9 @@ PAGE = "comparison.html"
 
 
 def write_files(folder: Path, comparison: Comparison) -> None:
-    """Writes both into `folder`, and removes the page of an earlier comparison, which says something else.
+    """Writes both files into `folder`, and removes the page of an earlier comparison, which says something else.
 
-    The page comes last: where there is one, all is of the same comparison.
+    The page comes last: where there is one, all files are of the same comparison.
     """
     (folder / PAGE).unlink(missing_ok=True)
     _write_json(folder / COMPARISON_JSON, comparison)
@@ -25,21 +26,20 @@ def write_files(folder: Path, comparison: Comparison) -> None:
 
 
 def _write_json(path: Path, comparison: Comparison) -> None:
-    """Writes all figures of a comparison, in full."""
     content = {
         "format": 1,
-        "question": comparison.label,
-        "asked": comparison.question,
+        "question": comparison.question.label,
+        "asked": comparison.question.text,
         "answer": comparison.answer,
         "classes": list(comparison.classes),
         "protocol": comparison.protocol,
         "epochs": comparison.epochs,
-        "pictures": len(comparison.strategies[0].values[0]),
+        "num_images": comparison.num_images,
         "mixed": comparison.mixed,
         "strategies": [_strategy(summary) for summary in comparison.strategies],
         "pairs": [_pair(pair) for pair in comparison.pairs],
         "sensitivity": comparison.sensitivity,
-        "claims": [vars(claim) for claim in comparison.claims],
+        "claims": [{**vars(claim), "verdict": claim.verdict.value} for claim in comparison.claims],
         "does_not_say": list(comparison.does_not_say),
         "notes": list(comparison.notes),
     }
@@ -77,7 +77,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "training_noise_only": None if noise is None else {"ci95": list(noise.ci95), "p": noise.p},
         "method": pair.method,
         "power": None if pair.power is None else vars(pair.power),
-        "verdict": pair.verdict,
+        "verdict": word_verdict(pair),
     }
 
 
@@ -89,7 +89,7 @@ def _write_pairs(path: Path, comparison: Comparison) -> None:
     for pair in comparison.pairs:
         noise = pair.training_noise_only
         rows.append(
-            [pair.a, pair.b, pair.difference, *pair.ci95, pair.p, pair.p_holm, pair.method, pair.verdict]
+            [pair.a, pair.b, pair.difference, *pair.ci95, pair.p, pair.p_holm, pair.method, word_verdict(pair)]
             + (["", "", ""] if noise is None else [*noise.ci95, noise.p])
             + ["" if pair.power is None else pair.power.detectable]
         )

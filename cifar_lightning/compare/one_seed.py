@@ -1,27 +1,27 @@
-"""One run a strategy: what the pictures say of two trained nets. The noise of their seeds is not in it."""
+"""One run per strategy: what the images say about two trained nets. The noise of their seeds is not covered."""
 
 import numpy as np
 from scipy.special import bdtr, betainc, betaincinv
 
 from cifar_lightning.compare.analysis import Interval
 
-# Probabilities at which the confidence distribution of the share is looked at.
+# The probabilities at which the confidence distribution of the share is evaluated.
 _GRID = 1000
 _PLACES = (np.arange(_GRID) + 0.5) / _GRID
 
 
 def mcnemar(a: np.ndarray, b: np.ndarray) -> tuple[float, Interval]:
-    """Exact p of two nets that are right equally often, and the 95 % interval of their difference that goes with it.
+    """The exact p of two nets being right equally often, and the 95 % interval of their difference that matches it.
 
-    The p-value is that of the binomial test of the pictures on which exactly one net is right (McNemar 1947, exact).
-    The difference is the share d of such pictures, times 2 s - 1, where s is the share of them that are `a`'s. Each end
+    The p-value is that of the binomial test of the images on which exactly one net is right (McNemar 1947, exact).
+    The difference is the share d of such images, times 2 s - 1, where s is the share of them that are `a`'s. Each end
     of the interval is a quantile of that product over the confidence distributions of s and d, those of Clopper and
-    Pearson's intervals ("melding"). It leaves out 0 exactly where p < 0.05.
+    Pearson's intervals ("melding"). The interval excludes 0 exactly where p < 0.05.
     Source: Fay & Lumbard 2021, Statistics in Medicine 40(5).
 
     Args:
         a: float64 (N,), 1 where the first net is right, else 0.
-        b: float64 (N,), of the second.
+        b: float64 (N,), the same for the second net.
     """
     only_a, disagreements, count = int((a > b).sum()), int((a != b).sum()), len(a)
     if disagreements == 0:
@@ -39,7 +39,7 @@ def mcnemar(a: np.ndarray, b: np.ndarray) -> tuple[float, Interval]:
 
 def _meld(only_a: int, only_b: int, disagreements: int, count: int) -> float:
     """The lower end of the interval: the product is below it with a probability of 2.5 %."""
-    # Not needed where there are several seeds.
+    # Needed with one seed only.
     from scipy.optimize import brentq
 
     share = 2 * betaincinv(only_a, only_b + 1, _PLACES) - 1 if only_a else np.full(_GRID, -1.0)
@@ -47,7 +47,7 @@ def _meld(only_a: int, only_b: int, disagreements: int, count: int) -> float:
     share[share == 0] = 1e-300
 
     def find_probability(end: float) -> float:
-        """Of a product below `end`: of few disagreements where `a` is ahead, of many where it is behind."""
+        """The probability of a product below `end`: few disagreements where `a` is ahead, many where it is behind."""
         most = np.clip(end / share, 0, 1)
         few = betainc(disagreements, count - disagreements + 1, most)
         many = betainc(disagreements + 1, count - disagreements, most) if disagreements < count else most == 1

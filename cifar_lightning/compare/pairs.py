@@ -7,47 +7,40 @@ from itertools import combinations
 import numpy as np
 
 from cifar_lightning.compare import analysis
-from cifar_lightning.compare.comparison import Pair, Power, Summary, TrainingNoiseOnly
+from cifar_lightning.compare.comparison import Pair, Power, Summary, TrainingNoiseOnly, Verdict
 from cifar_lightning.compare.one_seed import mcnemar
-from cifar_lightning.compare.questions import SHARE_BOUNDS
+from cifar_lightning.compare.questions import Question
 
-# One seed makes false alarms of more than 6 %, and two find little (docs/calibration.md).
+# With one seed there are more than 6 % false alarms, and with two little is found (docs/calibration.md).
 MIN_SEEDS = 3
-TOO_FEW = "too few runs to say"
-NO_DIFFERENCE = "no difference shown"
 # No study has more than these.
-_MOST_SEEDS, _MOST_PICTURES = 10_000, 10_000_000
+_MOST_SEEDS, _MOST_IMAGES = 10_000, 10_000_000
 
 
-def compare_pairs(
-    strategies: Sequence[Summary], higher_is_better: bool, bounds: analysis.Interval = SHARE_BOUNDS
-) -> list[Pair]:
-    """Every two strategies, with p-values corrected for the number of pairs (Holm) and verdicts at 5 %.
-
-    `bounds`: between which a value lies.
-    """
+def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pair]:
+    """Every two strategies, with p-values corrected for the number of pairs (Holm) and verdicts at 5 %."""
     several = list(combinations(strategies, 2))
-    # What Holm's correction asks of the first of them: of a difference that stands alone.
+    # The level that Holm's correction asks of the smallest p: what a difference that stands alone must reach.
     level = 0.05 / len(several)
     pairs = []
     for two in several:
         a, b = sorted(two, key=lambda summary: -summary.mean)
-        pairs.append(_compare(a, b, level, bounds[1] - bounds[0]))
+        pairs.append(_compare(a, b, level, question.bounds[1] - question.bounds[0]))
     seeds = {summary.name: len(summary.runs) for summary in strategies}
     judged = []
     for pair, p_holm in zip(pairs, holm([pair.p for pair in pairs]), strict=True):
+        verdict, winner = Verdict.NO_DIFFERENCE, None
         if min(seeds[pair.a], seeds[pair.b]) < MIN_SEEDS:
-            verdict = TOO_FEW
+            verdict = Verdict.TOO_FEW_RUNS
         elif p_holm < 0.05:
-            verdict = f"{pair.a if (pair.difference > 0) == higher_is_better else pair.b} is better"
-        else:
-            verdict = NO_DIFFERENCE
-        judged.append(replace(pair, p_holm=p_holm, verdict=verdict))
+            verdict = Verdict.BETTER
+            winner = pair.a if (pair.difference > 0) == question.higher_is_better else pair.b
+        judged.append(replace(pair, p_holm=p_holm, verdict=verdict, winner=winner))
     return judged
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for their number m: the k-th smallest times m - k + 1, never falling, at most 1.
+    """The p-values corrected for their number m: the k-th smallest times m - k + 1, never falling, at most 1.
 
     Source: Holm 1979, Scandinavian Journal of Statistics 6(2).
     """
@@ -59,7 +52,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _compare(a: Summary, b: Summary, level: float, most: float) -> Pair:
-    """`most`: that two values can differ by."""
+    """The pair before its correction and verdict. `most`: the largest possible difference between two values."""
     nets, power = (a.values, b.values), None
     if min(len(a.values), len(b.values)) > 1:
         method, estimate = "crossed", analysis.analyse_crossed(nets)
@@ -69,7 +62,7 @@ def _compare(a: Summary, b: Summary, level: float, most: float) -> Pair:
         method = "mcnemar"
         p, ci95 = mcnemar(a.values[0], b.values[0])
     else:
-        method, estimate = "pictures", analysis.analyse_pictures(nets)
+        method, estimate = "images", analysis.analyse_images(nets)
         p, ci95 = estimate.p, estimate.ci95
     difference = a.mean - b.mean
     ci95, p = analysis.judge(difference, ci95, p, a.values.shape[1], most)
@@ -83,20 +76,20 @@ def _compare(a: Summary, b: Summary, level: float, most: float) -> Pair:
         training_noise_only=find_training_noise(a, b),
         method=method,
         power=power,
-        verdict="",
+        verdict=Verdict.NO_DIFFERENCE,
     )
 
 
 def find_training_noise(a: Summary, b: Summary) -> TrainingNoiseOnly | None:
-    """The paired t-test over the seeds that both have (`scipy.stats.ttest_rel`), on these very pictures.
+    """The paired t-test over the seeds that both have (`scipy.stats.ttest_rel`), on these very images.
 
-    None with fewer than two seeds in common, or where all of them differ by the same amount, which a test of few
-    pictures brings about by chance and no t-test can judge.
+    None with fewer than two seeds in common. None too where all of them differ by the same amount: that happens by
+    chance with few images, and no t-test can judge it.
     """
-    of_a, of_b = (
+    means_a, means_b = (
         dict(zip((run.seed for run in summary.runs), summary.values.mean(axis=1), strict=True)) for summary in (a, b)
     )
-    differences = np.array([of_a[seed] - of_b[seed] for seed in of_a if seed in of_b])
+    differences = np.array([means_a[seed] - means_b[seed] for seed in means_a if seed in means_b])
     if len(differences) < 2:
         return None
     # Equal counts of right answers differ in their last bits once they are means.
@@ -111,33 +104,33 @@ def find_power(a: np.ndarray, b: np.ndarray, level: float = 0.05, most: float = 
     Args:
         a: float64 (S_a, N), N at least 2.
         b: float64 (S_b, N).
-        level: that p has to be below.
-        most: that two values can differ by.
+        level: the level that p has to be below.
+        most: the largest possible difference between two values.
 
     Returns:
-        None where there are too few seeds for a verdict, or the nets' values show no noise at all.
+        None where there are too few seeds for a verdict, or the nets' values do not vary at all.
     """
-    num_seeds, num_pictures = np.array([len(a), len(b)]), a.shape[1]
+    num_seeds, num_images = np.array([len(a), len(b)]), a.shape[1]
     if num_seeds.min() < MIN_SEEDS:
         return None
     components = analysis.find_components([a, b], (1, -1))
 
-    def detectable(seeds: np.ndarray, pictures: int, power: float = 0.8) -> float:
-        return components.detectable(seeds, pictures, power, level)
+    def detectable(seeds: np.ndarray, images: int, power: float = 0.8) -> float:
+        return components.detectable(seeds, images, power, level)
 
-    found = detectable(num_seeds, num_pictures)
+    found = detectable(num_seeds, num_images)
     if found < analysis.NO_WIDTH:
         return None
     return Power(
         min(found, most),
-        _smallest(lambda seeds: detectable(np.array([seeds, seeds]), num_pictures), found / 2, _MOST_SEEDS),
-        _smallest(lambda pictures: detectable(num_seeds, pictures), found / 2, _MOST_PICTURES),
-        min(detectable(num_seeds, num_pictures, power=0.5), most),
+        _smallest(lambda seeds: detectable(np.array([seeds, seeds]), num_images), found / 2, _MOST_SEEDS),
+        _smallest(lambda images: detectable(num_seeds, images), found / 2, _MOST_IMAGES),
+        min(detectable(num_seeds, num_images, power=0.5), most),
     )
 
 
 def _smallest(detectable: Callable[[int], float], wanted: float, most: int) -> int | None:
-    """The smallest size, 2..most, at which `detectable` has fallen to `wanted`; None if it does not."""
+    """The smallest size, 2..most, at which `detectable` has fallen to `wanted`; None if there is none."""
     if detectable(most) > wanted:
         return None
     low, high = 1, most

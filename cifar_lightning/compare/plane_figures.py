@@ -8,20 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cifar_lightning.compare.charts import (
-    POINTS_PER_INCH,
-    Chart,
-    Look,
-    add_legend,
-    new_chart,
-    save_chart,
-    strategy_handles,
-)
 from cifar_lightning.compare.comparison import Comparison, Summary
 from cifar_lightning.compare.questions import probe_shares, stack_correctness
+from cifar_lightning.compare.scale import COMPUTE
 from cifar_lightning.compare.summaries import mean_interval
 from cifar_lightning.compare.wording import (
-    COMPUTE,
     capitalise,
     count_runs,
     has_several_runs,
@@ -30,29 +21,37 @@ from cifar_lightning.compare.wording import (
     list_names,
     mark_of,
     name_some,
-    scale_of,
 )
+from cifar_lightning.plots.kit import (
+    POINTS_PER_INCH,
+    Chart,
+    Look,
+    add_legend,
+    new_panel,
+    save_panel,
+)
+from cifar_lightning.runs.folder import CURVES, PROBES
 from cifar_lightning.runs.overfitting import validation_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Of all strategies together: a line of more points than a screen has looks the same and makes the page heavy.
+# For all strategies together: a line with more points than a screen has looks the same and makes the page heavy.
 _MOST_POINTS = 1200
 _HEIGHT = 3.8  # inches, without title, legend and how to read it
 _DASHED = (0, (4, 2))
-_HIGHEST = 1e100  # of what is drawn: beyond, the sums of a mean and of an axis overflow
-# Between the first and the last of a few strategies of equal cost, points; the line of each is seen however many.
+_HIGHEST = 1e100  # the largest value that is drawn: beyond, a mean or an axis overflows
+# Points between the first and the last of a few strategies of equal cost; each line stays visible however many.
 _ASIDE, _LEAST_ASIDE = 8.0, 2.6
 
 
 def draw_loss_curves(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
-    """Loss of train and validation over the epochs."""
+    """Draws the loss of train and validation over the epochs."""
     return _draw_curves(comparison, looks, folder, "loss", 1, "loss (cross-entropy)", "{:.2f}")
 
 
 def draw_accuracy_curves(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
-    """Accuracy of train and validation over the epochs."""
+    """Draws the accuracy of train and validation over the epochs."""
     return _draw_curves(comparison, looks, folder, "accuracy", 100, "accuracy, %", "{:.1f} %")
 
 
@@ -65,9 +64,9 @@ def _draw_curves(
     y_label: str,
     written: str,
 ) -> Chart | None:
-    """Means over seeds: training pictures dashed, validation solid with a band from the lowest to the highest seed.
+    """Draws means over seeds: training images dashed, validation solid with a band from the lowest to the highest seed.
 
-    None where there is no strategy of which every run has curves.
+    None where there is no strategy whose runs all have curves.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -80,17 +79,17 @@ def _draw_curves(
         }
         for split in ("train", "val")
     )
-    # What a strategy is judged by, and marked on.
+    # The curve that a strategy is judged by, which gets the marks.
     ending = {**train, **val}
     strategies = [summary for summary in comparison.strategies if summary.name in ending]
     if not strategies:
         return None
-    lab_protocols = {run.facts["protocol"] == "lab" for summary in strategies for run in summary.runs}
+    lab_protocols = {run.facts.protocol == "lab" for summary in strategies for run in summary.runs}
     val_name = list_names([validation_name(lab_protocol) for lab_protocol in sorted(lab_protocols)])
     title = f"{capitalise(quantity)} over the epochs, {count_runs(strategies)}"
     spread = ", mean over seeds, with a band from the lowest to the highest" if has_several_runs(strategies) else ""
-    reading = f"Solid: {val_name}{spread}. Dashed: training pictures." if val else "Dashed: training pictures."
-    # The first epochs, still near guessing, would press all others together: their lines leave the axes.
+    reading = f"Solid: {val_name}{spread}. Dashed: training images." if val else "Dashed: training images."
+    # The first epochs, still near guessing, would press all others together, so their lines leave the axes.
     bands = [*train.values(), *val.values()]
     lowest, highest = 0.0, 101.0
     if quantity == "accuracy":
@@ -100,7 +99,7 @@ def _draw_curves(
         highest = 1.08 * max(_quantile(band.high, 0.98) for band in bands) or 1
     if any(band.mean.min() < lowest or band.mean.max() > highest for band in bands):
         reading += " Off the axes: a few epochs, mostly the first."
-    figure, axes = new_chart(_HEIGHT, title, reading, "epoch", y_label)
+    figure, axes = new_panel(_HEIGHT, title, reading, "epoch", y_label)
     axes.set_ylim(lowest, highest)
     for name, band in train.items():
         axes.plot(band.epochs, band.mean, color=looks[name].colour, linewidth=1.4, linestyle=_DASHED)
@@ -112,15 +111,15 @@ def _draw_curves(
         marked = slice(None, None, -max(1, len(band.epochs) // 6))
         axes.plot(band.epochs[marked], band.mean[marked], linestyle="none", **looks[name].style(markersize=7))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
+    add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     ends = [f"{summary.name} {written.format(ending[summary.name].mean[-1])}" for summary in strategies]
     finding = f"Mean {quantity} at the last epoch, {val_name if val else 'train'}: {name_some(ends)}."
-    return save_chart(figure, folder, f"{quantity}_curves", title, finding, reading)
+    return save_panel(figure, folder, f"{quantity}_curves", title, finding, reading)
 
 
 @dataclass(frozen=True)
 class Band:
-    """Mean, lowest and highest over seeds, each float64 (E,), of the epochs (E,)."""
+    """The mean, lowest and highest value over seeds per epoch, each float64 (E,)."""
 
     epochs: np.ndarray
     mean: np.ndarray
@@ -129,42 +128,45 @@ class Band:
 
 
 def find_band(summary: Summary, column: str, factor: float, most: int) -> Band | None:
-    """Of a column of `curves.csv`, at most `most` epochs that all runs have and that can be drawn; None without any."""
-    curves = [run.curves for run in summary.runs if run.curves is not None]
-    if len(curves) < len(summary.runs):
+    """The band of a column of `curves.csv`: at most `most` epochs that all runs have; None without any.
+
+    Values are multiplied by `factor`; epochs with a value that cannot be drawn are left out.
+    """
+    if not all(run.has(CURVES) for run in summary.runs):
         return None
-    common = reduce(np.intersect1d, (of_run.epochs for of_run in curves))
-    of_runs = np.stack([getattr(of_run, column)[np.isin(of_run.epochs, common)] for of_run in curves])
-    seen = np.flatnonzero((np.abs(of_runs) < _HIGHEST).all(axis=0))
+    curves = [run.curves for run in summary.runs]
+    common = reduce(np.intersect1d, (run_curves.epochs for run_curves in curves))
+    values = np.stack([run_curves[column][np.isin(run_curves.epochs, common)] for run_curves in curves])
+    seen = np.flatnonzero((np.abs(values) < _HIGHEST).all(axis=0))
     if not len(seen):
         return None
     kept = seen[np.linspace(0, len(seen) - 1, min(len(seen), most)).round().astype(int)]
-    of_runs = factor * of_runs[:, kept]
-    return Band(common[kept], of_runs.mean(axis=0), of_runs.min(axis=0), of_runs.max(axis=0))
+    values = factor * values[:, kept]
+    return Band(common[kept], values.mean(axis=0), values.min(axis=0), values.max(axis=0))
 
 
 def _quantile(values: np.ndarray, share: float) -> float:
-    """Of few values the outermost, so that none is left out."""
+    """A quantile; of few values the outermost, so that none is left out."""
     return float(np.quantile(values, share, method="higher" if share > 0.5 else "lower"))
 
 
 def draw_shift(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
-    """Accuracy against how far the pictures were moved."""
-    return _draw_probe(comparison, looks, folder, "shift", "shifted pictures", "shift, pixels", "pixels")
+    """Draws accuracy against how far the images were moved."""
+    return _draw_probe(comparison, looks, folder, "shift", "shifted images", "shift, pixels", "pixels")
 
 
 def draw_noise(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
-    """Accuracy against Gaussian noise."""
+    """Draws accuracy against Gaussian noise."""
     label = "standard deviation of the noise, grey levels"
-    return _draw_probe(comparison, looks, folder, "noise", "noisy pictures", label, "grey levels")
+    return _draw_probe(comparison, looks, folder, "noise", "noisy images", label, "grey levels")
 
 
 def _draw_probe(
     comparison: Comparison, looks: dict[str, Look], folder: Path, probe: str, what: str, x_label: str, unit: str
 ) -> Chart | None:
-    """Mean accuracy and its interval at each level that all runs of a strategy were probed at, and without any.
+    """Draws mean accuracy and its interval on plain images and at each level that all runs of a strategy have.
 
-    None where there is no strategy of which every run was probed.
+    None where there is no strategy whose runs were all probed.
     """
     levels = {summary.name: _find_levels(summary, probe) for summary in comparison.strategies}
     strategies = [summary for summary in comparison.strategies if levels[summary.name]]
@@ -172,33 +174,33 @@ def _draw_probe(
         return None
     title = f"Accuracy on {what}"
     reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}. Strategies are drawn side by side."
-    figure, axes = new_chart(_HEIGHT, title, reading, x_label, "accuracy, %")
-    everywhere = sorted({0, *(level for of_strategy in levels.values() for level in of_strategy)})
+    figure, axes = new_panel(_HEIGHT, title, reading, x_label, "accuracy, %")
+    everywhere = sorted({0, *(level for its_levels in levels.values() for level in its_levels)})
     step = 0.34 * min(np.diff(everywhere)) / len(strategies)
     falls = []
     for place, summary in enumerate(strategies):
         look, at = looks[summary.name], np.array([0, *levels[summary.name]])
         values = [_probe_values(summary, probe, level) for level in at]
-        means = 100 * np.array([of_level.mean() for of_level in values])
-        ends = 100 * np.array([mean_interval(of_level) for of_level in values])
+        means = 100 * np.array([at_level.mean() for at_level in values])
+        ends = 100 * np.array([mean_interval(at_level) for at_level in values])
         x = at + (place - (len(strategies) - 1) / 2) * step
         axes.vlines(x, ends[:, 0], ends[:, 1], color=look.colour, linewidth=2, alpha=0.5)
         axes.plot(x, means, linewidth=2, **look.style())
         falls.append(f"{summary.name} {means[0]:.1f} % to {means[-1]:.1f} %")
     axes.set_xticks(everywhere)
-    add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
+    add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     finding = f"Mean accuracy from 0 to {everywhere[-1]} {unit}: {name_some(falls)}."
-    return save_chart(figure, folder, probe, title, finding, reading)
+    return save_panel(figure, folder, probe, title, finding, reading)
 
 
 def _find_levels(summary: Summary, probe: str) -> list[int]:
-    """Levels at which every run of a strategy was probed, ascending."""
-    probes = [set(run.probes.probes) if run.probes is not None else set() for run in summary.runs]
+    """The levels at which every run of a strategy was probed, ascending."""
+    probes = [set(run.probes.probes) if run.has(PROBES) else set() for run in summary.runs]
     return sorted(level for kind, level in set.intersection(*probes) if kind == probe)
 
 
 def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
-    """Share of draws answered rightly, float64 (S, N); at level 0 of the pictures as they are."""
+    """The share of draws answered rightly, float64 (S, N); level 0 means the images as they are."""
     if level == 0:
         return stack_correctness(summary.runs)
     return np.stack([probe_shares(run, f"{probe}_{level}") for run in summary.runs])
@@ -206,7 +208,7 @@ def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Cost:
-    """One cost: `name` of its figure, end of its `title`, axis `label`, how to `write` it, and a `note`."""
+    """One cost: the `name` of its figure, the end of its `title`, its axis `label`, how to `write` it, and a `note`."""
 
     name: str
     title: str
@@ -216,15 +218,15 @@ class _Cost:
 
 
 def draw_compute(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
-    """What the question asks against the floating point operations of a picture."""
+    """Draws the answer to the question against the floating point operations per image."""
     costs = {summary.name: summary.flops_per_image / 1e6 for summary in comparison.strategies}
-    label = "MFLOP a picture (forward and backward)"
+    label = "MFLOP per image (forward and backward)"
     cost = _Cost("compute", "against compute", label, lambda megaflop: COMPUTE.value(1e6 * megaflop))
     return _draw_cost(comparison, looks, folder, costs, cost)
 
 
 def draw_fit_time(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
-    """What the question asks against the seconds of a fit; None where no run knows them."""
+    """Draws the answer to the question against the seconds of a fit; None where no run knows them."""
     costs = {
         summary.name: summary.fit_seconds_median
         for summary in comparison.strategies
@@ -238,32 +240,32 @@ def draw_fit_time(comparison: Comparison, looks: dict[str, Look], folder: Path) 
 
 
 def _scale_by_powers(axes: "Axes", times: float) -> None:
-    """A logarithmic axis of costs, of which the largest is so many `times` the smallest."""
+    """Makes the axis of costs logarithmic, where the largest cost is `times` the smallest."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     axes.set_xscale("log")
-    # On a short axis there may be but one power of ten; on a long one the numbers between would run into each other.
+    # A short axis may have a single power of ten; on a long one the numbers between would run into each other.
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if times < 1000 else (1,), numticks=9))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    # Minor ticks would come in matplotlib's own black, which is no colour of the figures.
+    # Minor ticks would come in matplotlib's own black, which the page cannot recolour.
     axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _draw_cost(
     comparison: Comparison, looks: dict[str, Look], folder: Path, costs: dict[str, float], cost: _Cost
 ) -> Chart | None:
-    """Mean and interval of each strategy against its cost; those of equal cost side by side."""
+    """Draws mean and interval of each strategy against its cost; those of equal cost side by side."""
     from matplotlib.transforms import ScaledTranslation
 
     if not costs:
         return None
-    scale = scale_of(comparison)
+    scale = comparison.question.scale
     strategies = [summary for summary in comparison.strategies if summary.name in costs]
-    title = f"{capitalise(comparison.label)} {cost.title}"
+    title = f"{capitalise(comparison.question.label)} {cost.title}"
     equal = len(set(costs.values())) < len(costs)
     twins = " Lines of equal cost are drawn side by side; their marks may overlap." if equal else ""
     reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}.{twins}{cost.note}"
-    figure, axes = new_chart(_HEIGHT, title, reading, cost.label, comparison.label + in_unit(scale.unit))
+    figure, axes = new_panel(_HEIGHT, title, reading, cost.label, comparison.question.label + in_unit(scale.unit))
     if min(costs.values()) > 0 and max(costs.values()) > 10 * min(costs.values()):
         _scale_by_powers(axes, max(costs.values()) / min(costs.values()))
     else:
@@ -277,10 +279,10 @@ def _draw_cost(
         ends = [scale.factor * end for end in summary.ci95]
         # matplotlib does not count moved lines when it chooses the limits.
         axes.update_datalim([(x, end) for end in ends])
-        # A cost of 0 lies on the edge.
+        # A cost of 0 is on the edge.
         axes.plot([x] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved, clip_on=False)
         axes.plot(x, scale.factor * summary.mean, transform=moved, clip_on=False, **look.style(markersize=11))
     axes.autoscale_view()
-    add_legend(figure, axes, strategy_handles([looks[summary.name] for summary in strategies]))
+    add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     named = [f"{s.name} {scale.value(s.mean)} at {cost.write(costs[s.name])}" for s in strategies]
-    return save_chart(figure, folder, cost.name, title, f"{title}: {name_some(named)}.", reading)
+    return save_panel(figure, folder, cost.name, title, f"{title}: {name_some(named)}.", reading)

@@ -1,21 +1,26 @@
-"""What is compared: each question asks something of every test picture, and its mean over pictures is a run's value."""
+"""What is compared. To add a question, add it to `_list_questions`; nothing else needs to know of it.
+
+Each question asks something of every test image, and its mean over images is a run's value.
+"""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from cifar_lightning.compare.analysis import Interval
-from cifar_lightning.runs.run import Run
+from cifar_lightning.compare.scale import GAPS, LOSSES, SHARES, Scale
 from cifar_lightning.hints import did_you_mean
+from cifar_lightning.runs.folder import PROBES, predictions_name
+from cifar_lightning.runs.run import Run
 
 SHARE_BOUNDS = (0.0, 1.0)
 # The loss of the smallest probability that a float can hold (`Predictions.losses`).
 _LOSS_BOUNDS = (0.0, -math.log(5e-324))
 
-_PROBES = {
+_PROBE_LABELS = {
     "noise": "accuracy under noise of {} grey levels",
     "shift": "accuracy under shifts of {} px",
     "consistency": "answers kept under shifts of {} px",
@@ -27,120 +32,101 @@ class Question:
     """One question.
 
     Attributes:
-        text: as asked, `noise:16`.
+        text: what the user types, `noise:16`.
         label: the same in words, `accuracy under noise of 16 grey levels`.
-        unit: "points" where values are shares, "" where they are not.
+        ask: the answer of a run, float64 (N,), one value per test image.
+        scale: how the values are written.
+        bounds: the lowest and the highest possible value.
         higher_is_better: False for loss and gap.
-        bounds: between which a value lies.
-        ask: float64 (N,), one value a test picture of a run. Raises ValueError where the run cannot answer.
-        pictures: bool (N,), from the labels, of the pictures that are asked about; None: all.
+        about: bool (N,) from the labels: the images that the question is about; None: all.
     """
 
     text: str
     label: str
-    unit: str
-    higher_is_better: bool
-    bounds: Interval
     ask: Callable[[Run], np.ndarray]
-    pictures: Callable[[np.ndarray], np.ndarray] | None = None
+    scale: Scale = SHARES
+    bounds: Interval = SHARE_BOUNDS
+    higher_is_better: bool = True
+    about: Callable[[np.ndarray], np.ndarray] | None = None
 
     def values(self, runs: Sequence[Run]) -> np.ndarray:
-        """float64 (S, N): what the question asks of S runs and the N pictures it is about.
+        """The answers of S runs for the N images that the question is about, float64 (S, N).
 
         Raises:
-            ValueError: if a run cannot answer.
+            ValueError: if it is about fewer than two images.
         """
         values = np.stack([self.ask(run) for run in runs])
-        if self.pictures:
-            values = values[:, self.pictures(runs[0].test.labels)]
+        if self.about:
+            values = values[:, self.about(runs[0].predictions("test").labels)]
         if values.shape[1] < 2:
             raise ValueError(
-                f"expected at least two test pictures ({self.label}), got {values.shape[1]};"
-                " ask another question, or test on more pictures"
+                f"expected at least two test images ({self.label}), got {values.shape[1]};"
+                " ask another question, or test on more images"
             )
         return values
 
 
 def correctness(run: Run) -> np.ndarray:
-    """1 where a run answers a test picture rightly, else 0."""
-    return (run.test.predicted == run.test.labels).astype(np.float64)
+    """1 where a run answers a test image rightly, else 0; float64 (N,)."""
+    return run.predictions("test").is_right.astype(np.float64)
 
 
 def stack_correctness(runs: Sequence[Run]) -> np.ndarray:
-    """The same of S runs, float64 (S, N)."""
+    """The correctness of S runs, float64 (S, N)."""
     return np.stack([correctness(run) for run in runs])
 
 
 def gap(run: Run) -> np.ndarray:
-    """Share of training pictures a run answers rightly, less 1 where it answers a test picture rightly.
+    """The train accuracy of a run, minus 1 for each test image that it answers rightly; float64 (N,).
 
-    The mean over test pictures is train minus test accuracy. The train share is taken as it is: the interval covers
-    other seeds and other test pictures, and other training pictures only as far as the runs have them.
+    The mean over test images is train minus test accuracy. The train accuracy is taken as it is: the interval covers
+    other seeds and other test images, and other training images only as far as the runs have them.
 
     Raises:
-        ValueError: if the run has no predictions of its training pictures.
+        MissingFileError: if the run has no predictions of its training images.
     """
-    if run.train is None:
-        raise ValueError(
-            f"expected predictions of the training pictures for the gap, but {run.folder} has no train_predictions.csv;"
-            " test that run again"
-        )
-    return (run.train.predicted == run.train.labels).mean() - correctness(run)
+    return run.predictions("train").is_right.mean() - correctness(run)
 
 
 def probe_shares(run: Run, *names: str) -> np.ndarray:
-    """Mean over the named probes of a run's shares, float64 (N,), 0..1.
+    """The mean of a run's shares over the named probes, float64 (N,), 0..1.
 
     Raises:
-        ValueError: if the run has no such probe.
+        MissingFileError: if the run has no probes.
     """
-    there = run.probes.shares if run.probes is not None else {}
-    for name in names:
-        if name not in there:
-            have = f"has {', '.join(there)}" if there else "has no probes.csv"
-            raise ValueError(
-                f"expected the probe {name}, but {run.folder} {have}; ask for one that is there, or test that run again"
-            )
-    return np.mean([there[name] for name in names], axis=0)
+    return np.mean([run.probes.shares[name] for name in names], axis=0)
 
 
 def parse_question(text: str, runs: Sequence[Run]) -> Question:
-    """The question meant by `text`: accuracy, recall:CLASS, noise:LEVEL, shift:PIXELS, consistency:PIXELS, loss, gap.
+    """The question meant by `text`, such as accuracy, recall:apple, noise:16, shift:2, consistency:2, loss or gap.
 
     Raises:
-        ValueError: if there is none, or not all of `runs` can answer it.
+        ValueError: if there is none, or some of `runs` cannot answer it.
     """
     answerable = [{question.text: question for question in _list_questions(run)} for run in runs]
-    kind, _, level = text.partition(":")
-    if kind in _PROBES and level == "0":
-        raise ValueError(f"expected a level above 0, got {text!r}; pictures as they are are asked about by 'accuracy'")
-    able = [run for run, questions in zip(runs, answerable, strict=True) if text in questions]
-    if len(able) == len(runs):
+    unable = [run for run, questions in zip(runs, answerable, strict=True) if text not in questions]
+    if not unable:
         return answerable[0][text]
     everywhere = [asked for asked in answerable[0] if all(asked in questions for questions in answerable)]
-    if able:
-        unable = next(run for run, questions in zip(runs, answerable, strict=True) if text not in questions)
-        hint = f", which {able[0].folder} can answer, but {unable.folder} cannot; test that run again"
-    else:
-        hint = f"; {did_you_mean(text, everywhere, 'ask one of those')}"
+    hint = f"; {did_you_mean(text, everywhere, 'ask one of those')}"
+    if len(unable) < len(runs):
+        hint = f", which {unable[0].folder} cannot answer; test that run again"
     raise ValueError(f"expected a question that these runs can answer, {', '.join(everywhere)}, got {text!r}{hint}")
 
 
-def _list_questions(run: Run) -> list[Question]:
-    """All that a run can answer."""
-    share = partial(Question, unit="points", higher_is_better=True, bounds=SHARE_BOUNDS)
-    questions = [share("accuracy", "test accuracy", ask=correctness)]
-    for place, name in enumerate(run.test.class_names):
-        questions.append(
-            share(f"recall:{name}", f"recall of {name}", ask=correctness, pictures=partial(np.equal, place))
-        )
-    for probe in run.probes.probes if run.probes is not None else ():
-        label = _PROBES[probe.kind].format(probe.level)
-        questions.append(share(f"{probe.kind}:{probe.level}", label, ask=partial(_ask_probe, str(probe))))
-    questions.append(Question("loss", "test loss", "", False, _LOSS_BOUNDS, lambda run: run.test.losses()))
-    if run.train is not None:
-        questions.append(Question("gap", "train minus test accuracy", "points", False, (-1.0, 1.0), gap))
-    return questions
+def _list_questions(run: Run) -> Iterator[Question]:
+    """All questions that a run can answer."""
+    yield Question("accuracy", "test accuracy", correctness)
+    for place, name in enumerate(run.predictions("test").class_names):
+        yield Question(f"recall:{name}", f"recall of {name}", correctness, about=partial(np.equal, place))
+    for probe in run.probes.probes if run.has(PROBES) else ():
+        label = _PROBE_LABELS[probe.kind].format(probe.level)
+        yield Question(f"{probe.kind}:{probe.level}", label, partial(_ask_probe, str(probe)))
+    yield Question(
+        "loss", "test loss", lambda run: run.predictions("test").losses(), LOSSES, _LOSS_BOUNDS, higher_is_better=False
+    )
+    if run.has(predictions_name("train")):
+        yield Question("gap", "train minus test accuracy", gap, GAPS, (-1.0, 1.0), higher_is_better=False)
 
 
 def _ask_probe(name: str, run: Run) -> np.ndarray:

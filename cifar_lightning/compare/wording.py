@@ -1,74 +1,24 @@
-"""How numbers of a comparison are written for people, the same in figures and on the page."""
+"""Words that the terminal, the figures and the page share."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from cifar_lightning.compare.comparison import Comparison, Interval, Summary
+from cifar_lightning.compare.comparison import Comparison, Pair, Summary, Verdict
 
-MINUS = "\N{MINUS SIGN}"
-# More numbers than these in one sentence are no longer read.
+# Nobody reads more numbers than these in one sentence.
 MOST_NAMED = 6
-_MOST_DIGITS = 9
+
+NO_DIFFERENCE, TOO_FEW = "no difference shown", "too few runs to say"
 
 
-@dataclass(frozen=True)
-class Scale:
-    """How values of one kind are written.
-
-    Attributes:
-        factor: that a value is multiplied by.
-        digits: after the point, more where these would show a zero that is none.
-        unit: of a value, with the space before it: " %", " points" or "".
-        difference_unit: of a difference of two values.
-    """
-
-    factor: float
-    digits: int
-    unit: str
-    difference_unit: str
-
-    def number(self, value: float, sign: str = "") -> str:
-        """`value` without its unit; `sign` "+" shows it for positive numbers too."""
-        scaled, digits = self.factor * value, self.digits
-        # What rounds to zero would hide on which side of it it is; below is the error of the arithmetic.
-        while round(scaled, digits) == 0 and round(scaled, _MOST_DIGITS) != 0:
-            digits += 1
-        # Never minus zero.
-        return f"{round(scaled, digits) + 0.0:{sign}.{digits}f}".replace("-", MINUS)
-
-    def value(self, value: float) -> str:
-        """`94.1 %`"""
-        return self.number(value) + self.unit
-
-    def difference(self, value: float) -> str:
-        """`+3.4 points`"""
-        return self.number(value, "+") + self.difference_unit
-
-    def interval(self, interval: Interval) -> str:
-        """`91.5 to 96.1`"""
-        return f"{self.number(interval[0])} to {self.number(interval[1])}"
-
-    def difference_interval(self, interval: Interval) -> str:
-        """`+0.1 to +6.8`"""
-        return f"{self.number(interval[0], '+')} to {self.number(interval[1], '+')}"
-
-
-SHARES = Scale(100, 1, " %", " points")
-COMPUTE = Scale(1e-6, 2, " MFLOP", " MFLOP")
-_GAPS = Scale(100, 1, " points", " points")
-_LOSSES = Scale(1, 3, "", "")
-
-
-def scale_of(comparison: Comparison) -> Scale:
-    """How the values of the comparison's question are written."""
-    if comparison.unit != "points":
-        return _LOSSES
-    return _GAPS if comparison.question == "gap" else SHARES
+def word_verdict(pair: Pair) -> str:
+    """The verdict of a pair as everybody sees it, `maxpool is better`."""
+    words = {Verdict.NO_DIFFERENCE: NO_DIFFERENCE, Verdict.TOO_FEW_RUNS: TOO_FEW}
+    return words.get(pair.verdict, f"{pair.winner} is better")
 
 
 def write_p(p: float) -> str:
-    """Two digits of a p-value, more where two would hide on which side of 0.05 it is."""
+    """A p-value with two digits, or more where two would hide on which side of 0.05 it is."""
     if p < 0.0001:
         return "< 0.0001"
     texts = (f"{p:.{digits}g}" for digits in range(2, 18))
@@ -76,31 +26,31 @@ def write_p(p: float) -> str:
 
 
 def keep_together(text: str) -> str:
-    """The same for a page, where no line ends between a number and its unit or within an interval."""
+    """The same text for a page, where no line ends between a number and its unit or within an interval."""
     text = re.sub(r"(?<=\d) (to) (?=[+\N{MINUS SIGN}]?\d)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
-    text = re.sub(r"(?<=\d) (?=%|points|pixels|pictures|seeds?\b|grey|MFLOP|s\b)", "\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"(?<=\d) (?=%|points|pixels|images|seeds?\b|grey|MFLOP|s\b)", "\N{NO-BREAK SPACE}", text)
     text = text.replace("% interval", "%\N{NO-BREAK SPACE}interval")
     return re.sub(r"\bp (?=\d|<)", "p\N{NO-BREAK SPACE}", text)
 
 
 def count(number: int, noun: str) -> str:
-    """`1 seed`, `10 seeds`, `20,000 epochs`."""
+    """A number and its noun: `1 seed`, `10 seeds`, `20,000 epochs`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def capitalise(text: str) -> str:
-    """The first letter large, the others as they are."""
+    """The text with a capital first letter; the others stay as they are."""
     return text[:1].upper() + text[1:]
 
 
 def count_runs(strategies: Sequence[Summary]) -> str:
-    """`10 seeds`, or `3 to 10 seeds` where their numbers differ."""
+    """The number of runs: `10 seeds`, or `3 to 10 seeds` where the strategies differ."""
     numbers = sorted({len(summary.runs) for summary in strategies})
     return count(numbers[0], "seed") if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]} seeds"
 
 
 def has_several_runs(strategies: Sequence[Summary]) -> bool:
-    """Whether a strategy has more than one run."""
+    """Whether any strategy has more than one run."""
     return any(len(summary.runs) > 1 for summary in strategies)
 
 
@@ -112,37 +62,37 @@ def mark_of(strategies: Sequence[Summary]) -> str:
 def interval_of(strategies: Sequence[Summary]) -> str:
     """What the interval of a mean covers."""
     if all(len(summary.runs) > 1 for summary in strategies):
-        return "95 % interval for new seeds and new pictures"
+        return "95 % interval for new seeds and new images"
     if has_several_runs(strategies):
-        return "95 % interval for new seeds and new pictures (of one seed: for new pictures alone)"
-    return "95 % interval for new pictures (one seed: its noise is not in it)"
+        return "95 % interval for new seeds and new images (with one seed: for new images alone)"
+    return "95 % interval for new images (one seed: its noise is not covered)"
 
 
 def covered_by(methods: Sequence[str]) -> str:
-    """What the intervals of differences found by these methods are for."""
+    """What the intervals of differences cover that these methods gave."""
     if set(methods) == {"crossed"}:
-        return "new seeds and pictures"
-    return "new seeds and pictures, with one seed new pictures alone" if "crossed" in methods else "new pictures alone"
+        return "new seeds and images"
+    return "new seeds and images, with one seed new images alone" if "crossed" in methods else "new images alone"
 
 
 def in_unit(unit: str) -> str:
-    """The end of an axis label."""
+    """The end of a label that names the unit."""
     return f",{unit}" if unit else ""
 
 
 def list_names(names: Sequence[str]) -> str:
-    """`a`, `a and b`, or `a, b and c`."""
+    """The names as `a`, `a and b`, or `a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def name_first(names: Sequence[str], most: int = 3) -> str:
-    """All of a few; of many the first, and how many more there are."""
+    """The first `most` names, and how many more there are."""
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + rest
 
 
 def name_some(named: Sequence[str], separator: str = ", ") -> str:
-    """All of a few; of many the first and the last."""
+    """All names if they are few, otherwise the first and the last."""
     if len(named) <= MOST_NAMED:
         return separator.join(named)
     return f"{named[0]}{separator}...{separator}{named[-1]}"
@@ -150,4 +100,4 @@ def name_some(named: Sequence[str], separator: str = ", ") -> str:
 
 def better(comparison: Comparison) -> str:
     """Which values are the better ones."""
-    return "higher is better" if comparison.higher_is_better else "lower is better"
+    return "higher is better" if comparison.question.higher_is_better else "lower is better"

@@ -5,11 +5,12 @@ from rich.padding import Padding
 from rich.table import Table
 
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.wording import COMPUTE, covered_by, scale_of, write_p
+from cifar_lightning.compare.scale import COMPUTE
+from cifar_lightning.compare.wording import covered_by, word_verdict, write_p
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """The answer, the strategies, the pairs, the lab's claims, and what the verdict leaves out."""
+    """Prints the answer, the strategies, the pairs, the lab's claims, and what the verdicts leave out."""
     # Names are the user's: a bracket in one is no markup.
     console = Console(highlight=False, markup=False, emoji=False)
     console.print(comparison.answer, style="bold")
@@ -20,7 +21,7 @@ def print_comparison(comparison: Comparison) -> None:
     if comparison.claims:
         console.print("\nwhat the lab says")
     for claim in comparison.claims:
-        console.print(Padding(f"{claim.verdict}: {claim.text}", (0, 0, 0, 2), style="bold"))
+        console.print(Padding(f"{claim.verdict.value}: {claim.text}", (0, 0, 0, 2), style="bold"))
         console.print(Padding(claim.evidence, (0, 0, 0, 4)))
     for title, sentences in (
         ("what the verdict does not say", comparison.does_not_say),
@@ -33,12 +34,12 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def _strategies_table(comparison: Comparison) -> Table:
-    scale = scale_of(comparison)
-    title = f"{comparison.label}{',' if scale.unit else ''}{scale.unit}"
-    if not comparison.higher_is_better:
+    scale = comparison.question.scale
+    title = f"{comparison.question.label}{',' if scale.unit else ''}{scale.unit}"
+    if not comparison.question.higher_is_better:
         title += "; lower is better"
     table = Table(title=title, title_justify="left")
-    # Names often differ at their ends alone, so none is cut short.
+    # Names often differ at their ends alone, so none is cut.
     table.add_column("strategy", overflow="fold")
     for column in ("runs", "mean", "sd", "95 % interval", "MFLOP", "fit, s"):
         table.add_column(column, justify="right")
@@ -57,7 +58,7 @@ def _strategies_table(comparison: Comparison) -> Table:
 
 
 def _pairs_table(comparison: Comparison) -> Table:
-    scale = scale_of(comparison)
+    scale = comparison.question.scale
     unit = f",{scale.difference_unit}" if scale.difference_unit else ""
     covered = covered_by([pair.method for pair in comparison.pairs])
     table = Table(title=f"differences{unit}, for {covered}; verdicts by Holm's p", title_justify="left")
@@ -71,6 +72,6 @@ def _pairs_table(comparison: Comparison) -> Table:
             scale.number(pair.difference, "+"),
             scale.difference_interval(pair.ci95),
             write_p(pair.p_holm),
-            pair.verdict,
+            word_verdict(pair),
         )
     return table

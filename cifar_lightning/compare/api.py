@@ -1,0 +1,67 @@
+"""From runs to a comparison."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from cifar_lightning.compare.caveats import describe_limits, describe_oddities
+from cifar_lightning.compare.claims import judge_claims
+from cifar_lightning.compare.comparison import Comparison
+from cifar_lightning.compare.grouping import group_strategies
+from cifar_lightning.compare.pairs import compare_pairs
+from cifar_lightning.compare.questions import parse_question
+from cifar_lightning.compare.summaries import summarise
+from cifar_lightning.runs.folder import SCORES
+from cifar_lightning.runs.run import Run, find_runs
+
+
+def compare(
+    runs: str | Path | Run | Iterable[str | Path | Run], *, question: str = "accuracy", allow_mixed: bool = False
+) -> Comparison:
+    """Compares the strategies of some runs.
+
+    Args:
+        runs: runs, or folders at any height above run folders; one or several of them.
+        question: what is compared, see `questions.parse_question`.
+        allow_mixed: whether runs may be compared that differ in more than the strategy, see
+            `grouping.group_strategies`.
+
+    Raises:
+        ValueError: if there are fewer than two strategies, the runs cannot be compared, a file is damaged, or the
+            runs cannot answer the question.
+    """
+    named = [runs] if isinstance(runs, str | Path | Run) else list(runs)
+    paths = [entry.folder if isinstance(entry, Run) else Path(entry) for entry in named]
+    found = [run for entry in named for run in ([entry] if isinstance(entry, Run) else find_runs([entry]))]
+    tested, untested = _keep_tested(list({run.folder.resolve(): run for run in found}.values()), paths)
+    strategies, mixed = group_strategies(tested, allow_mixed)
+    first = next(iter(strategies.values()))[0]
+    asked = parse_question(question, [run for its_runs in strategies.values() for run in its_runs])
+    summaries = [summarise(name, its_runs, asked) for name, its_runs in strategies.items()]
+    summaries.sort(key=lambda summary: summary.mean, reverse=asked.higher_is_better)
+    return Comparison(
+        question=asked,
+        classes=first.predictions("test").class_names,
+        protocol=first.facts.protocol,
+        epochs=first.facts.epochs,
+        strategies=summaries,
+        pairs=compare_pairs(summaries, asked),
+        claims=judge_claims(strategies),
+        does_not_say=describe_limits(strategies),
+        notes=[*(f"Mixed: {sentence}." for sentence in mixed), *describe_oddities(strategies, tested, untested)],
+        mixed=bool(mixed),
+        paths=paths,
+    )
+
+
+def _keep_tested(runs: Sequence[Run], paths: Sequence[Path]) -> tuple[list[Run], list[Run]]:
+    """The runs that were tested, of which there must be one, and those that were not."""
+    tested = [run for run in runs if run.is_tested]
+    untested = [run for run in runs if not run.is_tested]
+    if not tested and not untested:
+        raise ValueError("expected runs to compare, got none; name a folder above run folders")
+    if not tested:
+        raise ValueError(
+            f"expected tested runs below {' or '.join(map(str, paths))}, but none of {len(untested)} has a {SCORES};"
+            f" cifar-lightning test --ckpt_path {untested[0].folder} writes it"
+        )
+    return tested, untested
