@@ -42,3 +42,9 @@ def parse_checkpoint(command: str, description: str | None, arguments: list[str]
             f"expected a checkpoint for {command}: add --ckpt_path RUN_FOLDER, as `fit` prints it at its end"
         )
     return options.ckpt_path, rest
+
+
+def refuse_folder(option: str, path: Path) -> None:
+    """Raises a ValueError if a folder stands where a file is to be written."""
+    if path.is_dir():
+        raise ValueError(f"expected a file for {option}, but {path} is a folder; name a file in it")

@@ -9,11 +9,12 @@ from rich.table import Table
 from torchvision.io import encode_png
 from torchvision.utils import make_grid
 
+from cifar_lightning.cli.arguments import refuse_folder
 from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.data import LabelledImages, SubsetDataModule
 from cifar_lightning.data.near_duplicates import THRESHOLD, NearestPairs, find_nearest_pairs
 from cifar_lightning.runs.disk import write_whole
-from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.configs import resolve_configs
 from cifar_lightning.training.parser import SettingsParser
 from cifar_lightning.training.quiet import quiet_framework
@@ -37,6 +38,8 @@ def run(arguments: list[str]) -> int:
     with quiet_framework():
         options = parser.parse_args(_keep_data_part(arguments))
         data = parser.instantiate_classes(options).data
+    if options.preview is not None:
+        refuse_folder("--preview", Path(options.preview))
     # A misspelt class is reported before anything is fetched.
     _ = data.class_names
     data.prepare_data()
@@ -66,7 +69,7 @@ def _keep_data_part(arguments: list[str]) -> list[str]:
     for argument in resolve_configs(arguments):
         option, _, path = argument.partition("=")
         if option == "--config":
-            argument = f"--config={json.dumps({'data': read_mapping(Path(path)).get('data', {})})}"
+            argument = f"--config={json.dumps({'data': read_settings(Path(path)).get('data', {})})}"
         kept.append(argument)
     return kept
 

@@ -42,6 +42,15 @@ def describe(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def describe_failure(error: BaseException) -> str:
+    """As `describe`, for an error of a run in a study; with its traceback if nobody foresaw it."""
+    if isinstance(error, ValueError | ImportError | OSError | MemoryError | RuntimeError):
+        return describe(error)
+    # From another process it comes as the text of its traceback.
+    trace = str(error.__cause__).strip(' "\n') if error.__cause__ else "".join(traceback.format_exception(error))
+    return f"{type(error).__name__}: {describe(error)}\n{trace}"
+
+
 class OwnCodeShown:
     """Ends an error of the user's own code, a net, a source or a callback, with the traceback of their frames.
 

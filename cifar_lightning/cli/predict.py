@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cifar_lightning.cli.arguments import SentenceArguments
+from cifar_lightning.cli.arguments import SentenceArguments, refuse_folder
 from cifar_lightning.cli.tables import count
 from cifar_lightning.training.predicting import predict
 
@@ -15,8 +15,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--output", default="predictions.csv", type=Path, help="the CSV file to write")
     parser.add_argument("--trainer.accelerator", dest="accelerator", default="auto", help="auto, cpu or gpu")
     options = parser.parse_args(arguments)
-    if options.output.is_dir():
-        raise ValueError(f"expected a file for --output, but {options.output} is a folder; name a file in it")
+    refuse_folder("--output", options.output)
     predictions = predict(options.ckpt_path, options.images, accelerator=options.accelerator)
     predictions.write(options.output)
     print(f"{count(len(predictions.files), 'prediction')}: {options.output}")

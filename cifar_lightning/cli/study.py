@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from cifar_lightning.cli.arguments import SentenceArguments
-from cifar_lightning.cli.errors import describe
+from cifar_lightning.cli.errors import describe_failure
 from cifar_lightning.cli.stopping import CTRL_C
 from cifar_lightning.cli.tables import count, plain_console
 from cifar_lightning.study.engines import Outcome
@@ -57,9 +57,9 @@ def run(arguments: list[str]) -> int:
         failures = _execute(what, runs, options.restart, arguments)
     _print_results(what, runs)
     # The same mistake in forty runs is one sentence.
-    sentences = {outcome: describe(outcome.error) for outcome in failures if outcome.error is not None}
-    for sentence in dict.fromkeys(sentences.values()):
-        named = ", ".join(str(outcome.run) for outcome, said in sentences.items() if said == sentence)
+    sentences = [(str(run), describe_failure(error)) for run, error in failures if error is not None]
+    for sentence in dict.fromkeys(said for _, said in sentences):
+        named = ", ".join(run for run, said in sentences if said == sentence)
         print(f"cifar-lightning: {named} failed: {sentence}", file=sys.stderr)
     return 1 if failures else 0
 
@@ -99,7 +99,7 @@ def _print_plan(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) 
 def _describe_estimate(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> str:
     try:
         estimated = estimate(runs, what.num_workers, restart)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         # What it says to do, to let the data be fetched, the study itself does.
         return f"no estimate of the time: {str(error).rpartition('; ')[0] or error}"
     how = "the study's finished runs" if estimated.is_from_runs else f"{TIMED_EPOCHS} epochs of each strategy"

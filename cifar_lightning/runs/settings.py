@@ -15,35 +15,20 @@ SOURCE_ACCESS = tuple(f"data.source.init_args.{name}" for name in ("root", "down
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The nested settings in a run's `config.yaml`; nothing that it names is imported.
+    """The nested keys and values of a config; nothing that it names is imported.
 
     Raises:
-        ValueError: if the file is not the settings of a run.
+        ValueError: if the file is not plain YAML of keys and values, or too large for a config.
     """
     try:
-        return read_mapping(path)
-    except ValueError as error:
-        raise ValueError(
-            f"expected the settings of a run, but {path} is damaged ({error}); fit that run anew"
-        ) from error
-
-
-def read_mapping(path: Path) -> dict[Any, Any]:
-    """The keys and values of a file of plain YAML; nothing that it names is imported.
-
-    Raises:
-        ValueError: if the file is anything else, or too large for a config; it gives the reason alone.
-    """
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise ValueError(f"more than {MAX_CONFIG_BYTES:,} bytes")
-    try:
-        mapping = load_plain_yaml(path.read_bytes().decode())
-    except UnicodeDecodeError as error:
-        raise ValueError("not a text in UTF-8") from error
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())[:200]) from error
-    if not isinstance(mapping, dict):
-        raise ValueError("no keys and values")
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ValueError(f"more than {MAX_CONFIG_BYTES:,} bytes")
+        mapping = load_plain_yaml(path.read_text(encoding="utf-8"))
+        if not isinstance(mapping, dict):
+            raise ValueError("no keys and values")
+    except (ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"expected plain YAML of keys and values, but {path} is none ({reason}); mend it") from error
     return mapping
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.disk import locked
 from cifar_lightning.runs.run import Run, load_run
-from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.study.engines import Outcome, load_engine
 from cifar_lightning.study.plan import PlannedRun, plan_runs
 from cifar_lightning.study.study_progress import StudyProgress
@@ -62,8 +62,8 @@ def execute(
     try:
         with locked(what.folder, wait=False):
             if restart:
-                for run in runs:
-                    shutil.rmtree(run.folder, ignore_errors=True)
+                for folder_there in [run.folder for run in runs if run.folder.exists()]:
+                    shutil.rmtree(folder_there)
             refuse_changes(runs)
             engine = load_engine(str(what.engine), what.num_workers)
             todo = [run for run in runs if not run.is_finished]
@@ -88,7 +88,7 @@ def refuse_changes(runs: Sequence[PlannedRun]) -> None:
                 f"expected the settings of the run in {run.folder}, but its {folder.CONFIG} is gone; put it back, or"
                 " move that folder away, and the run is made anew"
             )
-        saved = read_mapping(run.folder / folder.CONFIG)
+        saved = read_settings(run.folder / folder.CONFIG)
         change = find_change(saved, run.settings, ("data", "model", "seed_everything", "trainer"), besides=ours)
         if change is not None:
             key, old, new = change

@@ -15,14 +15,16 @@ def fit_and_test(run: PlannedRun) -> None:
     Raises:
         ValueError: if it cannot be fitted or tested.
     """
+    root = run.settings["data"]["source"].get("init_args", {}).get("root")
+    # Where the data are may have changed since the run was begun.
+    reached = {"data.source.root": root} if root is not None else {}
     if run.can_resume:
         # Also where the curves have all epochs: they may be ahead of the checkpoint.
-        fit(run.settings, ckpt_path=run.folder, progress=False)
+        fit(run.folder / folder.CONFIG, reached, ckpt_path=run.folder, progress=False)
     else:
         _clear_away(run.folder)
         fit(run.settings, progress=False)
-    root = run.settings["data"]["source"].get("init_args", {}).get("root")
-    test(run.folder, {"data.source.root": root} if root is not None else {})
+    test(run.folder, reached)
 
 
 def _clear_away(run: Path) -> None:

@@ -90,7 +90,7 @@ def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[Plann
 
 def _resolve(study: StudySettings, strategy: str, arguments: Sequence[str]) -> dict[str, Any]:
     settings = study.settings_of(strategy)
-    if "logger" in settings["trainer"] or any(argument.startswith("--trainer.logger") for argument in arguments):
+    if any(argument.startswith("--trainer.logger") for argument in arguments):
         raise ValueError("expected the study to name its runs' folders, got a trainer.logger; use save_dir instead")
     ours = {
         # A core or more for every run that is made at a time.
@@ -107,6 +107,9 @@ def _resolve(study: StudySettings, strategy: str, arguments: Sequence[str]) -> d
             f"expected trainer.max_epochs of at least 1 in a study, got {resolved['trainer']['max_epochs']}; name a"
             " number of epochs"
         )
+    if resolved["trainer"]["devices"] not in (1, "1", "auto"):
+        # A worker is itself one process of many.
+        raise ValueError(f"expected one device per run, got trainer.devices {resolved['trainer']['devices']}; leave it out")
     return resolved
 
 

@@ -11,7 +11,7 @@ import torch
 from jsonargparse import ActionConfigFile
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
-from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.study.engines import list_engines
 from cifar_lightning.training.configs import find_config
 from cifar_lightning.training.experiment import Config
@@ -39,7 +39,7 @@ class StudySettings:
         trainer: settings of every run, as for `fit`.
     """
 
-    strategies: dict[str, dict]
+    strategies: dict[str, dict] = field(default_factory=dict)
     name: str = "study"
     save_dir: str = "lightning_logs"
     seeds: PositiveInt | list[NonNegativeInt] = 10  # type: ignore[valid-type]
@@ -54,6 +54,10 @@ class StudySettings:
         for what, name in (("the study", self.name), *(("a strategy", name) for name in self.strategies)):
             if not _FOLDER_NAME.fullmatch(name):
                 raise ValueError(f"expected a name for {what} that a folder can have, got {name!r}; rename it")
+        for strategy, settings in self.strategies.items():
+            for key in settings:
+                if key not in _OF_RUNS:
+                    raise ValueError(f"unknown key {key!r} in strategy {strategy}; a strategy changes data, model or trainer")
         if not self.strategies:
             raise ValueError("expected strategies, got none; name some as in configs/study.yaml, or `fit` that config")
         if len(set(self.seed_list)) < len(self.seed_list) or not self.seed_list:
@@ -104,10 +108,11 @@ def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[Stu
     """
     content: dict[str, Any] = {}
     for config in configs:
-        content = merge(content, config if isinstance(config, Mapping) else read_mapping(find_config(config)))
-    # Where configs of `fit` are laid over, their single seed and checkpoint are no settings of a study.
+        content = merge(content, config if isinstance(config, Mapping) else read_settings(find_config(config)))
+    # Where configs of `fit` are laid over, their single seed, checkpoint and folder are no settings of a study.
     for key in ("seed_everything", "ckpt_path"):
         content.pop(key, None)
+    content["trainer"] = {key: value for key, value in content.get("trainer", {}).items() if key != "logger"}
     own, to_runs = _split(arguments)
     parsed = make_parser().parse_args([f"--config={json.dumps(content)}", *own])
     values = {key: value for key, value in parsed.as_dict().items() if key != "config"}

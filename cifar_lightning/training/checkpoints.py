@@ -10,7 +10,7 @@ import torch
 
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
-from cifar_lightning.runs.settings import flatten, load_plain_yaml, read_mapping
+from cifar_lightning.runs.settings import flatten, load_plain_yaml, read_settings
 from cifar_lightning.training.saved_settings import LIMITS, find_change
 
 BLOCK = "cifar_lightning"
@@ -161,7 +161,7 @@ def _check_config(checkpoint: Checkpoint, run: Path) -> None:
     """Refuses a checkpoint that does not belong to its folder."""
     free = (*LIMITS, "trainer.logger.init_args.save_dir", "trainer.logger.init_args.version")
     groups = ("data", "model", "seed_everything", "num_threads", "trainer")
-    change = find_change(load_plain_yaml(checkpoint.resume.config), read_mapping(run / folder.CONFIG), groups, besides=free)
+    change = find_change(load_plain_yaml(checkpoint.resume.config), read_settings(run / folder.CONFIG), groups, besides=free)
     if change is not None:
         key, old, new = change
         raise ValueError(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cifar_lightning.hints import did_you_mean
-from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.runs.settings import read_settings
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -46,7 +46,7 @@ def find_fit_config(name: str | Path) -> Path:
         ValueError: if there is none, it is not YAML of keys and values, or it describes a study.
     """
     path = find_config(name)
-    if "strategies" in read_mapping(path):
+    if "strategies" in read_settings(path):
         raise ValueError(
             f"expected a config of one net, but {path} describes a study; use `cifar-lightning study --config {path}`"
         )
@@ -69,6 +69,6 @@ def resolve_configs(arguments: Sequence[str], find: Callable[[str], Path] = find
         name = value if has_value else next(rest, "")
         if not name.startswith("{"):
             name = str(find(name))
-            read_mapping(Path(name))
+            read_settings(Path(name))
         resolved.append(f"--config={name}")
     return resolved

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, Trainer
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.run import Run
-from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.experiment import Experiment
 from cifar_lightning.training.resuming import logger_options
@@ -49,7 +49,7 @@ class Evaluation(Experiment):
         settings = self.config.trainer
         self.strategy = logger_options(self.config).get("name") or "run"
         if self.run_folder is not None:
-            saved = read_mapping(self.run_folder / folder.CONFIG)
+            saved = read_settings(self.run_folder / folder.CONFIG)
             refuse_changes(self.run_folder, saved, self.settings(), with_training=False)
         settings.logger = False
         # Distributed samplers pad with repeats, which would count some images twice.

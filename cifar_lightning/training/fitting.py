@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.disk import naming
 from cifar_lightning.runs.run import Run, load_run
-from cifar_lightning.runs.settings import read_mapping
+from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.experiment import RUN_LOGGER, Config, Experiment, to_arguments
 from cifar_lightning.training.logger import RunLogger
@@ -112,7 +112,7 @@ class Fit(Experiment):
                 options = logger_options(settings)
                 options["save_dir"], options["name"] = str(self.resumed.parent), ""
                 options["version"] = self.resumed.name
-                saved = read_mapping(self.resumed / folder.CONFIG)
+                saved = read_settings(self.resumed / folder.CONFIG)
                 settings.num_threads = settings.num_threads or saved.get("num_threads")
         super().before_instantiate_classes()
         if self.resumed is not None:
@@ -168,7 +168,7 @@ class Fit(Experiment):
         config["ckpt_path"] = None
         if self.resumed is not None:
             # The run keeps its settings, but for how long it is.
-            limits, config = config["trainer"], read_mapping(self.resumed / folder.CONFIG)
+            limits, config = config["trainer"], read_settings(self.resumed / folder.CONFIG)
             for key in LIMITS:
                 name = key.removeprefix("trainer.")
                 if config["trainer"].get(name) != limits[name]:

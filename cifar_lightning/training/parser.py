@@ -8,7 +8,9 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from cifar_lightning.hints import did_you_mean
 
-_UNKNOWN = re.compile(r"[Uu]nrecognized arguments: (\S+)|Option '([^']+)' is not accepted|Key '([^']+)' is not expected")
+_UNKNOWN = re.compile(
+    r"[Uu]nrecognized arguments: (\S+)|Option '([^']+)' is not accepted|does not accept option '([^']+)'"
+)
 _TYPE = re.compile(r"<class '(?:\w+\.)*(\w+)'>")
 _TYPE_NAMES = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false", "NoneType": "null"}
 

@@ -37,9 +37,15 @@ def _find_last(settings: Namespace) -> Path:
     versions = folder.find_versions(runs) if named is None else [named] if named.is_dir() else []
     if not versions:
         raise ValueError(f"expected a run to resume in {named or runs}, but there is none; leave out --ckpt_path")
-    # One that was stopped before the newest was begun, if there is one.
+    newest = versions[0]
+    if not (newest / folder.CHECKPOINTS).is_dir():
+        raise ValueError(
+            f"expected a checkpoint in {newest}, the newest run, but it has none; leave out --ckpt_path to start anew, or"
+            " name an older run"
+        )
+    # If the newest is finished, one that was stopped before it was begun.
     unfinished = (run for run in versions if folder.count_epochs(run) > 0 and not _is_finished(run, settings.trainer))
-    return next(unfinished, versions[0])
+    return next(unfinished, newest)
 
 
 def _is_finished(run: Path, limits: Namespace) -> bool:

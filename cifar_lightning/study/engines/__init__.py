@@ -11,10 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from cifar_lightning.study.plan import PlannedRun
 
-# Errors that end one run and no other; anything else is a bug, and shows itself.
-RUN_ERRORS = (ValueError, ImportError, OSError, MemoryError, RuntimeError)
-
-
 class Outcome(NamedTuple):
     """A run that has ended; `error` is None where it is finished and tested."""
 

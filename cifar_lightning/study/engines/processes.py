@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process, resource_tracker
+from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from types import FrameType
 from typing import Any, NoReturn
 
-from cifar_lightning.study.engines import RUN_ERRORS, Execute, Outcome
+from cifar_lightning.study.engines import Execute, Outcome
 from cifar_lightning.study.one_run import fit_and_test
 from cifar_lightning.study.plan import PlannedRun
 
@@ -55,7 +56,7 @@ class Engine:
                         workers[workers.index(worker)] = _Worker(self._execute)
                         code = worker.exit_code
                         if code is not None and code > 0:
-                            # A bug, or an exit: it would be the same the second time.
+                            # An exit would be the same the second time.
                             said = f"its process ended with exit code {code}; what it said is above"
                             yield Outcome(run, RuntimeError(said))
                         elif id(run) in retried:
@@ -138,8 +139,9 @@ def _serve(line: Any, execute: Execute) -> None:
             run = line.recv()
             try:
                 execute(run)
-            except RUN_ERRORS as error:
-                line.send(error)
+            # A bug in one strategy's net ends that run, and none of the others.
+            except Exception as error:
+                line.send(ExceptionWithTraceback(error, error.__traceback__))
             else:
                 line.send(None)
 

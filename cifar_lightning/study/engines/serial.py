@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from cifar_lightning.study.engines import RUN_ERRORS, Execute, Outcome
+from cifar_lightning.study.engines import Execute, Outcome
 from cifar_lightning.study.one_run import fit_and_test
 from cifar_lightning.study.plan import PlannedRun
 
@@ -22,7 +22,8 @@ class Engine:
         for run in runs:
             try:
                 self._execute(run)
-            except RUN_ERRORS as error:
+            # A bug in one strategy's net ends that run, and none of the others.
+            except Exception as error:
                 yield Outcome(run, error)
             else:
                 yield Outcome(run, None)
