@@ -13,11 +13,11 @@ from cifar_lightning.cli.configs import read_config
 from cifar_lightning.cli.duplicates import draw_closest, print_copies
 from cifar_lightning.cli.nulls import refuse_nulls
 from cifar_lightning.cli.outputs import check_picture
-from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser
+from cifar_lightning.cli.parser import SentenceParser
 from cifar_lightning.cli.quiet import silence_framework
 from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.data import LabelledImages, SubsetDataModule
-from cifar_lightning.data.duplicates import find_nearest_pairs
+from cifar_lightning.data.near_duplicates import find_nearest_pairs
 from cifar_lightning.runs.folder import write_whole
 
 _PREVIEW_COLUMNS = 20
@@ -38,12 +38,11 @@ def run_data(arguments: list[str]) -> int:
         help="the PNG file to draw some training pictures into; with --duplicates, the 20 closest pairs",
     )
     parser.add_lightning_class_args(SubsetDataModule, "data")
-    parser.set_defaults(DATA_DEFAULTS)
     known = parser.parse_args(_data_part(arguments))
     refuse_nulls(known, {"data": SubsetDataModule})
     data = parser.instantiate_classes(known).data
     if known.preview is not None:
-        check_picture("--preview", Path(known.preview), "preview.png", data.source.picture_folders)
+        check_picture("--preview", Path(known.preview), "preview.png", data.source.image_folders)
     # A misspelt class is told before anything is fetched.
     _ = data.class_names
     data.prepare_data()

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.data import LabelledImages
-from cifar_lightning.data.duplicates import THRESHOLD, NearestPairs
+from cifar_lightning.data.near_duplicates import THRESHOLD, NearestPairs
 from cifar_lightning.runs.slides import GREY, LARGE, SMALL, VERMILION, new_figure, save_figure, shorten
 
 _NUM_DRAWN, _PAIRS_A_ROW = 20, 5

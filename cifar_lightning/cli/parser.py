@@ -24,13 +24,6 @@ _PLAIN_TYPES = {
 }
 
 
-# The lab's data, where neither a config nor an argument names others.
-DATA_DEFAULTS = {
-    "data.source": {"class_path": "cifar_lightning.data.Cifar100"},
-    "data.classes": ["apple", "forest", "lawn_mower"],
-}
-
-
 def _load_plain_yaml(text: str) -> Any:
     refuse_aliases(text)
     return get_loader("yaml")(text)

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader
 
-from cifar_lightning.data.images import find_pictures, read_picture
+from cifar_lightning.data.images import find_images, read_image
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs.folder import write_csv
 from cifar_lightning.runs.scores import OTHER
@@ -20,12 +20,12 @@ class _PictureFiles(torch.utils.data.Dataset):
         return len(self.files)
 
     def __getitem__(self, place: int) -> torch.Tensor:
-        return read_picture(self.files[place], self.image_size)
+        return read_image(self.files[place], self.image_size)
 
 
 def predict_files(trainer: Trainer, model: ImageClassifier, checkpoint: Path, images: Path, output: Path) -> int:
     """Writes `file,predicted,<class 1>,...` to `output`, a row a picture by name; returns the number of pictures."""
-    files = find_pictures(images)
+    files = find_images(images)
     loader = DataLoader(_PictureFiles(files, model.hparams["image_size"]), batch_size=64)
     batches = trainer.predict(model, dataloaders=loader, ckpt_path=checkpoint, weights_only=True)
     assert batches is not None

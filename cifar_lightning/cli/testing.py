@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cifar_lightning import __version__
 from cifar_lightning.cli.checkpoints import Trained
 from cifar_lightning.data import SubsetDataModule
-from cifar_lightning.data.duplicates import find_nearest_pairs
+from cifar_lightning.data.near_duplicates import find_nearest_pairs
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.models.probes import probe
 from cifar_lightning.runs import folder

@@ -25,7 +25,7 @@ from cifar_lightning.cli.checkpoints import (
 )
 from cifar_lightning.cli.machine import num_cores, use_threads
 from cifar_lightning.cli.outputs import PREDICTIONS_START, check_output
-from cifar_lightning.cli.parser import DATA_DEFAULTS, SentenceParser, find_reason
+from cifar_lightning.cli.parser import SentenceParser, find_reason
 from cifar_lightning.cli.plain_loop import PlainEpochLoop, is_plain
 from cifar_lightning.cli.predict import predict_files
 from cifar_lightning.cli.progress import EpochProgress
@@ -141,7 +141,6 @@ class RunCLI(LightningCLI):
         if self.command == "predict":
             parser.add_argument("--images", type=str, required=True, help="a picture, or a folder of pictures")
             parser.add_argument("--output", type=str, default="predictions.csv", help="the CSV file to write")
-        parser.set_defaults(DATA_DEFAULTS)
         if self.command == "predict" and self.checkpoint is not None:
             # The pictures that the net was trained on may be far away.
             trained = load_checkpoint(self.checkpoint)["hyper_parameters"]

@@ -119,7 +119,7 @@ BROKEN_GZIP = gzip.compress(b"")[:10] + b"\x07" * 100
         lambda content: b"<html>too many requests</html>",
         lambda content: gzip.compress(gzip.decompress(content)[:2000]) + BROKEN_GZIP,
     ],
-    ids=["halved", "cut early", "empty", "page", "broken within a picture"],
+    ids=["halved", "cut early", "empty", "page", "broken within an image"],
 )
 def test_a_broken_archive_is_named_and_leaves_nothing(small_cifar, tmp_path, monkeypatch, damage):
     archive = put_archive(tmp_path, damage(small_cifar.archive()), monkeypatch)

@@ -21,7 +21,7 @@ class UncheckedCIFAR100(CIFAR100):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_real_pictures_and_labels_equal_torchvisions(real_root, split):
+def test_real_images_and_labels_equal_torchvisions(real_root, split):
     published = hashlib.md5((real_root / "cifar-100-python" / split).read_bytes()).hexdigest() == FILE_MD5[split]
     ours = Cifar100(str(real_root), verify_md5=published).load(split)
     theirs = UncheckedCIFAR100(real_root, train=split == "train")
@@ -38,7 +38,7 @@ def test_the_default_classes_are_labels_0_33_and_41():
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_pictures_are_red_green_and_blue_planes_row_by_row(small_cifar, tmp_path, split):
+def test_images_are_red_green_and_blue_planes_row_by_row(small_cifar, tmp_path, split):
     small_cifar.put_folder(tmp_path)
     loaded = Cifar100(str(tmp_path)).load(split)
     pixels = small_cifar.pixels[split]
