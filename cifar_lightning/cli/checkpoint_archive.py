@@ -15,8 +15,6 @@ from typing import Any
 
 import torch
 
-from cifar_lightning.data.restricted_pickle import refuse_large_memo
-
 # What torch.save writes of tensors and plain values.
 _PLAIN_NAMES = {
     ("collections", "OrderedDict"),
@@ -87,8 +85,6 @@ def _check_storages(archive: zipfile.ZipFile) -> None:
     if archive.read(prefix + "byteorder").decode() not in ("little", "big"):
         raise zipfile.BadZipFile("an order of bytes that there is not")
     content = io.BytesIO(archive.read(name))
-    refuse_large_memo(content, len(content.getbuffer()))
-    content.seek(0)
     sizes = {member.filename.removeprefix(prefix + "data/"): member.file_size for member in archive.infolist()}
     _StorageReader(content, sizes).load()
 

@@ -16,7 +16,7 @@ _NAME_WIDTH = 1.2  # inches: two names above a pair of 2.7
 
 def print_copies(pairs: NearestPairs, num_training: int) -> None:
     """Lists the near copies by index and class, the closest first."""
-    copies = pairs.copies()
+    copies = pairs.duplicates()
     table = Table()
     for column in ("test picture", "class", "training picture", "class", "similarity"):
         table.add_column(column, justify="left" if column == "class" else "right")

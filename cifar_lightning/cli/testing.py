@@ -99,7 +99,7 @@ def score_run(
     shares = probe(model.eval(), data.test.images.to(model.device), labels.to(model.device))
     probes = ProbeShares(indices.numpy(), {name: share.cpu().numpy() for name, share in shares.items()})
     test = scores["splits"]["test"]
-    copies = find_nearest_pairs(data.test, data.all_training).copies()
+    copies = find_nearest_pairs(data.test, data.all_training).duplicates()
     test["without_duplicates"] = predictions["test"].scores_without(copies.test.indices.numpy())
     scores["robustness"] = probes.robustness(test["accuracy"])
     if run is not None:

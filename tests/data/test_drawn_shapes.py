@@ -60,11 +60,6 @@ def test_without_noise_an_image_has_a_flat_background_and_a_flat_shape():
         assert torch.equal(image[:, 0, 0].int(), background)
 
 
-def test_minus_zero_is_no_noise():
-    clean, same = (DrawnShapes(**SMALL, noise=noise).load("train").images for noise in (0.0, -0.0))
-    assert torch.equal(clean, same)
-
-
 def test_noise_has_the_standard_deviation_asked_for():
     clean, noisy = (DrawnShapes(**SMALL, noise=noise).load("train").images.float() for noise in (0, 8))
     inside = (clean[:1] > 40) & (clean[:1] < 215)
@@ -76,12 +71,9 @@ def test_noise_has_the_standard_deviation_asked_for():
     [
         ("num_train", 0),
         ("num_test", -1),
-        ("seed", -1),
-        ("noise", -0.5),
-        ("noise", float("nan")),
         ("image_size", 0),
     ],
 )
 def test_numbers_out_of_range_are_refused(name, value):
-    with pytest.raises(ValueError, match=f"expected {name} of at least [01], got {value}"):
+    with pytest.raises(ValueError, match=f"expected {name} of at least 1, got {value}"):
         DrawnShapes(**{name: value})

@@ -6,8 +6,14 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from cifar_lightning.data import Cifar100, DrawnShapes, LabelledImages
-from cifar_lightning.data.near_duplicates import NUM_CANDIDATES, THRESHOLD, find_nearest, find_nearest_pairs
+from cifar_lightning.data import Cifar100, DrawnShapes, LabelledImages, near_duplicates
+from cifar_lightning.data.near_duplicates import (
+    NUM_CANDIDATES,
+    THRESHOLD,
+    find_duplicates,
+    find_nearest,
+    find_nearest_pairs,
+)
 
 
 def draw_textures(count, seed=0, side=32):
@@ -167,17 +173,65 @@ def test_candidates_are_the_twenty_most_alike_at_8x8_pixels(monkeypatch):
         assert sorted(chosen) == sorted(np.argsort(likeness)[::-1][:20].tolist())
 
 
-def test_pairs_come_closest_first_and_copies_are_the_first_of_them():
+@pytest.fixture
+def planted():
+    """Five test images, of which the last two are near-duplicates of training images."""
     training = to_uint8(draw_textures(30, seed=8))
     test = torch.cat([to_uint8(draw_textures(3, seed=9)), training[[7]], to_uint8(add_noise(training[[4]].float()))])
-    pairs = find_nearest_pairs(label(test, 100), label(training, 500))
+    return label(test, 100), label(training, 500)
+
+
+def test_pairs_come_closest_first_and_near_duplicates_are_the_first_of_them(planted):
+    test, training = planted
+    pairs = find_nearest_pairs(test, training)
     assert pairs.similarity.tolist() == sorted(pairs.similarity.tolist(), reverse=True)
     assert sorted(pairs.test.indices.tolist()) == [100, 101, 102, 103, 104]
-    copies = pairs.copies()
-    assert copies.test.indices.tolist() == [103, 104]
-    assert copies.training.indices.tolist() == [507, 504]
-    assert torch.equal(copies.training.images[0], training[7])
+    duplicates = pairs.duplicates()
+    assert duplicates.test.indices.tolist() == [103, 104]
+    assert duplicates.training.indices.tolist() == [507, 504]
+    assert torch.equal(duplicates.training.images[0], training.images[7])
     assert pairs.first(99).similarity.shape == (5,)
+
+
+def equal(pairs, others):
+    return all(
+        torch.equal(*columns)
+        for columns in (
+            (pairs.test.indices, others.test.indices),
+            (pairs.training.indices, others.training.indices),
+            (pairs.similarity, others.similarity),
+        )
+    )
+
+
+def test_near_duplicates_are_computed_once_per_data_set(planted, tmp_path, monkeypatch):
+    expected = find_nearest_pairs(*planted).duplicates()
+    assert equal(find_duplicates(*planted, None), expected)
+    assert equal(find_duplicates(*planted, tmp_path / "study"), expected)
+    monkeypatch.setattr(near_duplicates, "find_nearest", lambda *_: pytest.fail("computed again"))
+    assert equal(find_duplicates(*planted, tmp_path / "study"), expected)
+
+
+def test_other_images_have_near_duplicates_of_their_own(planted, tmp_path):
+    test, training = planted
+    find_duplicates(test, training, tmp_path)
+    assert len(find_duplicates(label(test.images[:3]), training, tmp_path).similarity) == 0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"words", b"PK\x03\x04 and no more"])
+def test_a_file_of_near_duplicates_that_cannot_be_read_is_made_anew(planted, tmp_path, content):
+    expected = find_duplicates(*planted, tmp_path)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(content)
+    assert equal(find_duplicates(*planted, tmp_path), expected)
+    assert len(file.read_bytes()) == len(whole)
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(planted, tmp_path):
+    (tmp_path / "file").touch()
+    assert len(find_duplicates(*planted, tmp_path / "file/folder").similarity) == 2
 
 
 def test_many_images_give_the_same_as_few_at_a_time():
@@ -208,9 +262,9 @@ def test_exact_duplicates_that_the_ciFAIR_authors_list_are_found(real_root):  # 
 def test_the_labs_classes_have_41_copies(real_root):
     source, names = Cifar100(str(real_root), verify_md5=False), ("apple", "forest", "lawn_mower")
     test, training = (source.load(split).keep_classes(names) for split in ("test", "train"))
-    copies = find_nearest_pairs(test, training).copies()
+    duplicates = find_nearest_pairs(test, training).duplicates()
     # Two similarities lie within 0.003 of the threshold; the last digits depend on the machine.
-    assert len(copies.similarity) == pytest.approx(41, abs=2)
+    assert len(duplicates.similarity) == pytest.approx(41, abs=2)
     assert {1027: 30172, 4100: 11121}.items() <= dict(
-        zip(copies.test.indices.tolist(), copies.training.indices.tolist(), strict=True)
+        zip(duplicates.test.indices.tolist(), duplicates.training.indices.tolist(), strict=True)
     ).items()

@@ -1,0 +1,106 @@
+"""Files that are written whole or not at all, and folders that one process at a time may write to."""
+
+import contextlib
+import csv
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from cifar_lightning.runs.signals import signals_held
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Adds `path` to an OSError that names no file, such as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
+def locked(folder: Path, wait: bool) -> Iterator[None]:
+    """Keeps out other processes that lock `folder` too. The lock ends with its process, however that ends.
+
+    Where there are no such locks (Windows, some network disks), nobody is kept out.
+
+    Raises:
+        BlockingIOError: if another process has the lock and `wait` is false.
+    """
+    if os.name != "posix":
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                raise
+            print(f"waiting for another process that writes into {folder}", file=sys.stderr)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Calls `write` with a temporary file, and renames that file to `path` once it is whole and on the disk.
+
+    Raises:
+        OSError: if the disk is full or cannot be written; it names `path`, and an earlier file there is unchanged.
+    """
+    # In memory first: torch and Pillow each report a full disk in their own way.
+    content = io.BytesIO()
+    write(content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = ""
+    try:
+        # A signal right after the file is made would leave it behind, with nobody who knows its name.
+        with signals_held():
+            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with naming(path), os.fdopen(descriptor, "wb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that nobody else can read; run folders are for sharing.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            # The reader of the message knows no temporary file.
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` to `path` in UTF-8, whole or not at all. File names that are not UTF-8 keep their bytes."""
+    write_whole(path, lambda file: file.write(text.encode(errors="surrogateescape")))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes a table to `path`, whole or not at all. Floats are written in full and read back to the last bit."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file, without the byte order mark that a spreadsheet adds."""
+    return path.read_text(encoding="utf-8-sig")
