@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Literal
 
 import torch
 from jsonargparse import lazy_instance
@@ -14,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from cifar_lightning import lab
 from cifar_lightning.data.cifar100 import Cifar100
 from cifar_lightning.data.images import LabelledImages
-from cifar_lightning.data.source import ImageSource
+from cifar_lightning.data.source import ImageSource, Split
 from cifar_lightning.hints import did_you_mean
 
 # Evaluation needs no gradients, so larger batches fit; their size changes no score.
@@ -24,7 +23,8 @@ _EVAL_BATCH_SIZE = 1024
 class SubsetDataModule(LightningDataModule):
     """Keeps some classes of a source, and holds out a share of their training images for validation.
 
-    A batch is `(images, labels)`: uint8 (B, 3, S, S) and int64 (B,), labels 0..K-1 in the order of `classes`.
+    A batch is `(images, labels)`: uint8 (B, 3, S, S) and int64 (B,), labels 0..K-1 in the order of `classes`. After
+    `setup`, `train`, `val` and `test` are the images of the splits, and `all_training` those of train and val together.
 
     Args:
         source: where the images come from; CIFAR-100 by default.
@@ -89,12 +89,12 @@ class SubsetDataModule(LightningDataModule):
 
     def setup(self, stage: str) -> None:
         if stage != "predict" and not hasattr(self, "train"):
-            training = self._load("train")
-            self.train, self.val = split_by_class(training, self.val_fraction, self.split_seed)
+            self.all_training = self._load("train")
+            self.train, self.val = split_by_class(self.all_training, self.val_fraction, self.split_seed)
         if (stage in ("test", "predict") or self.validate_on_test) and not hasattr(self, "test"):
             self.test = self._load("test")
 
-    def _load(self, split: Literal["train", "test"]) -> LabelledImages:
+    def _load(self, split: Split) -> LabelledImages:
         images = self.source.load(split).keep_classes(tuple(self.class_names))
         for name, count in images.counts().items():
             if count == 0:
@@ -105,22 +105,19 @@ class SubsetDataModule(LightningDataModule):
         return images
 
     def train_dataloader(self) -> DataLoader:
-        images = self._on_device(self.train)
-        shuffle = EpochShuffle(images, seed=torch.initial_seed())
-        return self._loader(images, self.batch_size, sampler=shuffle)
+        return self._loader(self.train, self.batch_size, shuffle_seed=torch.initial_seed())
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         images = self.test if self.validate_on_test else self.val
-        return self._loader(self._on_device(images), _EVAL_BATCH_SIZE) if len(images) else []
+        return self._loader(images) if len(images) else []
 
     def test_dataloader(self) -> list[DataLoader]:
         """One loader per split, in the order of `evaluation_splits`."""
-        splits = self.evaluation_splits.values()
-        return [self._loader(self._on_device(images), _EVAL_BATCH_SIZE) for images in splits]
+        return [self._loader(images) for images in self.evaluation_splits.values()]
 
     def predict_dataloader(self) -> DataLoader:
         """The test images and their labels."""
-        return self._loader(self._on_device(self.test), _EVAL_BATCH_SIZE)
+        return self._loader(self.test)
 
     @property
     def evaluation_splits(self) -> dict[str, LabelledImages]:
@@ -128,45 +125,30 @@ class SubsetDataModule(LightningDataModule):
         splits = {"train": self.train, "val": self.val, "test": self.test}
         return {name: images for name, images in splits.items() if len(images)}
 
-    @property
-    def all_training(self) -> LabelledImages:
-        """The training images of the kept classes, held out or not, in the order published."""
-        images, labels, indices = (
-            torch.cat([getattr(part, name) for part in (self.train, self.val)])
-            for name in ("images", "labels", "indices")
-        )
-        return LabelledImages(images, labels, self.train.class_names, indices).subset(indices.argsort())
-
-    def _loader(self, images: "_ImageSet", batch_size: int, sampler: RandomSampler | None = None) -> DataLoader:
+    def _loader(
+        self, images: LabelledImages, batch_size: int = _EVAL_BATCH_SIZE, shuffle_seed: int | None = None
+    ) -> DataLoader:
+        device = home = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        # Half of what is free is left for the net.
+        if device.type == "cuda" and images.images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+            warnings.warn(
+                f"{len(images):,} images ({images.images.nbytes / 1e6:.0f} MB) are more than half of the free GPU"
+                " memory: they stay on the host, and batches are copied from pinned memory",
+                stacklevel=2,
+            )
+            home = torch.device("cpu")
+        dataset = _ImageSet(images.images.to(home), images.labels.to(home))
         # The stock loader, given whole batches by `__getitems__`: samplers and distributed training work as ever.
         return DataLoader(
-            images,
+            dataset,
             batch_size=min(batch_size, len(images)),
-            sampler=sampler,
-            collate_fn=_as_it_is,
+            sampler=None if shuffle_seed is None else EpochShuffle(dataset, shuffle_seed),
+            collate_fn=lambda batch: batch,
             # A loader draws a number whenever it starts. With the global generator, a net with dropout would draw
             # other numbers in a resumed run.
             generator=torch.Generator(),
-            pin_memory=images.device.type == "cpu" and self._device.type == "cuda",
+            pin_memory=home != device,
         )
-
-    def _on_device(self, images: LabelledImages) -> "_ImageSet":
-        device = self._device
-        if device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(device)
-            # Half of what is free is left for the net.
-            if images.images.nbytes > free / 2:
-                warnings.warn(
-                    f"{len(images):,} images ({images.images.nbytes / 1e6:.0f} MB) are more than half of the free GPU"
-                    " memory: they stay on the host, and batches are copied from pinned memory",
-                    stacklevel=2,
-                )
-                device = torch.device("cpu")
-        return _ImageSet(images.images.to(device), images.labels.to(device))
-
-    @property
-    def _device(self) -> torch.device:
-        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
 
 
 class _ImageSet(Dataset):
@@ -177,7 +159,6 @@ class _ImageSet(Dataset):
         # no copy, since `LabelledImages` takes its subsets in that format.
         self.rows = images.permute(0, 2, 3, 1).contiguous()
         self.labels = labels
-        self.device = images.device
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -187,14 +168,10 @@ class _ImageSet(Dataset):
 
     def __getitems__(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
         index = torch.tensor(positions)
-        if self.device.type == "cuda":
+        if self.labels.is_cuda:
             # From pinned memory the copy waits for nothing.
-            index = index.pin_memory().to(self.device, non_blocking=True)
+            index = index.pin_memory().to(self.labels.device, non_blocking=True)
         return self.rows.index_select(0, index).permute(0, 3, 1, 2), self.labels.index_select(0, index)
-
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
 
 
 def epoch_order(num_images: int, seed: int, epoch: int) -> Tensor:

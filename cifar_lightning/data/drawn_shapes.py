@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -70,7 +71,7 @@ class DrawnShapes(ImageSource):
             angle=generator.uniform(0, 2 * math.pi),
         )
         mask = Image.new("L", (side * _OVERSAMPLING, side * _OVERSAMPLING))
-        _SHAPES[name](pose, ImageDraw.Draw(mask))
+        _SHAPES[name](ImageDraw.Draw(mask), pose)
         weight = np.asarray(mask.resize((side, side), Image.Resampling.BOX), np.float64)[..., None] / 255
         image = background + weight * (colour - background) + generator.normal(0, self.noise, (side, side, 3))
         return image.round().clip(0, 255).astype(np.uint8)
@@ -82,46 +83,31 @@ class _Pose(NamedTuple):
     y: float
     angle: float
 
-    def polygon(self, polar: list[tuple[float, float]]) -> list[tuple[float, float]]:
-        """Points of the image for polar coordinates (share of the radius, turns)."""
-        points = [(share * self.radius, self.angle + 2 * math.pi * turns) for share, turns in polar]
-        return [(self.x + length * math.cos(angle), self.y + length * math.sin(angle)) for length, angle in points]
+
+def _disc(canvas: ImageDraw.ImageDraw, pose: _Pose, share: float, fill: int = 255) -> None:
+    canvas.circle((pose.x, pose.y), share * pose.radius, fill=fill)
 
 
-def _draw_circle(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
-    canvas.circle((pose.x, pose.y), 0.85 * pose.radius, fill=255)
+def _ring(canvas: ImageDraw.ImageDraw, pose: _Pose) -> None:
+    _disc(canvas, pose, 0.9)
+    _disc(canvas, pose, 0.5, fill=0)
 
 
-def _draw_square(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
-    canvas.polygon(pose.polygon([(1.0, corner / 4) for corner in range(4)]), fill=255)
+def _polygon(canvas: ImageDraw.ImageDraw, pose: _Pose, corners: list[tuple[float, float]]) -> None:
+    """Fills a polygon, its `corners` given as (share of the radius, turns)."""
+    polar = [(share * pose.radius, pose.angle + 2 * math.pi * turns) for share, turns in corners]
+    points = [(pose.x + length * math.cos(angle), pose.y + length * math.sin(angle)) for length, angle in polar]
+    canvas.polygon(points, fill=255)
 
 
-def _draw_triangle(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
-    canvas.polygon(pose.polygon([(1.0, corner / 3) for corner in range(3)]), fill=255)
-
-
-def _draw_star(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
-    canvas.polygon(pose.polygon([((1.1, 0.45)[i % 2], i / 10) for i in range(10)]), fill=255)
-
-
-def _draw_cross(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
-    arm = ((1.0, -0.06), (1.0, 0.06), (0.5, 0.125))
-    outline = [(share, quarter / 4 + turns) for quarter in range(4) for share, turns in arm]
-    canvas.polygon(pose.polygon(outline), fill=255)
-
-
-def _draw_ring(pose: _Pose, canvas: ImageDraw.ImageDraw) -> None:
-    canvas.circle((pose.x, pose.y), 0.9 * pose.radius, fill=255)
-    canvas.circle((pose.x, pose.y), 0.5 * pose.radius, fill=0)
-
-
+_ARM = ((1.0, -0.06), (1.0, 0.06), (0.5, 0.125))
 # How each class is drawn, in the order of the labels.
-_SHAPES: dict[str, Callable[[_Pose, ImageDraw.ImageDraw], None]] = {
-    "circle": _draw_circle,
-    "square": _draw_square,
-    "triangle": _draw_triangle,
-    "star": _draw_star,
-    "cross": _draw_cross,
-    "ring": _draw_ring,
+_SHAPES: dict[str, Callable[[ImageDraw.ImageDraw, _Pose], None]] = {
+    "circle": partial(_disc, share=0.85),
+    "square": partial(_polygon, corners=[(1.0, corner / 4) for corner in range(4)]),
+    "triangle": partial(_polygon, corners=[(1.0, corner / 3) for corner in range(3)]),
+    "star": partial(_polygon, corners=[((1.1, 0.45)[i % 2], i / 10) for i in range(10)]),
+    "cross": partial(_polygon, corners=[(share, arm / 4 + turns) for arm in range(4) for share, turns in _ARM]),
+    "ring": _ring,
 }
 CLASS_NAMES = tuple(_SHAPES)

@@ -1,6 +1,6 @@
 """Image files of the user, one folder per class."""
 
-import sys
+import warnings
 from functools import cached_property
 from pathlib import Path
 
@@ -38,13 +38,10 @@ class ImageFolder(ImageSource):
         return [resolve_root(self.root) / split for split in ("train", "test")]
 
     def prepare(self) -> None:
-        """Reports classes that are not in both splits now, rather than let `test` fail after the training."""
+        """Warns of classes without test images now, rather than let `test` fail after the training."""
         folder = resolve_root(self.root) / "test"
-        tested = _class_folders(folder)
-        if missing := [name for name in self.class_names if name not in tested]:
-            print(f"no test images in {folder} for {_listed(missing)}; add some before `test`", file=sys.stderr)
-        if ignored := [name for name in tested if name not in self.class_names]:
-            print(f"ignored in {folder}, since there are no training images: {_listed(ignored)}", file=sys.stderr)
+        if missing := set(self.class_names).difference(_class_folders(folder)):
+            warnings.warn(f"no test images in {folder} for {sorted(missing)}; add some before `test`", stacklevel=2)
 
     def load(self, split: Split) -> LabelledImages:
         folder = resolve_root(self.root) / split
@@ -57,7 +54,3 @@ class ImageFolder(ImageSource):
 def _class_folders(folder: Path) -> list[str]:
     paths = folder.iterdir() if folder.is_dir() else ()
     return sorted(path.name for path in paths if path.is_dir() and not path.name.startswith("."))
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(repr(name) for name in names[:10]) + (", ..." if len(names) > 10 else "")

@@ -77,38 +77,34 @@ class NearestPairs:
 
 
 def find_duplicates(test: LabelledImages, training: LabelledImages, cache: Path | None) -> NearestPairs:
-    """Finds the near-duplicates of test images among the training images.
+    """Finds the near-duplicates of test images among the training images. `cache` as for `find_nearest_pairs`."""
+    return find_nearest_pairs(test, training, cache).duplicates()
+
+
+def find_nearest_pairs(test: LabelledImages, training: LabelledImages, cache: Path | None = None) -> NearestPairs:
+    """Finds the training image that resembles each test image most.
 
     Args:
         test: the test images.
         training: the training images.
-        cache: a folder that keeps the result for the next call with the same images; None: it is computed anew.
+        cache: a folder that keeps the result for the next call with the same images; None: nothing is kept.
     """
-    if cache is None:
-        return find_nearest_pairs(test, training).duplicates()
-    digest = hashlib.sha256()
-    for images in (test.images, training.images):
-        digest.update(images.contiguous().numpy().tobytes())
-    path = cache / f"near_duplicates_{digest.hexdigest()[:16]}.npz"
-    # A file that is not there or cannot be read is made anew.
+    found = find_nearest(test.images, training.images) if cache is None else _find_or_read(test, training, cache)
+    similarity, order = found[1].sort(descending=True, stable=True)
+    return NearestPairs(test.subset(order), training.subset(found[0][order]), similarity)
+
+
+def _find_or_read(test: LabelledImages, training: LabelledImages, cache: Path) -> tuple[Tensor, Tensor]:
+    both = (images.images.contiguous().numpy().tobytes() for images in (test, training))
+    path = cache / f"near_duplicates_{hashlib.sha256(b''.join(both)).hexdigest()[:16]}.npz"
+    # A file that is missing or cannot be read is made anew.
     with contextlib.suppress(OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile), np.load(path) as found:
-        positions, similarity = torch.from_numpy(found["positions"]), torch.from_numpy(found["similarity"])
-        return _pair(test, training, positions, similarity).duplicates()
+        return torch.from_numpy(found["positions"]), torch.from_numpy(found["similarity"])
     positions, similarity = find_nearest(test.images, training.images)
-    # A folder that cannot be written costs time alone.
+    # A folder that cannot be written only costs the time of the next call.
     with contextlib.suppress(OSError):
         write_whole(path, lambda file: np.savez(file, positions=positions, similarity=similarity))
-    return _pair(test, training, positions, similarity).duplicates()
-
-
-def find_nearest_pairs(test: LabelledImages, training: LabelledImages) -> NearestPairs:
-    """Finds the training image that resembles each test image most."""
-    return _pair(test, training, *find_nearest(test.images, training.images))
-
-
-def _pair(test: LabelledImages, training: LabelledImages, positions: Tensor, similarity: Tensor) -> NearestPairs:
-    similarity, order = similarity.sort(descending=True, stable=True)
-    return NearestPairs(test.subset(order), training.subset(positions[order]), similarity)
+    return positions, similarity
 
 
 @torch.inference_mode()

@@ -1,5 +1,7 @@
 """Batches of the data module, and its shuffle."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.utils.data import DataLoader, DistributedSampler, RandomSampler, SequentialSampler
@@ -227,9 +229,9 @@ def test_batches_come_in_channels_last():
 def test_images_that_do_not_fit_on_the_gpu_stay_on_the_host_and_say_so(monkeypatch):
     data = SubsetDataModule(DrawnShapes(num_train=4, num_test=2), classes=None, val_fraction=0)
     data.setup("fit")
-    monkeypatch.setattr(SubsetDataModule, "_device", torch.device("cuda"))
+    data.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cuda")))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * data.train.images.nbytes - 1, 10**12))
     with pytest.warns(UserWarning, match="they stay on the host, and batches are copied from pinned memory"):
         loader = data.train_dataloader()
     assert loader.pin_memory
-    assert loader.dataset.device.type == "cpu"
+    assert loader.dataset.labels.device.type == "cpu"

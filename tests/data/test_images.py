@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cifar_lightning.data.images import MAX_PIXELS, find_images, read_image
+from cifar_lightning.data.images import find_images, read_image
 
 RED, GREEN, BLUE, WHITE, GREY = [255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255], [99, 99, 99]
 
@@ -134,31 +134,23 @@ def make_header(width, height):
     return b"\x89PNG\r\n\x1a\n" + make_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
 
 
-@pytest.mark.parametrize("side", [5001, 10_000])
-def test_a_huge_image_is_refused_by_its_header_alone(tmp_path, side):
-    path = tmp_path / "huge.png"
-    path.write_bytes(make_header(side, side) + make_chunk(b"IDAT", zlib.compress(bytes(100))))
-    with pytest.raises(ValueError, match=rf"at most 25,000,000 pixels, but .*huge\.png has {side} x {side}; shrink"):
-        read_image(path)
-    assert MAX_PIXELS < 5001**2
-
-
-def test_a_decompression_bomb_is_refused(tmp_path):
+@pytest.mark.parametrize("side", [10_000, 60_000])
+def test_a_decompression_bomb_is_refused(tmp_path, side):
     path = tmp_path / "bomb.png"
-    path.write_bytes(make_header(60_000, 60_000) + make_chunk(b"IDAT", zlib.compress(bytes(100))))
-    with pytest.raises(ValueError, match=r"bomb\.png .*3600000000 pixels"):
+    path.write_bytes(make_header(side, side) + make_chunk(b"IDAT", zlib.compress(bytes(100))))
+    with pytest.raises(ValueError, match=rf"bomb\.png .*{side**2} pixels"):
         read_image(path)
 
 
 def test_a_text_file_named_png_is_refused(tmp_path):
     (tmp_path / "a.png").write_text("just some words, " * 20)
-    with pytest.raises(ValueError, match=r"expected a PNG or JPEG image, but .*a\.png is none"):
+    with pytest.raises(ValueError, match=r"expected a whole PNG or JPEG image, but .*a\.png is none"):
         read_image(tmp_path / "a.png")
 
 
 def test_other_formats_are_refused_whatever_their_name(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png", format="BMP")
-    with pytest.raises(ValueError, match=r"expected a PNG or JPEG image, but .*a\.png is none"):
+    with pytest.raises(ValueError, match=r"expected a whole PNG or JPEG image, but .*a\.png is none"):
         read_image(tmp_path / "a.png")
 
 
@@ -173,13 +165,13 @@ def encode(file_format, **options):
 def test_a_truncated_file_is_named(tmp_path, file_format, share):
     content = encode(file_format)
     (tmp_path / "cut.png").write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValueError, match=r"expected a .* image, but .*cut\.png is (broken|none)"):
+    with pytest.raises(ValueError, match=r"expected a whole PNG or JPEG image, but .*cut\.png is none"):
         read_image(tmp_path / "cut.png")
 
 
 def test_a_header_cut_short_is_named(tmp_path):
     (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n" + make_chunk(b"IHDR", b"\0\0\0\x20"))
-    with pytest.raises(ValueError, match=r"cut\.png is broken \(Truncated IHDR chunk\)"):
+    with pytest.raises(ValueError, match=r"cut\.png is none \(Truncated IHDR chunk\)"):
         read_image(tmp_path / "cut.png")
 
 
@@ -191,7 +183,7 @@ def test_orientation_data_that_make_no_sense_are_named(tmp_path, tag):
     # Words under a tag that has numbers.
     content = encode("JPEG", exif=exif).replace(b"\x01\x0e\x00\x02", struct.pack(">HH", tag, 2))
     (tmp_path / "odd.jpg").write_bytes(content)
-    with pytest.raises(ValueError, match=r"odd\.jpg is broken"):
+    with pytest.raises(ValueError, match=r"odd\.jpg is none"):
         read_image(tmp_path / "odd.jpg")
 
 
