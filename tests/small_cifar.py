@@ -16,7 +16,7 @@ def add_file(tar, name, content):
 
 
 class SmallCifar:
-    """Six training and four test pictures, whose checksums stand in for the published ones."""
+    """Six training and four test images, whose checksums stand in for the published ones."""
 
     def __init__(self):
         generator = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Sources of labelled pictures and the data module."""
+"""Sources of labelled images and the data module."""
 
 from cifar_lightning.data.cifar100 import Cifar100
 from cifar_lightning.data.data_module import SubsetDataModule

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torchvision.datasets.utils import check_integrity
 
-from cifar_lightning.data.archive import MAX_FILE_BYTES, extract
+from cifar_lightning.data.archive import extract
+from cifar_lightning.data.array_pickle import load_arrays
 from cifar_lightning.data.download import download
 from cifar_lightning.data.images import LabelledImages
-from cifar_lightning.data.restricted_pickle import PickledArray, load_restricted
 from cifar_lightning.data.source import ImageSource, Split, resolve_root
 from cifar_lightning.runs.disk import locked
 
@@ -25,112 +25,20 @@ FILE_MD5 = {
 }
 OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 
-FINE_CLASSES = (
-    "apple",
-    "aquarium_fish",
-    "baby",
-    "bear",
-    "beaver",
-    "bed",
-    "bee",
-    "beetle",
-    "bicycle",
-    "bottle",
-    "bowl",
-    "boy",
-    "bridge",
-    "bus",
-    "butterfly",
-    "camel",
-    "can",
-    "castle",
-    "caterpillar",
-    "cattle",
-    "chair",
-    "chimpanzee",
-    "clock",
-    "cloud",
-    "cockroach",
-    "couch",
-    "crab",
-    "crocodile",
-    "cup",
-    "dinosaur",
-    "dolphin",
-    "elephant",
-    "flatfish",
-    "forest",
-    "fox",
-    "girl",
-    "hamster",
-    "house",
-    "kangaroo",
-    "keyboard",
-    "lamp",
-    "lawn_mower",
-    "leopard",
-    "lion",
-    "lizard",
-    "lobster",
-    "man",
-    "maple_tree",
-    "motorcycle",
-    "mountain",
-    "mouse",
-    "mushroom",
-    "oak_tree",
-    "orange",
-    "orchid",
-    "otter",
-    "palm_tree",
-    "pear",
-    "pickup_truck",
-    "pine_tree",
-    "plain",
-    "plate",
-    "poppy",
-    "porcupine",
-    "possum",
-    "rabbit",
-    "raccoon",
-    "ray",
-    "road",
-    "rocket",
-    "rose",
-    "sea",
-    "seal",
-    "shark",
-    "shrew",
-    "skunk",
-    "skyscraper",
-    "snail",
-    "snake",
-    "spider",
-    "squirrel",
-    "streetcar",
-    "sunflower",
-    "sweet_pepper",
-    "table",
-    "tank",
-    "telephone",
-    "television",
-    "tiger",
-    "tractor",
-    "train",
-    "trout",
-    "tulip",
-    "turtle",
-    "wardrobe",
-    "whale",
-    "willow_tree",
-    "wolf",
-    "woman",
-    "worm",
-)
+_NAMES = """
+    apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
+    caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin elephant
+    flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man
+    maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree
+    plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk skyscraper snail
+    snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor train trout
+    tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
+FINE_CLASSES = tuple(_NAMES.split())
 
 
 class Cifar100(ImageSource):
-    """50 000 training and 10 000 test pictures of 100 classes, 32x32 RGB; labels are the 100 fine ones.
+    """50 000 training and 10 000 test images of 100 classes, 32x32 RGB; labels are the 100 fine ones.
 
     `root` holds the extracted folder `cifar-100-python` or the published `cifar-100-python.tar.gz`; with neither, the
     archive is downloaded there.
@@ -176,34 +84,25 @@ class Cifar100(ImageSource):
             )
         root.mkdir(parents=True, exist_ok=True)
         with locked(root, wait=True):
-            # Whoever had the lock may have brought them.
-            if not _is_extracted(root):
-                self._bring(root, archive)
-
-    def _bring(self, root: Path, archive: Path) -> None:
-        if not archive.is_file():
-            download(self.mirrors, archive, md5=ARCHIVE_MD5)
-        elif self.verify_md5 and not check_integrity(str(archive), ARCHIVE_MD5):
-            raise ValueError(
-                f"expected the published archive (md5 {ARCHIVE_MD5}), but {archive} differs; it is kept as it is:"
-                " delete it to fetch it again, or set data.source.verify_md5 to false to use it"
-            )
-        extract(archive, root / FOLDER_NAME, FILE_MD5)
+            # Another process may have brought them meanwhile.
+            if _is_extracted(root):
+                return
+            if not archive.is_file():
+                download(self.mirrors, archive, md5=ARCHIVE_MD5)
+            elif self.verify_md5:
+                _check_md5(archive, ARCHIVE_MD5)
+            extract(archive, root / FOLDER_NAME, FILE_MD5)
 
     def load(self, split: Split) -> LabelledImages:
         path = resolve_root(self.root) / FOLDER_NAME / split
         if not path.is_file():
             raise ValueError(f"expected CIFAR-100 at {path}, but there is no such file; put it there")
         if self.verify_md5:
-            _check_md5(path)
-            # Nothing is read from it; a changed one tells of other data, or of a bad disk, all the same.
-            _check_md5(path.with_name("meta"))
-        elif path.stat().st_size > MAX_FILE_BYTES:
-            raise ValueError(
-                f"expected a file of at most {MAX_FILE_BYTES:,} bytes, got {path}; is it one of CIFAR-100's?"
-            )
-        pixels, labels = _check_contents(load_restricted(path, is_known=self.verify_md5), path)
-        images = torch.tensor(pixels).view(-1, 3, 32, 32)
+            # Nothing is read from `meta`, but a changed one shows other data or a bad disk all the same.
+            for name in (split, "meta"):
+                _check_md5(path.with_name(name), FILE_MD5[name])
+        pixels, labels = _check_contents(load_arrays(path), path)
+        images = torch.from_numpy(pixels).reshape(-1, 3, 32, 32)
         return LabelledImages(images, torch.from_numpy(labels), FINE_CLASSES, torch.arange(len(labels)))
 
 
@@ -211,28 +110,22 @@ def _is_extracted(root: Path) -> bool:
     return all((root / FOLDER_NAME / name).is_file() for name in FILE_MD5)
 
 
-def _check_md5(path: Path) -> None:
-    if not check_integrity(str(path), FILE_MD5[path.name]):
+def _check_md5(path: Path, md5: str) -> None:
+    if not check_integrity(str(path), md5):
         raise ValueError(
-            f"expected the published file (md5 {FILE_MD5[path.name]}), but {path} differs; it is kept as it is:"
-            " delete its folder to fetch it again, or set data.source.verify_md5 to false to use it"
+            f"expected the published file (md5 {md5}), but {path} differs; it is kept as it is:"
+            " delete it to fetch it again, or set data.source.verify_md5 to false to use it"
         )
 
 
 def _check_contents(contents: Any, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The pixels, uint8 (N, 3072), and fine labels, int64 (N,), of an unpickled CIFAR file."""
-    array = contents.get("data") if isinstance(contents, dict) else None
-    pixels = array.values if isinstance(array, PickledArray) else None
-    labels = contents.get("fine_labels") if isinstance(contents, dict) else None
-    if (
-        pixels is not None
-        and pixels.ndim == 2
-        and pixels.shape[1] == 3072
-        and isinstance(labels, list)
-        and len(labels) == len(pixels)
-        and all(type(label) is int and 0 <= label < len(FINE_CLASSES) for label in labels)
-    ):
-        return pixels, np.array(labels, np.int64)
+    try:
+        pixels, labels = contents["data"], np.array(contents["fine_labels"], np.int64)
+        if pixels.dtype == np.uint8 and pixels.shape == (len(labels), 3072) and set(labels) <= set(range(100)):
+            return pixels, labels
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
+        pass
     raise ValueError(
         f"expected `data`, uint8 (N, 3072), and `fine_labels`, N numbers of 0..99, but {path} holds something else;"
         " delete its folder and fetch the published archive again"

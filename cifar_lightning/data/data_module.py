@@ -3,36 +3,36 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Literal
 
 import torch
+from jsonargparse import lazy_instance
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
+from cifar_lightning import lab
+from cifar_lightning.data.cifar100 import Cifar100
 from cifar_lightning.data.images import LabelledImages
-from cifar_lightning.data.source import ImageSource
+from cifar_lightning.data.source import ImageSource, Split
 from cifar_lightning.hints import did_you_mean
-from cifar_lightning.runs.predictions import RESERVED_NAMES
 
 # Evaluation needs no gradients, so larger batches fit; their size changes no score.
 _EVAL_BATCH_SIZE = 1024
-# More than fit into any memory: a number that is mistyped, and that TensorBoard's table has no room for.
-_MOST_IN_A_BATCH = 10**9
 
 
 class SubsetDataModule(LightningDataModule):
-    """Keeps some classes of a source, and holds out a share of their training pictures for validation.
+    """Keeps some classes of a source, and holds out a share of their training images for validation.
 
-    A batch is `(images, labels)`: uint8 (B, 3, S, S) and int64 (B,), labels 0..K-1 in the order of `classes`.
+    A batch is `(images, labels)`: uint8 (B, 3, S, S) and int64 (B,), labels 0..K-1 in the order of `classes`. After
+    `setup`, `train`, `val` and `test` are the images of the splits, and `all_training` those of train and val together.
 
     Args:
-        source: where the pictures come from.
-        classes: names, or labels of the source, of the classes to keep; None: all.
-        val_fraction: share of each class's training pictures held out for validation, 0 <= share < 1.
-        split_seed: decides which pictures are held out, whatever the seed of the training.
-        batch_size: pictures a training step; the last, smaller batch is kept.
-        validate_on_test: the lab's protocol: draw the test split's curve every epoch. Holds out nothing, so
+        source: where the images come from; CIFAR-100 by default.
+        classes: names, or labels of the source, of the classes to keep; None: all. The lab's three by default.
+        val_fraction: share of each class's training images held out for validation, 0 <= share < 1.
+        split_seed: decides which images are held out, whatever the seed of the training.
+        batch_size: images per training step; the last, smaller batch is kept.
+        validate_on_test: the lab's protocol: validate on the test split every epoch. Nothing is held out, so
             `val_fraction` must be 0.
 
     Raises:
@@ -41,8 +41,8 @@ class SubsetDataModule(LightningDataModule):
 
     def __init__(
         self,
-        source: ImageSource,
-        classes: list[str | int] | None = None,
+        source: ImageSource = lazy_instance(Cifar100),  # noqa: B008
+        classes: list[str | int] | None = [*lab.CLASSES],  # noqa: B006
         val_fraction: float = 0.1,
         split_seed: int = 0,
         batch_size: int = 128,
@@ -53,13 +53,6 @@ class SubsetDataModule(LightningDataModule):
             raise ValueError(f"expected data.val_fraction of at least 0 and below 1, got {val_fraction}; try 0.1")
         if batch_size < 1:
             raise ValueError(f"expected data.batch_size of at least 1, got {batch_size}; try 128")
-        if batch_size > _MOST_IN_A_BATCH:
-            raise ValueError(
-                f"expected data.batch_size of at most {_MOST_IN_A_BATCH:,}, got one of {len(str(batch_size))} digits;"
-                " try 128"
-            )
-        if split_seed < 0:
-            raise ValueError(f"expected data.split_seed of at least 0, got {split_seed}; try 0")
         if validate_on_test and val_fraction > 0:
             raise ValueError(
                 f"expected data.val_fraction 0 with data.validate_on_test, got {val_fraction};"
@@ -77,7 +70,7 @@ class SubsetDataModule(LightningDataModule):
         """Names of the kept classes, in the order of the labels 0..K-1.
 
         Raises:
-            ValueError: if a class is unknown, stands twice, or is the only one.
+            ValueError: if a class is unknown, occurs twice, or is the only one.
         """
         return resolve_classes(self.classes, self.source.class_names)
 
@@ -88,100 +81,84 @@ class SubsetDataModule(LightningDataModule):
 
     @property
     def image_size(self) -> int:
-        """The side of the pictures, in pixels."""
+        """The side of the images, in pixels."""
         return self.source.image_size
 
     def prepare_data(self) -> None:
         self.source.prepare()
 
     def setup(self, stage: str) -> None:
-        # `train` and `val` are read by every stage but prediction, which brings its own pictures.
         if stage != "predict" and not hasattr(self, "train"):
-            training = self._load("train")
-            self.train, self.val = split_by_class(training, self.val_fraction, self.split_seed)
-        if (stage == "test" or self.validate_on_test) and not hasattr(self, "test"):
+            self.all_training = self._load("train")
+            self.train, self.val = split_by_class(self.all_training, self.val_fraction, self.split_seed)
+        if (stage in ("test", "predict") or self.validate_on_test) and not hasattr(self, "test"):
             self.test = self._load("test")
 
-    def _load(self, split: Literal["train", "test"]) -> LabelledImages:
+    def _load(self, split: Split) -> LabelledImages:
         images = self.source.load(split).keep_classes(tuple(self.class_names))
         for name, count in images.counts().items():
             if count == 0:
                 raise ValueError(
-                    f"expected pictures of every class in the {split} split, but {name!r} has none;"
+                    f"expected images of every class in the {split} split, but {name!r} has none;"
                     " leave it out of data.classes"
                 )
         return images
 
     def train_dataloader(self) -> DataLoader:
-        pictures = self._on_device(self.train)
-        shuffle = EpochShuffle(pictures, seed=torch.initial_seed())
-        return self._loader(pictures, self.batch_size, sampler=shuffle)
+        return self._loader(self.train, self.batch_size, shuffle_seed=torch.initial_seed())
 
     def val_dataloader(self) -> DataLoader | list[DataLoader]:
         images = self.test if self.validate_on_test else self.val
-        return self._loader(self._on_device(images), _EVAL_BATCH_SIZE) if len(images) else []
+        return self._loader(images) if len(images) else []
 
     def test_dataloader(self) -> list[DataLoader]:
-        """One loader a split, in the order of `evaluation_splits`."""
-        splits = self.evaluation_splits.values()
-        return [self._loader(self._on_device(images), _EVAL_BATCH_SIZE) for images in splits]
+        """One loader per split, in the order of `evaluation_splits`."""
+        return [self._loader(images) for images in self.evaluation_splits.values()]
+
+    def predict_dataloader(self) -> DataLoader:
+        """The test images and their labels."""
+        return self._loader(self.test)
 
     @property
     def evaluation_splits(self) -> dict[str, LabelledImages]:
-        """Train, validation (where a share is held out) and test pictures, as `test` scores them."""
+        """The training, validation (where a share is held out) and test images, as `test` scores them."""
         splits = {"train": self.train, "val": self.val, "test": self.test}
         return {name: images for name, images in splits.items() if len(images)}
 
-    @property
-    def all_training(self) -> LabelledImages:
-        """The training pictures of the kept classes, held out or not, in the order published."""
-        images, labels, indices = (
-            torch.cat([getattr(part, name) for part in (self.train, self.val)])
-            for name in ("images", "labels", "indices")
-        )
-        return LabelledImages(images, labels, self.train.class_names, indices).subset(indices.argsort())
-
-    def _loader(self, pictures: "_Pictures", batch_size: int, sampler: RandomSampler | None = None) -> DataLoader:
+    def _loader(
+        self, images: LabelledImages, batch_size: int = _EVAL_BATCH_SIZE, shuffle_seed: int | None = None
+    ) -> DataLoader:
+        device = home = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        # Half of what is free is left for the net.
+        if device.type == "cuda" and images.images.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+            warnings.warn(
+                f"{len(images):,} images ({images.images.nbytes / 1e6:.0f} MB) are more than half of the free GPU"
+                " memory: they stay on the host, and batches are copied from pinned memory",
+                stacklevel=2,
+            )
+            home = torch.device("cpu")
+        dataset = _ImageSet(images.images.to(home), images.labels.to(home))
         # The stock loader, given whole batches by `__getitems__`: samplers and distributed training work as ever.
         return DataLoader(
-            pictures,
-            batch_size=min(batch_size, len(pictures)),
-            sampler=sampler,
-            collate_fn=_as_it_is,
-            # Of its own, since a loader draws a number whenever it starts: a net that draws (dropout) would not find
-            # its own numbers again in a resumed run.
+            dataset,
+            batch_size=min(batch_size, len(images)),
+            sampler=None if shuffle_seed is None else EpochShuffle(dataset, shuffle_seed),
+            collate_fn=lambda batch: batch,
+            # A loader draws a number whenever it starts. With the global generator, a net with dropout would draw
+            # other numbers in a resumed run.
             generator=torch.Generator(),
-            pin_memory=pictures.device.type == "cpu" and self._device.type == "cuda",
+            pin_memory=home != device,
         )
 
-    def _on_device(self, images: LabelledImages) -> "_Pictures":
-        device = self._device
-        if device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(device)
-            # Half of what is free is left for the net.
-            if images.images.nbytes > free / 2:
-                warnings.warn(
-                    f"{len(images):,} pictures ({images.images.nbytes / 1e6:.0f} MB) are more than half of the free GPU"
-                    " memory: they stay on the host, and batches are copied from pinned memory",
-                    stacklevel=2,
-                )
-                device = torch.device("cpu")
-        return _Pictures(images.images.to(device), images.labels.to(device))
 
-    @property
-    def _device(self) -> torch.device:
-        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-
-
-class _Pictures(Dataset):
-    """Pictures and labels on one device, indexed by whole batches."""
+class _ImageSet(Dataset):
+    """Images and labels on one device, indexed by whole batches."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
-        # A picture a row, pixel by pixel: whole rows are gathered fast, and a batch is in channels_last as it comes. No
-        # copy, since that is how `LabelledImages` takes its subsets.
+        # One image per row, pixel by pixel: whole rows are gathered fast, and a batch comes in channels_last. This is
+        # no copy, since `LabelledImages` takes its subsets in that format.
         self.rows = images.permute(0, 2, 3, 1).contiguous()
         self.labels = labels
-        self.device = images.device
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -191,25 +168,28 @@ class _Pictures(Dataset):
 
     def __getitems__(self, positions: Sequence[int]) -> tuple[Tensor, Tensor]:
         index = torch.tensor(positions)
-        if self.device.type == "cuda":
+        if self.labels.is_cuda:
             # From pinned memory the copy waits for nothing.
-            index = index.pin_memory().to(self.device, non_blocking=True)
+            index = index.pin_memory().to(self.labels.device, non_blocking=True)
         return self.rows.index_select(0, index).permute(0, 3, 1, 2), self.labels.index_select(0, index)
 
 
-def _as_it_is(batch: Any) -> Any:
-    return batch
+def epoch_order(num_images: int, seed: int, epoch: int) -> Tensor:
+    """The order in which an epoch goes through `num_images` images, int64 (num_images,): a function of its arguments.
+
+    Every engine takes this order, and a resumed run sees that of a run which was never stopped. The global generator
+    has no part in it.
+    """
+    # Seeds of neighbouring runs and epochs must not meet: 1 000 003 is a prime beyond any number of epochs.
+    generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
+    return torch.randperm(num_images, generator=generator)
 
 
 class EpochShuffle(RandomSampler):
-    """Shuffles by seed and epoch alone, so that a resumed run sees the order of one that was never stopped.
+    """Goes through the images in `epoch_order`. Lightning tells the epoch to every sampler that has a `set_epoch`."""
 
-    Lightning tells the epoch to every sampler that has a `set_epoch`.
-    """
-
-    def __init__(self, pictures: Dataset, seed: int) -> None:
-        # A generator of its own keeps the global one untouched.
-        super().__init__(pictures, generator=torch.Generator())  # type: ignore[arg-type]
+    def __init__(self, images: Dataset, seed: int) -> None:
+        super().__init__(images)  # type: ignore[arg-type]
         self.seed = seed
         self.epoch = 0
 
@@ -217,27 +197,19 @@ class EpochShuffle(RandomSampler):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        # Seeds of neighbouring runs and epochs must not meet: 1 000 003 is a prime beyond any number of epochs.
-        self.generator.manual_seed((self.seed * 1_000_003 + self.epoch) % 2**63)
-        return super().__iter__()
+        return iter(epoch_order(self.num_samples, self.seed, self.epoch).tolist())
 
 
 def resolve_classes(classes: Sequence[str | int] | None, known: Sequence[str]) -> list[str]:
     """Names of `classes`, given as names or as places in `known`; None: all of `known`.
 
     Raises:
-        ValueError: if there are fewer than two, one stands twice, is unknown, or is called like the unused outputs, or
-            a known one has a character that a terminal would obey rather than print.
+        ValueError: if there are fewer than two, or one is unknown or occurs twice.
     """
-    for name in known:
-        if not name.isprintable():
-            raise ValueError(f"expected class names of printable characters, but the source has {name!r}; rename it")
     names = list(known) if classes is None else [_class_name(entry, known) for entry in classes]
     for name in names:
-        if name in RESERVED_NAMES:
-            raise ValueError(f"expected another class name than {name!r}, which tables of predictions use; rename it")
         if names.count(name) > 1:
-            raise ValueError(f"expected every class once, but {name!r} stands twice in data.classes; remove one")
+            raise ValueError(f"expected every class once, but {name!r} occurs twice in data.classes; remove one")
     if len(names) < 2:
         raise ValueError(f"expected at least two classes, got {names}; add one to data.classes")
     return names
@@ -256,10 +228,10 @@ def _class_name(entry: str | int, known: Sequence[str]) -> str:
 
 
 def split_by_class(images: LabelledImages, val_fraction: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
-    """Holds out a share of each class: returns the training and the validation pictures, in their former order.
+    """Holds out a share of each class: returns the training and the validation images, in their former order.
 
     Raises:
-        ValueError: if a class would be left without a training picture.
+        ValueError: if a class would be left without a training image.
     """
     generator = torch.Generator().manual_seed(seed)
     is_val = torch.zeros(len(images), dtype=torch.bool)
@@ -268,7 +240,7 @@ def split_by_class(images: LabelledImages, val_fraction: float, seed: int) -> tu
         num_val = max(1, round(val_fraction * count)) if val_fraction else 0
         if num_val >= count:
             raise ValueError(
-                f"expected at least {num_val + 1} training pictures of {name!r} to hold out {num_val}, got {count};"
+                f"expected at least {num_val + 1} training images of {name!r} to hold out {num_val}, got {count};"
                 " lower data.val_fraction"
             )
         positions = torch.nonzero(images.labels == label).flatten()

@@ -1,10 +1,7 @@
 """One file from the first of several addresses that gives it: resumed, checked, moved into place when whole."""
 
-import errno
 import http.client
 import os
-import shutil
-import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -23,16 +20,15 @@ _TRANSFER_ERRORS = (
     http.client.HTTPException,
     TimeoutError,
     ConnectionError,
-    ssl.SSLError,
-    ValueError,  # an address that is none
+    ValueError,  # what is no address
 )
 
 
 def download(urls: Sequence[str], path: Path, md5: str) -> None:
     """Brings the file with checksum `md5` to `path` from the first of `urls` that gives it.
 
-    What arrives is kept beside `path` under a name of its own until it is whole, so that a later call, or the next
-    mirror, goes on where this one stopped.
+    What arrives is kept beside `path` as `.partial` until it is whole, so that a later call, or the next mirror,
+    resumes where this one stopped.
 
     Raises:
         OSError: if no address gives the file.
@@ -40,7 +36,7 @@ def download(urls: Sequence[str], path: Path, md5: str) -> None:
     partial = path.with_name(path.name + ".partial")
     failures = []
     for url in urls:
-        # What an earlier call left may be of another file: then the whole file is fetched once from the same address.
+        # What an earlier call left may belong to another file: then all of it is fetched from the same address.
         for _ in range(2 if partial.exists() else 1):
             try:
                 _fetch_rest(url, partial)
@@ -54,7 +50,7 @@ def download(urls: Sequence[str], path: Path, md5: str) -> None:
             failures.append(f"{url}: its md5 is not {md5}")
     raise ConnectionError(
         f"could not download {path.name} ({'; '.join(failures) or 'no mirror is configured'});"
-        f" try again to go on where it stopped, or put the file at {path} by hand"
+        f" try again to resume it, or put the file at {path} by hand"
     )
 
 
@@ -69,17 +65,11 @@ def _fetch_rest(url: str, partial: Path) -> None:
         raise
     with response:
         resumed = response.status == HTTPStatus.PARTIAL_CONTENT
-        expected = int(response.headers.get("Content-Length", 0)) + (size if resumed else 0)
-        free = shutil.disk_usage(partial.parent).free
-        if expected > free + size:
-            raise OSError(errno.ENOSPC, f"{expected:,} bytes are to come and {free:,} are free", str(partial))
-        with (
-            partial.open("ab" if resumed else "wb") as file,
-            tqdm(
-                total=expected or None, initial=size if resumed else 0, unit="B", unit_scale=True, disable=None
-            ) as bar,
-        ):
-            bar.set_description(partial.stem)
+        start = size if resumed else 0
+        expected = int(response.headers.get("Content-Length", 0)) + start
+        total = expected or None
+        bar = tqdm(desc=partial.stem, total=total, initial=start, unit="B", unit_scale=True, disable=None)
+        with bar, partial.open("ab" if resumed else "wb") as file:
             while chunk := response.read(_CHUNK_BYTES):
                 with naming(partial):
                     file.write(chunk)

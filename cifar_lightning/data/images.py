@@ -1,30 +1,26 @@
-"""Labelled pictures in memory, and pictures read from files."""
+"""Labelled images in memory, and images read from files."""
 
-import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.Image import DecompressionBombError
+from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-# 5 000 x 5 000 pixels: 75 MB once decoded, beyond any photograph worth shrinking to 32x32.
-MAX_PIXELS = 25_000_000
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Pictures of one split.
+    """The images of one split.
 
     Attributes:
         images: uint8 (N, 3, S, S), 0..255, RGB.
         labels: int64 (N,), 0..K-1.
         class_names: K names, in the order of the labels.
-        indices: int64 (N,): place of each picture in the source's split as published.
+        indices: int64 (N,): place of each image in the source's split as published.
     """
 
     images: Tensor
@@ -42,18 +38,18 @@ class LabelledImages:
         return len(self.labels)
 
     def counts(self) -> dict[str, int]:
-        """Number of pictures a class."""
+        """Number of images per class."""
         counts = torch.bincount(self.labels, minlength=len(self.class_names)).tolist()
         return dict(zip(self.class_names, counts, strict=True))
 
     def subset(self, positions: Tensor) -> "LabelledImages":
-        """The pictures at `positions`, int64 (M,)."""
+        """The images at `positions`, int64 (M,)."""
         return LabelledImages(
             _take(self.images, positions), self.labels[positions], self.class_names, self.indices[positions]
         )
 
     def keep_classes(self, names: tuple[str, ...]) -> "LabelledImages":
-        """The pictures of the classes `names`, in the order they stand here; labels follow the order of `names`."""
+        """The images of the classes `names`, in their present order; labels follow the order of `names`."""
         new_labels = torch.full((len(self.class_names),), -1)
         for label, name in enumerate(names):
             new_labels[self.class_names.index(name)] = label
@@ -63,11 +59,11 @@ class LabelledImages:
 
 
 def _take(images: Tensor, positions: Tensor) -> Tensor:
-    """The pictures at `positions`, in the memory format channels_last: the one copy that loaders and nets work on."""
+    """The images at `positions`, in the memory format channels_last: the one copy that loaders and nets work on."""
     return images.permute(0, 2, 3, 1).index_select(0, positions).permute(0, 3, 1, 2)
 
 
-def find_pictures(path: Path) -> list[Path]:
+def find_images(path: Path) -> list[Path]:
     """The PNG and JPEG files directly in the folder `path`, by name; or `path` itself, if it is a file.
 
     Raises:
@@ -76,52 +72,46 @@ def find_pictures(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise ValueError(f"expected a picture or a folder of pictures, but there is no {path}; check the path")
+        raise ValueError(f"expected an image or a folder of images, but there is no {path}; check the path")
     files = sorted(
         file
         for file in path.iterdir()
-        # Not a folder, nor a pipe that would never end.
-        if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".") and file.is_file()
+        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".") and file.is_file()
     )
     if not files:
-        raise ValueError(f"expected PNG or JPEG pictures in {path}, but it has none; add some, or name another folder")
+        raise ValueError(f"expected PNG or JPEG images in {path}, but it has none; add some, or name another folder")
     return files
 
 
-def read_picture(path: Path, size: int = 32) -> Tensor:
-    """Reads a picture of any size and mode as RGB, uint8 (3, `size`, `size`).
+def read_image(path: Path, size: int = 32) -> Tensor:
+    """Reads an image of any size and mode as RGB, uint8 (3, `size`, `size`).
 
     The camera's orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, of an animation
     the first frame is taken, and other shapes than a square are squeezed into one.
 
     Raises:
-        ValueError: if the file is no picture, is broken, or has over 25 million pixels.
+        ValueError: if the file is no PNG or JPEG image, is broken, or has more pixels than Pillow takes unwarned (89
+            million).
     """
     try:
         with warnings.catch_warnings():
-            # Pillow warns of large pictures; the limit below is ours, and far lower.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as picture:
-                width, height = picture.size
-                if width * height <= MAX_PIXELS:
-                    rgb = _to_rgb(ImageOps.exif_transpose(picture))
-                    return pil_to_tensor(rgb.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
-    except UnidentifiedImageError as error:
-        raise ValueError(f"expected a PNG or JPEG picture, but {path} is none; remove or convert it") from error
-    # What Pillow raises on damaged files.
-    except (OSError, SyntaxError, EOFError, ValueError, TypeError, struct.error, DecompressionBombError) as error:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG")) as image:
+                rgb = _to_rgb(ImageOps.exif_transpose(image))
+                return pil_to_tensor(rgb.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
+    # Pillow raises errors of many kinds on damaged files.
+    except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise ValueError(f"expected a whole picture, but {path} is broken ({error}); remove or replace it") from error
-    raise ValueError(
-        f"expected a picture of at most {MAX_PIXELS:,} pixels, but {path} has {width} x {height}; shrink it first"
-    )
+        raise ValueError(
+            f"expected a whole PNG or JPEG image, but {path} is none ({error}); remove or replace it"
+        ) from error
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I"):
-        picture = picture.convert("I").point(lambda value: value / 257 + 0.5).convert("L")
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-    return picture.convert("RGB")
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        image = image.convert("I").point(lambda value: value / 257 + 0.5).convert("L")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")

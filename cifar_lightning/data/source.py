@@ -1,4 +1,4 @@
-"""Where pictures come from."""
+"""Where images come from."""
 
 import os
 from abc import ABC, abstractmethod
@@ -11,10 +11,10 @@ Split = Literal["train", "test"]
 
 
 class ImageSource(ABC):
-    """Gives the pictures of the training and the test split. Constructing one reads no file.
+    """Gives the images of the training and the test split. Constructing one reads no file.
 
     Attributes:
-        image_size: the side of its pictures, in pixels.
+        image_size: the side of its images, in pixels.
     """
 
     image_size: int = 32
@@ -25,22 +25,22 @@ class ImageSource(ABC):
         """All its classes, in the order of their labels."""
 
     @property
-    def picture_folders(self) -> list[Path]:
-        """Folders whose pictures it reads: whatever is put there becomes one of them. None by default."""
+    def image_folders(self) -> list[Path]:
+        """Folders whose image files it reads, so that nothing else may be written there. None by default."""
         return []
 
     def prepare(self) -> None:
-        """Fetches what is missing, once a machine. Nothing to do by default."""
+        """Fetches what is missing, once per machine. Does nothing by default."""
         return
 
     @abstractmethod
     def load(self, split: Split) -> LabelledImages:
-        """All pictures of a split, in the order they are published."""
+        """All images of a split, in the order they are published."""
 
 
 def resolve_root(root: str | None) -> Path:
     """The folder of the data: `root`, or `$CIFAR_LIGHTNING_DATA`, or `data`.
 
-    Found out when it is used, so that a saved configuration moves to another machine.
+    It is looked up when it is used, so that a saved configuration moves to another machine.
     """
     return Path(root or os.environ.get("CIFAR_LIGHTNING_DATA") or "data").expanduser()

@@ -1,13 +1,12 @@
 """The four nets of the lab: two convolutions each, differing only in how they shrink the feature map.
 
-Every backbone maps normalised pictures, float32 (N, 3, H, W), to features, float32 (N, F). The linear head is the
-classifier's. A backbone of your own is any `torch.nn.Module` with that contract, named by `class_path` in the YAML.
+Every backbone maps normalised images, float32 (N, 3, H, W), to features, float32 (N, F). The linear head belongs to the
+classifier. A backbone of your own is any `torch.nn.Module` with that contract, named by `class_path` in the YAML.
 
-The last ReLU stands after the flatten: it works value by value, so the features are the same, and its forward and
+The last ReLU comes after the flatten: it works value by value, so the features are the same, and its forward and
 backward then both see one memory format (convolutions run in channels_last, the head in the order C, H, W).
 """
 
-import torch
 from torch import Tensor, nn
 
 
@@ -43,7 +42,7 @@ class StrideNet(nn.Sequential):
 class MaxPoolNet(nn.Sequential):
     """Max pooling 3, then 2: 32x32 -> 28x28 -> 9x9 -> 7x7 -> 3x3, 576 features.
 
-    Each ReLU stands after its pool: max and ReLU commute, and the ReLU then sees nine (and four) times fewer values.
+    Each ReLU comes after its pool: max and ReLU commute, and the ReLU then sees nine (and four) times fewer values.
     """
 
     def __init__(self) -> None:
@@ -76,14 +75,20 @@ class AvgPoolNet(nn.Sequential):
 
 
 class SeenCrop(nn.Module):
-    """Crops (N, C, H, W) to the top left square that a pooled net of the lab looks at: 28x28 of 32x32.
+    """Crops (N, C, H, W) to the top left square that the lab's pooled nets look at: 28x28 of 32x32.
 
     Pooling without padding drops incomplete windows. Output q x q needs 2q x 2q of the second convolution, so 2q + 2 of
     the first pool, so 3 (2q + 2) of the first convolution, so 6q + 10 pixels a side. What lies beyond has no influence
     on the outputs and a gradient of exactly zero: cropping it first changes no bit and saves a quarter of the work.
+
+    Raises:
+        ValueError: if a side is below 16 pixels, for which q is 0.
     """
 
     def forward(self, images: Tensor) -> Tensor:
+        if min(images.shape[-2:]) < 16:
+            shape = tuple(images.shape[-2:])
+            raise ValueError(f"expected images of at least (16, 16) pixels for a pooled net, got {shape}; enlarge them")
         height, width = (6 * ((((side - 4) // 3) - 2) // 2) + 10 for side in images.shape[-2:])
         # Copied once; the convolution would do so in forward, and again in backward.
         return images[..., :height, :width].clone()
@@ -92,11 +97,12 @@ class SeenCrop(nn.Module):
 class FlattenPooled(nn.Flatten):
     """Flattens (N, C, H, W) to (N, C H W), and gives the gradient back in channels_last.
 
-    torch's own gives it back in the order C, H, W, and a pool that gets it so copies its input and output to that order
-    and back. No bit changes, and a step of the pooled nets takes 3 to 4 % less.
+    torch's own gives it back in the order C, H, W, and a pool then copies its input and output to that order and back.
+    No bit changes, and a step of the pooled nets takes 3 to 4 % less.
     """
 
     def forward(self, maps: Tensor) -> Tensor:
         if maps.requires_grad:
-            maps.register_hook(lambda gradient: gradient.contiguous(memory_format=torch.channels_last))
+            # Permuted, since `vmap` refuses a memory format by its name.
+            maps.register_hook(lambda gradient: gradient.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2))
         return super().forward(maps)

@@ -1,33 +1,44 @@
-"""What a net costs and sees, measured on the net as it runs."""
+"""What a net costs per image, and how much of the image it looks at."""
 
 import torch
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.models.classifier import ImageClassifier, evaluating
 
-_NUM_IMAGES = 8
+_NUM_IMAGES = 64
 
 
 def count_flops(model: ImageClassifier, image_size: int) -> int:
-    """Floating point operations of one image's forward and backward pass, as torch's own counter sees them."""
+    """Floating point operations of one image's forward and backward pass, as torch's own counter sees them.
+
+    Args:
+        model: the net; its mode and gradients are left as they are.
+        image_size: the side of the image, in pixels.
+    """
     image = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8, device=model.device)
-    with FlopCounterMode(display=False) as counter, torch.enable_grad():
-        model.eval()(image).sum().backward()
-    model.zero_grad()
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    with evaluating(model), torch.enable_grad(), FlopCounterMode(display=False) as counter:
+        torch.autograd.grad(model(image).sum(), trained, allow_unused=True)
     return counter.get_total_flops()
 
 
 def count_pixels_seen(model: ImageClassifier, image_size: int) -> int:
-    """The number of an image's pixels that reach the answer: those with a gradient that is not exactly zero.
+    """How many of an image's pixels the net looks at: their gradient is not exactly zero for some of 64 random images.
 
-    Seen is what reaches the features on one of a few random images: a ReLU may be silent on any single one.
+    Args:
+        model: the net; its mode and gradients are left as they are.
+        image_size: the side of the image, in pixels.
+
+    Returns:
+        A number from 0 to `image_size` squared.
     """
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(_NUM_IMAGES, 3, image_size, image_size, generator=generator)
-    images = noise.to(model.device).requires_grad_()
-    backbone: nn.Module = model.backbone.eval()
-    with torch.enable_grad():
-        features = backbone(images)
-        (gradient,) = torch.autograd.grad(features, images, torch.rand_like(features))
+    shape = _NUM_IMAGES, 3, image_size, image_size
+    images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator).to(model.device)
+    with evaluating(model), torch.enable_grad():
+        pixels = model.normalize(images).requires_grad_()
+        logits = model.head(model.backbone(pixels))
+        # Random weights, or the gradients of outputs that always add up to the same would cancel.
+        weights = torch.randn(logits.shape, generator=generator).to(logits)
+        (gradient,) = torch.autograd.grad((logits * weights).sum(), [pixels])
     return int((gradient != 0).any(dim=1).any(dim=0).sum())

@@ -1,4 +1,4 @@
-"""Loss, accuracy and recall a class over an epoch."""
+"""Loss, accuracy and recall per class over an epoch."""
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ class EpochMetrics(nn.Module):
     def __init__(self, num_classes: int, num_outputs: int) -> None:
         super().__init__()
         self.num_classes = num_classes
-        # Or it would leave out what is no number, with a warning: the mean must not be one either.
+        # By default it leaves out NaN, with a warning; the mean of a diverged epoch must be NaN too.
         self.loss = MeanMetric(nan_strategy="disable")
         self.stat_scores = MulticlassStatScores(num_outputs, average=None, validate_args=False)
         self.outputs: list[tuple[Tensor, Tensor]] = []
@@ -31,12 +31,12 @@ class EpochMetrics(nn.Module):
         self.outputs.append((logits.detach().float(), labels))
 
     def compute(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean cross-entropy (nats), accuracy (0..1) and recall a class, (K,), since the last call; forgets them."""
+        """Mean cross-entropy (nats), accuracy (0..1) and recall per class, (K,), since the last call; forgets them."""
         logits, labels = (torch.cat(tensors) for tensors in zip(*self.outputs, strict=True))
         self.outputs.clear()
         self.loss.update(functional.cross_entropy(logits, labels), weight=len(labels))
         self.stat_scores.update(logits, labels)
-        # A row an output: true and false positives, true and false negatives, support.
+        # One row per output: true and false positives, true and false negatives, support.
         true_positives, _, _, _, support = self.stat_scores.compute()[: self.num_classes].T
         result = self.loss.compute(), true_positives.sum() / support.sum(), true_positives / support.clamp(min=1)
         self.loss.reset()

@@ -1,4 +1,4 @@
-"""How a trained net answers shifted and noisy pictures."""
+"""How a trained net answers shifted and noisy images."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ NUM_NOISE_DRAWS = 5
 
 @torch.inference_mode()
 def probe(classify: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """For each probe and picture, the share of its draws that left the answer right, or the same.
+    """For each probe and image, the share of its draws that left the answer right, or the same.
 
     `shift_k`, k = 1..4 pixels: the mean over eight directions (dx, dy in {-k, 0, k}, not both 0), borders reflected.
     `consistency_k`: the share of them with the same answer as without a shift (Zhang 2019, arXiv:1904.11486).
@@ -20,7 +20,7 @@ def probe(classify: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) 
     the mean over five draws, seeded 0..4.
 
     Args:
-        classify: maps pictures, uint8 (N, 3, S, S), to logits, (N, num_outputs).
+        classify: maps images, uint8 (N, 3, S, S), to logits, (N, num_outputs).
         images: uint8 (N, 3, S, S), S > 4.
         labels: int64 (N,).
 
@@ -28,8 +28,8 @@ def probe(classify: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) 
         float64 (N,), 0..1, by the name of the probe.
     """
 
-    def answers(pictures: Tensor) -> Tensor:
-        return classify(pictures).argmax(dim=1)
+    def answers(images: Tensor) -> Tensor:
+        return classify(images).argmax(dim=1)
 
     plain = answers(images)
     shares = {}
@@ -50,7 +50,7 @@ def directions(distance: int) -> Iterator[tuple[int, int]]:
 
 
 def shift(images: Tensor, dx: int, dy: int) -> Tensor:
-    """Moves pictures (N, C, H, W) by `dx` pixels to the right and `dy` down; what comes in is reflected at the border.
+    """Moves images (N, C, H, W) by `dx` pixels to the right and `dy` down; what comes in is reflected at the border.
 
     As numpy's and torch's padding mode "reflect", the border itself is not repeated.
     """
@@ -59,14 +59,14 @@ def shift(images: Tensor, dx: int, dy: int) -> Tensor:
 
 
 def _reflected(size: int, offset: int) -> Tensor:
-    # A picture smaller than the offset is reflected again at its other border; of one pixel, there is but that one.
+    # An image smaller than the offset is reflected again at its other border; one of a single pixel stays that pixel.
     period = max(2 * (size - 1), 1)
     places = (torch.arange(size) - offset).abs() % period
     return torch.where(places < size, places, period - places)
 
 
 def add_noise(images: Tensor, level: float, seed: int) -> Tensor:
-    """Adds Gaussian noise of standard deviation `level` grey levels to uint8 pictures; rounded and clipped to uint8."""
+    """Adds Gaussian noise of standard deviation `level` grey levels to uint8 images; rounded and clipped to uint8."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(images.shape, generator=generator) * level
     return (images.cpu() + noise).round().clamp(0, 255).to(torch.uint8).to(images.device)

@@ -1,6 +1,5 @@
 """CIFAR-100's files: the real ones against torchvision, small ones against what was put in."""
 
-import codecs
 import hashlib
 import pickle
 
@@ -21,7 +20,7 @@ class UncheckedCIFAR100(CIFAR100):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_real_pictures_and_labels_equal_torchvisions(real_root, split):
+def test_real_images_and_labels_equal_torchvisions(real_root, split):
     published = hashlib.md5((real_root / "cifar-100-python" / split).read_bytes()).hexdigest() == FILE_MD5[split]
     ours = Cifar100(str(real_root), verify_md5=published).load(split)
     theirs = UncheckedCIFAR100(real_root, train=split == "train")
@@ -38,7 +37,7 @@ def test_the_default_classes_are_labels_0_33_and_41():
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_pictures_are_red_green_and_blue_planes_row_by_row(small_cifar, tmp_path, split):
+def test_images_are_red_green_and_blue_planes_row_by_row(small_cifar, tmp_path, split):
     small_cifar.put_folder(tmp_path)
     loaded = Cifar100(str(tmp_path)).load(split)
     pixels = small_cifar.pixels[split]
@@ -87,7 +86,7 @@ def test_a_pickle_that_names_a_command_is_refused_and_runs_nothing(small_cifar, 
     mark = tmp_path / "it-ran"
     hostile = pickle.dumps({"data": RunsACommand(mark), "fine_labels": []}, protocol=protocol)
     (folder / "train").write_bytes(hostile)
-    with pytest.raises(ValueError, match=r"pickle of numpy arrays, but .*train is none \(it names posix\.system\)"):
+    with pytest.raises(ValueError, match=r"pickle of NumPy arrays, but .*train is none \(it names posix\.system\)"):
         Cifar100(str(tmp_path), verify_md5=False).load("train")
     assert not mark.exists()
     pickle.loads(hostile)
@@ -132,8 +131,8 @@ PIXELS = np.zeros((2, 3072), np.uint8)
         {"data": PIXELS, "fine_labels": [1]},
         {"data": PIXELS, "fine_labels": [1, 100]},
         {"data": PIXELS, "fine_labels": [1, -1]},
-        {"data": PIXELS, "fine_labels": ["1", "2"]},
         {"data": PIXELS[:, :3000], "fine_labels": [1, 2]},
+        {"data": PIXELS.astype(np.int64), "fine_labels": [1, 2]},
         {"data": PIXELS.tolist(), "fine_labels": [1, 2]},
     ],
     ids=str,
@@ -143,89 +142,6 @@ def test_a_pickle_of_something_else_is_refused(tmp_path, contents):
     (tmp_path / "cifar-100-python/test").write_bytes(pickle.dumps(contents))
     with pytest.raises(ValueError, match=r"but .*cifar-100-python/test holds something else"):
         Cifar100(str(tmp_path), verify_md5=False).load("test")
-
-
-def put_test_file(root, contents):
-    (root / "cifar-100-python").mkdir()
-    (root / "cifar-100-python/test").write_bytes(pickle.dumps(contents, protocol=2))
-
-
-@pytest.mark.parametrize("kind", [np.float32, np.int64, object, "S3", [("a", "u1")]], ids=str)
-def test_an_array_of_something_else_than_bytes_is_refused(tmp_path, kind):
-    put_test_file(tmp_path, {"data": np.zeros((2, 3072), kind), "fine_labels": [1, 2]})
-    with pytest.raises(ValueError, match=r"it holds an array of (type|something else)"):
-        Cifar100(str(tmp_path), verify_md5=False).load("test")
-
-
-def test_an_array_column_by_column_is_refused(tmp_path):
-    put_test_file(tmp_path, {"data": np.asfortranarray(PIXELS), "fine_labels": [1, 2]})
-    with pytest.raises(ValueError, match="row by row"):
-        Cifar100(str(tmp_path), verify_md5=False).load("test")
-
-
-class StatesAnything:
-    """Pickled, it is an array of bytes with a state of its own."""
-
-    def __init__(self, state):
-        self.state = state
-
-    def __reduce__(self):
-        rebuild, arguments, _ = np.zeros(0, np.uint8).__reduce__()
-        return rebuild, arguments, self.state
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        (1, (2, 3072), np.dtype("u1"), False, b"too short"),
-        (1, (-1, -1), np.dtype("u1"), False, bytes(6144)),
-        (1, (2**62, 4), np.dtype("u1"), False, b""),
-        (1, 7, np.dtype("u1"), False, bytes(6144)),
-        (1, (2, 3072), "u1", False, bytes(6144)),
-        (1, (2, 3072), np.dtype("u1"), False, 10**9),
-        (1, (2, 3072), np.dtype("u1"), False, ["object"] * 6144),
-        (1, (2, 3072), np.dtype("u1"), False),
-        {"values": 3},
-        None,
-    ],
-    ids=lambda state: str(state)[:40],
-)
-def test_a_state_that_is_no_array_of_bytes_is_refused(tmp_path, state):
-    # numpy's own reader takes some of these, and can crash by it.
-    put_test_file(tmp_path, {"data": StatesAnything(state), "fine_labels": [1, 2]})
-    with pytest.raises(ValueError, match=r"cifar-100-python/test (is none|holds something else)"):
-        Cifar100(str(tmp_path), verify_md5=False).load("test")
-
-
-class Encodes:
-    def __init__(self, text, encoding):
-        self.arguments = text, encoding
-
-    def __reduce__(self):
-        return codecs.encode, self.arguments
-
-
-@pytest.mark.parametrize("arguments", [("text", "rot13"), (b"text", "bz2"), (7, "latin1"), ("\u732b", "latin1")])
-def test_a_pickle_encodes_text_as_latin1_alone(tmp_path, arguments):
-    put_test_file(tmp_path, {"data": Encodes(*arguments), "fine_labels": [1, 2]})
-    with pytest.raises(ValueError, match="cifar-100-python/test is none"):
-        Cifar100(str(tmp_path), verify_md5=False).load("test")
-
-
-# Pushes a name, a state (none, or one that sets `__new__`), and builds the one with the other.
-@pytest.mark.parametrize(
-    "named", ["numpy\nndarray", "numpy\ndtype", "numpy.core.multiarray\n_reconstruct", "_codecs\nencode"]
-)
-@pytest.mark.parametrize(
-    "state", ["}", "(S'__new__'\nI1\nd", "N(S'__new__'\nI1\nd\x86"], ids=["empty", "filled", "slots"]
-)
-def test_a_pickle_cannot_change_what_it_names(small_cifar, tmp_path, named, state):
-    folder = small_cifar.put_folder(tmp_path)
-    (folder / "train").write_bytes(f"c{named}\n{state}b.".encode("latin1"))
-    source = Cifar100(str(tmp_path), verify_md5=False)
-    with pytest.raises(ValueError, match=r"cifar-100-python/train (is none|holds something else)"):
-        source.load("train")
-    assert source.load("test").labels.tolist() == small_cifar.labels["test"]
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4])

@@ -1,4 +1,4 @@
-"""Which classes are kept, and which of their pictures are held out."""
+"""Which classes are kept, and which of their images are held out."""
 
 import pytest
 import torch
@@ -43,8 +43,8 @@ def test_null_means_all_classes():
         ),
         ([0, 100], r"expected a class of 0\.\.99, got 100"),
         ([-1, 3], r"expected a class of 0\.\.99, got -1"),
-        (["apple", "forest", "apple"], "expected every class once, but 'apple' stands twice"),
-        ([0, "apple"], "'apple' stands twice"),
+        (["apple", "forest", "apple"], "expected every class once, but 'apple' occurs twice"),
+        ([0, "apple"], "'apple' occurs twice"),
         (["apple"], r"expected at least two classes, got \['apple'\]"),
         ([], r"expected at least two classes, got \[\]"),
     ],
@@ -59,7 +59,7 @@ def test_mistakes_in_the_list_of_classes(classes, message):
     [
         ((500, 500, 500), 0.1, (50, 50, 50)),
         ((500, 100, 20), 0.1, (50, 10, 2)),
-        # 0.7 and 1.5 pictures: never none, halves go to the even number.
+        # 0.7 and 1.5 images: never none, halves go to the even number.
         ((7, 15), 0.1, (1, 2)),
         ((4, 2), 0.01, (1, 1)),
         ((4, 2), 0.0, (0, 0)),
@@ -93,14 +93,14 @@ def test_the_split_follows_its_seed_alone():
     assert split_by_class(images, 0.2, seed=6)[1].indices.tolist() != first
 
 
-def test_the_held_out_pictures_are_drawn_from_everywhere():
+def test_the_held_out_images_are_drawn_from_everywhere():
     val = split_by_class(make_images((500, 500)), 0.2, seed=0)[1]
     # 200 of 1000 places: their mean has a standard deviation of 18.
     assert val.indices.float().mean().item() == pytest.approx(500, abs=80)
 
 
-def test_a_class_that_would_lose_all_its_pictures_is_named():
-    with pytest.raises(ValueError, match="expected at least 2 training pictures of 'bee' to hold out 1, got 1"):
+def test_a_class_that_would_lose_all_its_images_is_named():
+    with pytest.raises(ValueError, match="expected at least 2 training images of 'bee' to hold out 1, got 1"):
         split_by_class(make_images((10, 1)), 0.1, seed=0)
-    with pytest.raises(ValueError, match="expected at least 5 training pictures of 'ant' to hold out 4, got 4"):
+    with pytest.raises(ValueError, match="expected at least 5 training images of 'ant' to hold out 4, got 4"):
         split_by_class(make_images((4, 10)), 0.9, seed=0)

@@ -1,11 +1,13 @@
 """Batches of the data module, and its shuffle."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.utils.data import DataLoader, DistributedSampler, RandomSampler, SequentialSampler
 
-from cifar_lightning.data import DrawnShapes, SubsetDataModule
-from cifar_lightning.data.data_module import EpochShuffle
+from cifar_lightning.data import Cifar100, DrawnShapes, SubsetDataModule
+from cifar_lightning.data.data_module import EpochShuffle, epoch_order
 
 SOURCE = DrawnShapes(num_train=20, num_test=7, image_size=8)
 CLASSES = ["ring", "circle", "star"]
@@ -19,7 +21,7 @@ def make_data(stage="test", **settings):
 
 
 def as_set(images):
-    return {picture.numpy().tobytes() for picture in images}
+    return {image.numpy().tobytes() for image in images}
 
 
 def gather(loader):
@@ -34,7 +36,6 @@ def gather(loader):
         ({"val_fraction": -0.1}, r"data\.val_fraction of at least 0 and below 1, got -0\.1"),
         ({"val_fraction": float("nan")}, r"data\.val_fraction .* got nan"),
         ({"batch_size": 0}, r"data\.batch_size of at least 1, got 0"),
-        ({"split_seed": -1}, r"data\.split_seed of at least 0, got -1"),
         ({"validate_on_test": True}, r"data\.val_fraction 0 with data\.validate_on_test, got 0\.1"),
     ],
 )
@@ -43,19 +44,19 @@ def test_arguments_out_of_range_are_refused(settings, message):
         SubsetDataModule(SOURCE, **settings)
 
 
-def test_an_unknown_class_is_found_before_any_picture_is_read():
+def test_an_unknown_class_is_found_before_any_image_is_read():
     with pytest.raises(ValueError, match="unknown class 'rng'; did you mean 'ring'"):
         _ = SubsetDataModule(SOURCE, classes=["rng", "star"]).class_names
 
 
-def test_a_class_without_pictures_is_named():
+def test_a_class_without_images_is_named():
     class Lacking(DrawnShapes):
         def load(self, split):
             images = super().load(split)
             return images.subset(torch.nonzero(images.labels != 3).flatten())
 
     data = SubsetDataModule(Lacking(num_train=4, num_test=2), classes=["ring", "star"])
-    with pytest.raises(ValueError, match="pictures of every class in the train split, but 'star' has none"):
+    with pytest.raises(ValueError, match="images of every class in the train split, but 'star' has none"):
         data.setup("fit")
 
 
@@ -80,7 +81,7 @@ def test_batches_cover_the_epoch_and_the_last_partial_one_is_kept(batch_size, si
     assert torch.bincount(labels).tolist() == [18, 18, 18]
 
 
-def test_every_picture_of_a_batch_keeps_its_label():
+def test_every_image_of_a_batch_keeps_its_label():
     data = make_data("fit")
     label_of = {
         image.numpy().tobytes(): label
@@ -113,10 +114,17 @@ def test_fitting_reads_the_test_split_in_the_labs_protocol_alone():
     assert torch.equal(gather(data.val_dataloader())[0], data.test.images)
 
 
-def test_predicting_reads_no_split():
+def test_prediction_is_of_the_test_images():
     data = make_data("predict")
     assert not hasattr(data, "train")
-    assert not hasattr(data, "test")
+    assert torch.equal(gather(data.predict_dataloader())[0], data.test.images)
+
+
+def test_the_labs_data_by_default():
+    data = SubsetDataModule()
+    assert isinstance(data.source, Cifar100)
+    assert data.class_names == ["apple", "forest", "lawn_mower"]
+    assert len(SubsetDataModule(classes=None).class_names) == 100
 
 
 def orders(seed, epochs):
@@ -126,6 +134,14 @@ def orders(seed, epochs):
         shuffle.set_epoch(epoch)
         result.append(list(shuffle))
     return result
+
+
+def test_the_order_of_an_epoch_is_that_of_torchs_sampler():
+    for seed, epoch in ((0, 0), (0, 3), (7, 2)):
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        expected = list(RandomSampler(range(50), generator=generator))
+        assert epoch_order(50, seed, epoch).tolist() == expected
+        assert orders(seed, [epoch]) == [expected]
 
 
 def test_the_shuffle_depends_on_seed_and_epoch_alone():
@@ -172,7 +188,7 @@ def test_loaders_draw_nothing_from_torchs_own_generator():
 
 
 def reload(loader, sampler, **settings):
-    """Another stock loader over the same pictures."""
+    """Another stock loader over the same images."""
     return DataLoader(loader.dataset, sampler=sampler, collate_fn=loader.collate_fn, **settings)
 
 
@@ -184,7 +200,7 @@ def test_a_sequential_sampler_gives_the_published_order():
     assert torch.equal(labels, data.train.labels)
 
 
-def test_two_ranks_of_a_distributed_sampler_share_the_pictures():
+def test_two_ranks_of_a_distributed_sampler_share_the_images():
     data = make_data("fit")
     loader = data.train_dataloader()
     parts = [
@@ -195,7 +211,7 @@ def test_two_ranks_of_a_distributed_sampler_share_the_pictures():
     assert as_set(torch.cat(parts)) == as_set(data.train.images)
 
 
-def test_a_random_sampler_with_replacement_and_single_pictures_work():
+def test_a_random_sampler_with_replacement_and_single_images_work():
     loader = make_data("fit").train_dataloader()
     sampler = RandomSampler(loader.dataset, replacement=True, num_samples=100)
     assert len(gather(reload(loader, sampler, batch_size=33))[0]) == 100
@@ -210,12 +226,12 @@ def test_batches_come_in_channels_last():
     assert images.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_pictures_that_do_not_fit_on_the_gpu_stay_on_the_host_and_say_so(monkeypatch):
-    data = SubsetDataModule(DrawnShapes(num_train=4, num_test=2), val_fraction=0)
+def test_images_that_do_not_fit_on_the_gpu_stay_on_the_host_and_say_so(monkeypatch):
+    data = SubsetDataModule(DrawnShapes(num_train=4, num_test=2), classes=None, val_fraction=0)
     data.setup("fit")
-    monkeypatch.setattr(SubsetDataModule, "_device", torch.device("cuda"))
+    data.trainer = SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("cuda")))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2 * data.train.images.nbytes - 1, 10**12))
     with pytest.warns(UserWarning, match="they stay on the host, and batches are copied from pinned memory"):
         loader = data.train_dataloader()
     assert loader.pin_memory
-    assert loader.dataset.device.type == "cpu"
+    assert loader.dataset.labels.device.type == "cpu"

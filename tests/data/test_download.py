@@ -31,7 +31,7 @@ def test_a_file_is_brought_whole(path, partial):
     assert not partial.exists()
 
 
-def test_a_partial_file_is_gone_on_with(path, partial):
+def test_a_partial_file_is_resumed(path, partial):
     partial.write_bytes(CONTENT[:1000])
     with serve() as server:
         download([server.url], path, MD5)
@@ -74,7 +74,7 @@ def test_a_cut_connection_keeps_what_came_for_the_next_call(path, partial):
     assert path.read_bytes() == CONTENT
 
 
-def test_the_next_mirror_goes_on_where_the_first_one_stopped(path):
+def test_the_next_mirror_resumes_where_the_first_one_stopped(path):
     with serve(cut=3000) as first, serve() as second:
         download([first.url, second.url], path, MD5)
         assert second.asked == ["bytes=3000-"]

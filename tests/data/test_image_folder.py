@@ -1,4 +1,4 @@
-"""A folder a class."""
+"""One folder per class."""
 
 import pytest
 from PIL import Image
@@ -6,8 +6,8 @@ from PIL import Image
 from cifar_lightning.data import ImageFolder, SubsetDataModule
 
 
-def put_pictures(root, tree):
-    """`tree`: {"train/cat": ["red", ...]}, one picture a colour, named 0.png, 1.png, ..."""
+def put_images(root, tree):
+    """`tree`: {"train/cat": ["red", ...]}, one image a colour, named 0.png, 1.png, ..."""
     for folder, colours in tree.items():
         (root / folder).mkdir(parents=True)
         for place, colour in enumerate(colours):
@@ -15,7 +15,7 @@ def put_pictures(root, tree):
 
 
 def test_classes_are_the_folders_by_name_and_indices_the_places(tmp_path):
-    put_pictures(
+    put_images(
         tmp_path, {"train/dog": ["red"], "train/cat": ["lime", "blue"], "test/dog": ["red"], "test/cat": ["red"]}
     )
     source = ImageFolder(str(tmp_path))
@@ -29,39 +29,39 @@ def test_classes_are_the_folders_by_name_and_indices_the_places(tmp_path):
 
 
 def test_hidden_folders_and_files_are_no_classes(tmp_path):
-    put_pictures(tmp_path, {"train/dog": ["red"], "train/cat": ["lime"], "train/.ipynb_checkpoints": ["blue"]})
+    put_images(tmp_path, {"train/dog": ["red"], "train/cat": ["lime"], "train/.ipynb_checkpoints": ["blue"]})
     (tmp_path / "train/notes.txt").touch()
     assert ImageFolder(str(tmp_path)).class_names == ("cat", "dog")
 
 
-def test_a_root_without_classes_says_how_to_lay_pictures_out(tmp_path):
+def test_a_root_without_classes_says_how_to_lay_images_out(tmp_path):
     with pytest.raises(
-        ValueError, match=r"expected a folder a class in .*train, but there is none; lay pictures out as"
+        ValueError, match=r"expected a folder per class in .*train, but there is none; lay images out as"
     ):
         _ = ImageFolder(str(tmp_path)).class_names
 
 
-def test_a_class_without_test_pictures_is_named(tmp_path):
-    put_pictures(tmp_path, {"train/dog": ["red"], "train/cat": ["red"], "test/dog": ["red"], "test/cat": []})
-    with pytest.raises(ValueError, match=r"pictures in .*test/cat, but it has none"):
+def test_a_class_without_test_images_is_named(tmp_path):
+    put_images(tmp_path, {"train/dog": ["red"], "train/cat": ["red"], "test/dog": ["red"], "test/cat": []})
+    with pytest.raises(ValueError, match=r"images in .*test/cat, but it has none"):
         ImageFolder(str(tmp_path)).load("test")
 
 
-def test_a_broken_picture_among_many_is_named(tmp_path):
-    put_pictures(tmp_path, {"train/dog": ["red", "blue"], "train/cat": ["red"]})
-    (tmp_path / "train/dog/1.png").write_text("no picture")
+def test_a_broken_image_among_many_is_named(tmp_path):
+    put_images(tmp_path, {"train/dog": ["red", "blue"], "train/cat": ["red"]})
+    (tmp_path / "train/dog/1.png").write_text("no image")
     with pytest.raises(ValueError, match=r"train/dog/1\.png is none"):
         ImageFolder(str(tmp_path)).load("train")
 
 
 def test_constructing_one_reads_nothing(tmp_path):
     source = ImageFolder(str(tmp_path / "later"))
-    put_pictures(tmp_path, {"later/train/dog": ["red"], "later/train/cat": ["red"]})
+    put_images(tmp_path, {"later/train/dog": ["red"], "later/train/cat": ["red"]})
     assert source.class_names == ("cat", "dog")
 
 
 def test_a_folder_feeds_the_data_module(tmp_path):
-    put_pictures(
+    put_images(
         tmp_path, {f"{split}/{name}": ["red"] * 4 for split in ("train", "test") for name in ("ant", "bee", "cat")}
     )
     data = SubsetDataModule(ImageFolder(str(tmp_path)), classes=["cat", "ant"], val_fraction=0.25)

@@ -1,4 +1,4 @@
-"""Labelled pictures in memory."""
+"""Labelled images in memory."""
 
 import torch
 
@@ -20,5 +20,5 @@ def test_labels_follow_the_order_asked():
     assert kept.counts() == {"dog": 1, "ant": 2, "cat": 2}
 
 
-def test_counts_name_classes_without_pictures_too():
+def test_counts_name_classes_without_images_too():
     assert make_labelled([2, 2], ("ant", "bee", "cat")).counts() == {"ant": 0, "bee": 0, "cat": 2}

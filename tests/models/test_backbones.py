@@ -38,7 +38,7 @@ def make_pair(net_class):
     return net, lab
 
 
-def draw_pictures(*sides, count=2, dtype=torch.float32):
+def draw_images(*sides, count=2, dtype=torch.float32):
     height, width = sides if len(sides) == 2 else sides * 2
     return torch.randn(count, 3, height, width, generator=torch.Generator().manual_seed(1), dtype=dtype)
 
@@ -48,9 +48,9 @@ def draw_pictures(*sides, count=2, dtype=torch.float32):
 @pytest.mark.parametrize("side", SIDES)
 def test_outputs_equal_the_labs_layers(net_class, memory_format, side):
     net, lab = make_pair(net_class)
-    pictures = draw_pictures(side)
-    features = net.to(memory_format=memory_format)(pictures.to(memory_format=memory_format))
-    torch.testing.assert_close(features, lab(pictures), rtol=1e-4, atol=1e-5)
+    images = draw_images(side)
+    features = net.to(memory_format=memory_format)(images.to(memory_format=memory_format))
+    torch.testing.assert_close(features, lab(images), rtol=1e-4, atol=1e-5)
 
 
 @every_net
@@ -60,7 +60,7 @@ def test_gradients_equal_the_labs_layers(net_class, memory_format, side):
     # In float64: in float32 two values of a pooling window may tie, and rounding would choose the winner.
     net, lab = (model.double() for model in make_pair(net_class))
     net.to(memory_format=memory_format)
-    leaf = draw_pictures(side, dtype=torch.float64).requires_grad_()
+    leaf = draw_images(side, dtype=torch.float64).requires_grad_()
     features = net(leaf.to(memory_format=memory_format))
     weights = torch.randn(features.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     ours = torch.autograd.grad((features * weights).sum(), [leaf, *net.parameters()])
@@ -72,9 +72,9 @@ def test_gradients_equal_the_labs_layers(net_class, memory_format, side):
 @every_net
 def test_float32_gradients_are_those_of_float64(net_class):
     net, lab = make_pair(net_class)
-    pictures = draw_pictures(32)
-    net.to(memory_format=torch.channels_last)(pictures.to(memory_format=torch.channels_last)).square().sum().backward()
-    lab.double()(pictures.double()).square().sum().backward()
+    images = draw_images(32)
+    net.to(memory_format=torch.channels_last)(images.to(memory_format=torch.channels_last)).square().sum().backward()
+    lab.double()(images.double()).square().sum().backward()
     for ours, theirs in zip(net.parameters(), lab.parameters(), strict=True):
         assert (ours.grad - theirs.grad).norm() < 0.01 * theirs.grad.norm()
 
@@ -84,16 +84,16 @@ def test_float32_gradients_are_those_of_float64(net_class):
 @pytest.mark.parametrize("sides", [(24,), (32,), (40,), (64,), (24, 40)], ids=str)
 def test_cropping_first_changes_no_bit_of_the_outputs(net_class, memory_format, sides):
     net = net_class().to(memory_format=memory_format)
-    pictures = draw_pictures(*sides).to(memory_format=memory_format)
+    images = draw_images(*sides).to(memory_format=memory_format)
     uncropped = nn.Sequential(*list(net)[1:])
-    assert torch.equal(net(pictures), uncropped(pictures))
+    assert torch.equal(net(images), uncropped(images))
 
 
 @every_pooled_net
 @pytest.mark.parametrize("side", SIDES)
 def test_pixels_that_the_crop_drops_have_a_gradient_of_exactly_zero(net_class, side):
     _, lab = make_pair(net_class)
-    leaf = draw_pictures(side).requires_grad_()
+    leaf = draw_images(side).requires_grad_()
     lab(leaf).square().sum().backward()
     seen = SIDE_SEEN[side]
     assert torch.all(leaf.grad[..., seen:, :] == 0)
@@ -104,13 +104,13 @@ def test_pixels_that_the_crop_drops_have_a_gradient_of_exactly_zero(net_class, s
 
 @pytest.mark.parametrize(("side", "seen"), SIDE_SEEN.items())
 def test_the_crop_keeps_the_top_left_corner(side, seen):
-    pictures = draw_pictures(side)
-    assert torch.equal(SeenCrop()(pictures), pictures[:, :, :seen, :seen])
+    images = draw_images(side)
+    assert torch.equal(SeenCrop()(images), images[:, :, :seen, :seen])
 
 
 @pytest.mark.parametrize(("net_class", "seen"), [(BaselineNet, 31), (StrideNet, 32)])
 def test_the_strided_nets_see_this_many_of_32_rows_and_columns(net_class, seen):
-    leaf = draw_pictures(32).requires_grad_()
+    leaf = draw_images(32).requires_grad_()
     net_class()(leaf).sum().backward()
     touched = leaf.grad.abs().amax(dim=(0, 1))
     assert touched[seen - 1].any()

@@ -35,7 +35,7 @@ class Notes(Logger):
 def fit(logger, max_epochs=2):
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (12, 3, 4, 4), dtype=torch.uint8, generator=generator)
-    pictures = TensorDataset(images, torch.arange(12) % 2)
+    images = TensorDataset(images, torch.arange(12) % 2)
     torch.manual_seed(0)
     model = ImageClassifier(nn.Flatten(), ["ant", "bee"], image_size=4)
     trainer = Trainer(
@@ -47,8 +47,8 @@ def fit(logger, max_epochs=2):
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(model, DataLoader(pictures, batch_size=5), DataLoader(pictures, batch_size=12))
-    return model, trainer, pictures
+    trainer.fit(model, DataLoader(images, batch_size=5), DataLoader(images, batch_size=12))
+    return model, trainer, images
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -63,8 +63,8 @@ def test_each_metric_is_logged_once_an_epoch_and_the_sanity_check_never(split):
 
 def test_validation_is_that_of_the_net_after_the_epoch():
     logger = Notes()
-    model, _, pictures = fit(logger)
-    images, labels = pictures.tensors
+    model, _, images = fit(logger)
+    images, labels = images.tensors
     with torch.no_grad():
         logits = model(images)
     last = {name: value for _, metrics in logger.notes for name, value in metrics.items()}

@@ -7,7 +7,7 @@ import torch
 from cifar_lightning.models.probes import add_noise, directions, probe, shift
 
 
-def random_pictures(number: int = 6, size: int = 8) -> torch.Tensor:
+def random_images(number: int = 6, size: int = 8) -> torch.Tensor:
     return torch.randint(0, 256, (number, 3, size, size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
 
@@ -20,7 +20,7 @@ def classify(images: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize("side", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize("distance", [1, 2, 3, 4])
 def test_a_shift_equals_numpys_reflected_padding(distance, side):
-    images = random_pictures()[..., :side, :side]
+    images = random_images()[..., :side, :side]
     padded = np.pad(images.numpy(), ((0, 0), (0, 0), (distance, distance), (distance, distance)), mode="reflect")
     for dx, dy in directions(distance):
         top, left = distance - dy, distance - dx
@@ -47,7 +47,7 @@ def test_noise_has_its_standard_deviation_and_stays_in_range():
 
 
 def test_noise_is_drawn_by_its_seed_alone():
-    images = random_pictures()
+    images = random_images()
     first = add_noise(images, 8, seed=3)
     torch.manual_seed(99)
     assert torch.equal(first, add_noise(images, 8, seed=3))
@@ -55,7 +55,7 @@ def test_noise_is_drawn_by_its_seed_alone():
 
 
 def test_shares_equal_a_plain_loop():
-    images, labels = random_pictures(40), torch.arange(40) % 2
+    images, labels = random_images(40), torch.arange(40) % 2
     shares = probe(classify, images, labels)
     plain = classify(images).argmax(1)
     for distance in (1, 2, 3, 4):

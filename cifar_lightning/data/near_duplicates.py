@@ -1,41 +1,44 @@
-"""Test pictures that have a near copy among the training pictures.
+"""Test images that have a near-duplicate among the training images.
 
-A tenth of CIFAR-100's test pictures shows the very photograph of a training picture, cropped, scaled, mirrored or in
-other colours (Barz and Denzler 2020, "Do We Train on Test Data? Purging CIFAR of Near-Duplicates", arXiv:1902.00423,
-the ciFAIR test sets). They found candidates by the features of a trained net and judged each pair by eye. Here no net
-is needed: two pictures are compared by the normalised cross-correlation of their local contrast, over small moves.
+A tenth of CIFAR-100's test images shows the very photograph of a training image, cropped, scaled, mirrored or
+recoloured (Barz and Denzler 2020, "Do We Train on Test Data? Purging CIFAR of Near-Duplicates", arXiv:1902.00423, the
+ciFAIR test sets). They found candidates by the features of a trained net and judged each pair by eye. Here no net is
+needed.
 
-The measure: a picture is seen as cells of 2x2 pixels, and each cell by how far it is from the mean of the 5x5 cells
+The measure: an image is cut into cells of 2x2 pixels, and each cell gives its distance from the mean of the 5x5 cells
 around it, in units of their standard deviation (local contrast normalisation; Jarrett et al. 2009, "What is the Best
-Multi-Stage Architecture for Object Recognition?", ICCV). Brightness, contrast and slow shades of light drop out, and a
-faint detail counts as much as the outline of a thing on a white ground. The central 12x12 cells of the training picture
-are laid over the test picture, mirrored or not, moved by up to 4 pixels each way, the test picture at 7/8, 1 and 9/8 of
-its size. The similarity is the greatest correlation over all these places, -1..1. A picture of one colour has no
-contrast, and is like nothing.
+Multi-Stage Architecture for Object Recognition?", ICCV). Brightness, contrast and slow shades of light drop out. The
+central 12x12 cells of the training image are laid over the test image, mirrored or not, moved by up to 4 pixels each
+way, the test image at 7/8, 1 and 9/8 of its size. The similarity is the greatest correlation over all these places,
+-1..1. An image of one colour has no contrast, and resembles nothing. To save hours, a test image is compared with only
+those 20 training images, mirrored or not, that resemble it most at 8x8 pixels.
 
-The candidates: comparing all pairs so would take hours where there are many. A test picture is compared with those 20
-training pictures, or mirror images of some, that are most like it at 8x8 pixels.
-
-The threshold was chosen by looking at pairs of the lab's classes and of three other sets, and against the list of the
-ciFAIR authors, on all 100 classes. From 0.77 on there are 735 of the 10 000 test pictures (theirs: 891): of their list
-all 39 exact duplicates, 81 % of the 582 other pictures of one shot, and 34 % of the 270 that are only very similar; and
-136 that are not on it, of which about half show one shot all the same (recoloured, mostly), and the rest things
-of one outline: bottles, plates, horizons. What is missed are larger moves and scales, and copies turned or squeezed.
+The threshold was chosen by eye on pairs of several class sets, and against the list of the ciFAIR authors. From 0.77 on
+there are 735 of the 10 000 test images (theirs: 891): of their list all 39 exact duplicates, 81 % of the 582 other
+images of one shot and 34 % of the 270 that are only very similar; and 136 that are not on it, of which about half show
+one shot all the same, and the rest things of one outline: bottles, plates, horizons. Larger moves and scales are
+missed, and so are copies that are turned or squeezed.
 """
 
+import contextlib
+import hashlib
 import itertools
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from cifar_lightning.data.images import LabelledImages
+from cifar_lightning.runs.disk import write_whole
 
 THRESHOLD = 0.77
 NUM_CANDIDATES = 20
-# Sides that a test picture is scaled to, and the side of the canvas it is laid on: room for the moves and the
+# Sides that a test image is scaled to, and the side of the canvas it is laid on, with room for the moves and the
 # surroundings of the outermost cells.
 _TRAINING_SIDE = 32
 _TEST_SIDES = (28, 32, 36)
@@ -45,17 +48,17 @@ _WINDOW = 12
 # Added to the variance, in squared grey levels: what varies less is noise.
 _FAINT = 25.0
 _LEAST_SPREAD = 1e-3
-# Pictures at a time, so that memory does not grow with their number.
+# Images at a time, so that memory does not grow with their number.
 _TEST_CHUNK, _TRAINING_CHUNK = 64, 256
 
 
 @dataclass(frozen=True)
 class NearestPairs:
-    """Every test picture and the training picture most like it, the closest pair first.
+    """Test images, each with the training image that resembles it most, the closest pair first.
 
     Attributes:
-        test: N pictures.
-        training: N pictures, some of them perhaps more than once.
+        test: N images.
+        training: N images, some of them perhaps more than once.
         similarity: float32 (N,), -1..1, falling.
     """
 
@@ -63,8 +66,8 @@ class NearestPairs:
     training: LabelledImages
     similarity: Tensor
 
-    def copies(self) -> "NearestPairs":
-        """The pairs that count as near copies."""
+    def duplicates(self) -> "NearestPairs":
+        """The pairs that count as near-duplicates."""
         return self.first(int((self.similarity >= THRESHOLD).sum()))
 
     def first(self, count: int) -> "NearestPairs":
@@ -73,25 +76,49 @@ class NearestPairs:
         return NearestPairs(self.test.subset(places), self.training.subset(places), self.similarity[places])
 
 
-def find_nearest_pairs(test: LabelledImages, training: LabelledImages) -> NearestPairs:
-    """Finds the training picture most like each test picture."""
+def find_duplicates(test: LabelledImages, training: LabelledImages, cache: Path | None) -> NearestPairs:
+    """Finds the near-duplicates of test images among the training images. `cache` as for `find_nearest_pairs`."""
+    return find_nearest_pairs(test, training, cache).duplicates()
+
+
+def find_nearest_pairs(test: LabelledImages, training: LabelledImages, cache: Path | None = None) -> NearestPairs:
+    """Finds the training image that resembles each test image most.
+
+    Args:
+        test: the test images.
+        training: the training images.
+        cache: a folder that keeps the result for the next call with the same images; None: nothing is kept.
+    """
+    found = find_nearest(test.images, training.images) if cache is None else _find_or_read(test, training, cache)
+    similarity, order = found[1].sort(descending=True, stable=True)
+    return NearestPairs(test.subset(order), training.subset(found[0][order]), similarity)
+
+
+def _find_or_read(test: LabelledImages, training: LabelledImages, cache: Path) -> tuple[Tensor, Tensor]:
+    both = (images.images.contiguous().numpy().tobytes() for images in (test, training))
+    path = cache / f"near_duplicates_{hashlib.sha256(b''.join(both)).hexdigest()[:16]}.npz"
+    # A file that is missing or cannot be read is made anew.
+    with contextlib.suppress(OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile), np.load(path) as found:
+        return torch.from_numpy(found["positions"]), torch.from_numpy(found["similarity"])
     positions, similarity = find_nearest(test.images, training.images)
-    similarity, order = similarity.sort(descending=True, stable=True)
-    return NearestPairs(test.subset(order), training.subset(positions[order]), similarity)
+    # A folder that cannot be written only costs the time of the next call.
+    with contextlib.suppress(OSError):
+        write_whole(path, lambda file: np.savez(file, positions=positions, similarity=similarity))
+    return positions, similarity
 
 
 @torch.inference_mode()
 def find_nearest(test: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
-    """Finds the training picture most like each test picture.
+    """Finds the training image that resembles each test image most.
 
     Args:
         test: uint8 (N, 3, S, S), N at least 1.
         training: uint8 (M, 3, S, S), M at least 1.
 
     Returns:
-        Its place among the training pictures, int64 (N,), and the similarity, float32 (N,), -1..1.
+        Its place among the training images, int64 (N,), and the similarity, float32 (N,), -1..1.
     """
-    # A mirrored training picture competes as one more picture.
+    # A mirrored training image competes as one more image.
     chunks = training.split(_TRAINING_CHUNK)
     thumbnails = torch.cat([_thumbnails(chunk) for chunk in chunks] + [_thumbnails(chunk.flip(-1)) for chunk in chunks])
     templates = torch.cat([_templates(chunk) for chunk in chunks] + [_templates(chunk.flip(-1)) for chunk in chunks])
@@ -106,13 +133,13 @@ def find_nearest(test: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _thumbnails(images: Tensor) -> Tensor:
-    """Pictures at 8x8 pixels as vectors of mean 0 and length 1, float32 (N, 192)."""
+    """Images at 8x8 pixels as vectors of mean 0 and length 1, float32 (N, 192)."""
     pixels = functional.adaptive_avg_pool2d(images.float(), 8).flatten(1)
     return functional.normalize(pixels - pixels.mean(dim=1, keepdim=True), eps=_LEAST_SPREAD)
 
 
 def _templates(images: Tensor) -> Tensor:
-    """The central 12x12 cells of training pictures as vectors of mean 0 and length 1, float32 (N, 432)."""
+    """The central 12x12 cells of training images as vectors of mean 0 and length 1, float32 (N, 432)."""
     contrast = _local_contrast(_canvas(images, _TRAINING_SIDE))
     margin = (contrast.shape[-1] - _WINDOW) // 2
     window = contrast[..., margin:-margin, margin:-margin].flatten(1)
@@ -120,7 +147,7 @@ def _templates(images: Tensor) -> Tensor:
 
 
 def _correlate(test: Tensor, templates: Tensor) -> Tensor:
-    """The greatest correlation of N test pictures with K templates each, (N, K, 432): float32 (N, K), -1..1."""
+    """The greatest correlation of N test images with K templates each, (N, K, 432): float32 (N, K), -1..1."""
     best = torch.full(templates.shape[:2], -1.0)
     for windows in _windows(test):
         # A template has mean 0, so the mean of a window makes no difference to their product.
@@ -132,7 +159,7 @@ def _correlate(test: Tensor, templates: Tensor) -> Tensor:
 
 
 def _windows(test: Tensor) -> Iterator[Tensor]:
-    """All places of a window in the test pictures, float32 (N, P, 432), some at a time.
+    """All places of a window in the test images, float32 (N, P, 432), some at a time.
 
     Moves by an even number of pixels are moves by whole cells; for odd ones the cells are cut a pixel further on.
     """
@@ -145,7 +172,7 @@ def _windows(test: Tensor) -> Iterator[Tensor]:
 
 
 def _canvas(images: Tensor, side: int) -> Tensor:
-    """Pictures at `side` pixels in the middle of a canvas that their reflection fills, float32 (N, 3, 40, 40)."""
+    """Images at `side` pixels in the middle of a canvas that their reflection fills, float32 (N, 3, 40, 40)."""
     pixels = images.to(torch.float32, memory_format=torch.contiguous_format)
     if pixels.shape[-1] != side:
         pixels = functional.interpolate(pixels, size=(side, side), mode="bilinear", antialias=True)

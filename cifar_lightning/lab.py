@@ -1,0 +1,3 @@
+"""Which classes the lab compares its nets on."""
+
+CLASSES = ("apple", "forest", "lawn_mower")

@@ -1,0 +1,133 @@
+"""The classes with a plain Trainer, as any LightningModule and LightningDataModule."""
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.cli import instantiate_module
+from lightning.pytorch.loggers import CSVLogger
+from torch import nn
+
+from cifar_lightning.data import DrawnShapes, SubsetDataModule
+from cifar_lightning.models.backbones import AvgPoolNet, MaxPoolNet
+from cifar_lightning.models.classifier import ImageClassifier
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:(?s).*(instantiate_classes|JsonargparseDeprecation)"),
+    pytest.mark.filterwarnings("ignore:The '.*dataloader' does not have many workers"),
+    pytest.mark.filterwarnings("ignore:The number of training batches"),
+    pytest.mark.filterwarnings("ignore:.*treespec, LeafSpec"),
+]
+NAMES = ["ring", "star"]
+
+
+def make_trainer(folder, callbacks=(), max_epochs=2):
+    return Trainer(
+        accelerator="cpu",
+        max_epochs=max_epochs,
+        logger=CSVLogger(folder),
+        callbacks=list(callbacks),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+def make_data():
+    return SubsetDataModule(DrawnShapes(num_train=10, num_test=4), classes=NAMES)
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A trainer, its model and data, and the checkpoint of the lowest validation loss."""
+    best = ModelCheckpoint(monitor="val_loss")
+    trainer = make_trainer(tmp_path_factory.mktemp("runs"), [best])
+    model, data = ImageClassifier(AvgPoolNet(), NAMES), make_data()
+    trainer.fit(model, datamodule=data)
+    return trainer, model, data, best
+
+
+def logits(model, data):
+    with torch.no_grad():
+        return model(data.test.images)
+
+
+def test_a_checkpoint_follows_a_metric_that_the_classifier_logs(fitted):
+    _, _, data, best = fitted
+    loaded = ImageClassifier.load_from_checkpoint(best.best_model_path)
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(loaded(data.val.images), data.val.labels)
+    assert best.best_model_score.item() == pytest.approx(loss.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("monitor", ["train_loss", "val_loss"])
+def test_early_stopping_follows_a_metric_that_the_classifier_logs(tmp_path, monitor):
+    # No improvement is enough for it, so that it stops after the second epoch.
+    trainer = make_trainer(tmp_path, [EarlyStopping(monitor, min_delta=100, patience=1)], max_epochs=5)
+    trainer.fit(ImageClassifier(AvgPoolNet(), NAMES), datamodule=make_data())
+    assert trainer.current_epoch == 2
+
+
+def test_test_gives_loss_and_accuracy_of_every_split(fitted):
+    trainer, model, data, _ = fitted
+    scores = trainer.test(model, datamodule=data, verbose=False)
+    assert len(scores) == len(data.evaluation_splits) == 3
+    of_test = logits(model, data)
+    expected = nn.functional.cross_entropy(of_test, data.test.labels).item()
+    assert scores[2]["test_loss/dataloader_idx_2"] == pytest.approx(expected, rel=1e-5)
+    accuracy = (of_test.argmax(1) == data.test.labels).float().mean().item()
+    assert scores[2]["test_accuracy/dataloader_idx_2"] == pytest.approx(accuracy)
+
+
+def test_validate_and_predict_work(fitted):
+    trainer, model, data, _ = fitted
+    (scores,) = trainer.validate(model, datamodule=data, verbose=False)
+    assert {"val_loss", "val_accuracy", "val_recall/ring", "val_recall/star"} == scores.keys()
+    probabilities = torch.cat(trainer.predict(model, datamodule=data))
+    torch.testing.assert_close(probabilities, logits(model, data).double().softmax(1))
+
+
+def test_a_checkpoint_has_no_objects_and_is_loaded_without_arguments(fitted):
+    trainer, model, data, _ = fitted
+    path = trainer.checkpoint_callback.best_model_path + ".now"
+    trainer.save_checkpoint(path)
+    assert torch.load(path, weights_only=True)["hyper_parameters"]["class_names"] == NAMES
+    loaded = ImageClassifier.load_from_checkpoint(path, weights_only=True)
+    assert isinstance(loaded.backbone, AvgPoolNet)
+    assert loaded.class_names == NAMES
+    assert torch.equal(logits(loaded, data), logits(model, data))
+
+
+def test_a_checkpoint_is_not_loaded_into_another_net(fitted):
+    trainer, _, data, best = fitted
+    # Its weights have the same names and shapes.
+    message = r"which have '.*AvgPoolNet', got '.*MaxPoolNet'"
+    with pytest.raises(ValueError, match=message):
+        ImageClassifier.load_from_checkpoint(best.best_model_path, backbone=MaxPoolNet())
+    with pytest.raises(ValueError, match=message):
+        trainer.test(ImageClassifier(MaxPoolNet(), NAMES), datamodule=data, ckpt_path=best.best_model_path)
+    with pytest.raises(ValueError, match=r"which have \"classes \['ring', 'star'\]\", got"):
+        ImageClassifier.load_from_checkpoint(best.best_model_path, class_names=["star", "ring"])
+
+
+def make_sequential(pool):
+    return nn.Sequential(nn.Conv2d(3, 4, 5), pool, nn.Flatten())
+
+
+def test_a_net_that_needs_arguments_is_given_when_a_checkpoint_is_loaded(tmp_path):
+    trainer, data = make_trainer(tmp_path, max_epochs=1), make_data()
+    model = ImageClassifier(make_sequential(nn.MaxPool2d(4)), NAMES, optimizer=lambda params: torch.optim.Adam(params))
+    trainer.fit(model, datamodule=data)
+    path = trainer.checkpoint_callback.best_model_path
+    data.setup("test")
+    loaded = ImageClassifier.load_from_checkpoint(path, backbone=make_sequential(nn.MaxPool2d(4)), weights_only=True)
+    assert torch.equal(logits(loaded, data), logits(model, data))
+    with pytest.raises(ValueError, match=r"which have '\(1\): MaxPool2d.*', got '\(1\): AvgPool2d"):
+        ImageClassifier.load_from_checkpoint(path, backbone=make_sequential(nn.AvgPool2d(4)))
+    with pytest.raises(TypeError, match="'backbone'"):
+        ImageClassifier.load_from_checkpoint(path)
+
+
+def test_what_lightning_builds_from_a_description_describes_itself_alike():
+    model = ImageClassifier(AvgPoolNet(), NAMES, num_outputs=5)
+    hparams = {name: value for name, value in model.hparams.items() if not name.startswith("_")}
+    assert dict(instantiate_module(ImageClassifier, hparams).hparams) == dict(model.hparams)
