@@ -167,11 +167,11 @@ def test_the_numbers_of_the_pairs_are_those_of_the_comparison(comparison, text):
 
 
 def test_what_an_interval_holds_is_said_of_the_pairs_that_it_is_true_of(page, tmp_path):
-    assert ": made in this way, it holds the true one in about 95 of 100 studies." in page.text
+    assert ": an interval made in this way contains it in about 95 of 100 studies." in page.text
     assert "With one seed on a side" not in page.text
     comparison = compare(write_study(tmp_path, {"a": 0.9, "b": 0.8, "c": 0.7}, {"a": 2, "b": 2, "c": 1}, 60))
     text = Page(make_page(comparison, tmp_path)).text
-    assert "made in this way from two seeds or more on both sides, it holds" in text
+    assert "made in this way from two seeds or more on both sides contains it" in text
     assert "With one seed on a side it covers new images alone" in text
 
 

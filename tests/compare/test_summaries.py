@@ -53,7 +53,7 @@ def test_intervals_hold_the_truth_near_a_hundred_percent_too():
     generator = np.random.default_rng(1)
     held = 0
     for _ in range(400):
-        # A image is wrong in all runs (1.5 %) or in about half (1 %), so the truth is 0.98.
+        # An image is wrong in all runs (1.5 %) or in about half (1 %), so the truth is 0.98.
         wrong, open_ = generator.random((2, 300))
         chance = np.where(wrong < 0.015, 0, np.where(open_ < 0.01 / 0.985, 0.5, 1))
         values = (generator.random((10, 300)) < chance).astype(float)
