@@ -21,7 +21,7 @@ from simulated_runs import write_study
 ACCURACIES = {"maxpool": 0.94, "avgpool": 0.91, "stride": 0.895, "baseline": 0.895}
 # Up to the table, without figures and page.
 TABLE = """
-from cifar_lightning.compare import compare
+from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.terminal import print_comparison
 print_comparison(compare({folder!r}))
 """

@@ -8,8 +8,6 @@ import yaml
 
 # libyaml's, where PyYAML was built with it: seven times as fast.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# A config of ours has 2 KB. The limit keeps any other file from being parsed for minutes.
-MAX_CONFIG_BYTES = 200_000
 # How the same data are reached on another machine: these settings make no other experiment.
 SOURCE_ACCESS = tuple(f"data.source.init_args.{name}" for name in ("root", "download", "verify_md5", "mirrors"))
 
@@ -32,10 +30,8 @@ def read_mapping(path: Path) -> dict[Any, Any]:
     """The keys and values of a file of plain YAML; nothing that it names is imported.
 
     Raises:
-        ValueError: if the file is anything else, or too large for a config; it gives the reason alone.
+        ValueError: if the file is anything else; it gives the reason alone.
     """
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise ValueError(f"more than {MAX_CONFIG_BYTES:,} bytes")
     try:
         mapping = load_plain_yaml(path.read_bytes().decode())
     except UnicodeDecodeError as error:
@@ -53,22 +49,14 @@ def load_plain_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: if it is not YAML, a value does not fit its tag, a key appears twice, or there is an alias.
     """
-    refuse_aliases(text)
+    # A few lines of aliases can stand for gigabytes ("billion laughs").
+    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+        raise yaml.YAMLError("it has an alias, marked by a `*`, and no config needs one: write the value out")
     try:
         return yaml.load(text, Loader=_Loader)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # PyYAML raises these for `!!int x` and the like, and `_Loader` for a key that appears twice.
         raise yaml.YAMLError(str(error)) from error
-
-
-def refuse_aliases(text: str) -> None:
-    """Refuses a YAML text with an alias: a few lines of them can stand for gigabytes ("billion laughs").
-
-    Raises:
-        yaml.YAMLError: if it has one, or is not YAML.
-    """
-    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
-        raise yaml.YAMLError("it has an alias, marked by a `*`, and no config needs one: write the value out")
 
 
 class _Loader(_SafeLoader):

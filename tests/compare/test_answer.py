@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from simulated_runs import write_run
 
-from cifar_lightning.compare import compare
 from cifar_lightning.compare.answer import describe_answer, describe_sensitivity
+from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.comparison import Verdict
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from simulated_runs import write_run, write_study
 
-from cifar_lightning.compare import compare
+from cifar_lightning.compare.api import compare
 
 RIGHT = np.arange(30) % 7 != 0
 
@@ -122,14 +122,6 @@ def test_untested_runs_are_named_and_left_out(tmp_path):
         "stride lacks seed 2, which other strategies have.",
         f"Left out, since not yet tested: {root / 'stride/seed_2'}.",
     ]
-
-
-@pytest.mark.parametrize("size", ["num_parameters", "flops_per_image"])
-def test_a_net_of_two_sizes_is_named(tmp_path, size):
-    root = write_pair(tmp_path, facts={size: 5})
-    (note,) = compare(root).notes
-    assert note.startswith(f"Expected one {size} in all runs of stride, but there is ")
-    assert f"and 5 in stride (seed 1), as {root / 'stride/seed_1'}; that of the first is shown." in note
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "curves.csv", "probes.csv", "train_predictions.csv"])

@@ -9,7 +9,7 @@ from contrast import contrast
 from PIL import Image
 from simulated_runs import NAMES, write_run, write_study
 
-from cifar_lightning.compare import compare
+from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.figures import strategy_looks, write_figures
 from cifar_lightning.compare.plane_figures import draw_compute, draw_loss_curves, find_band
 from cifar_lightning.compare.row_figures import draw_differences, draw_result
@@ -224,7 +224,8 @@ def test_names_are_drawn_as_text_whatever_is_in_them(comparison, tmp_path):
         assert names[0] in texts
         assert any(names[1] in text for text in texts)
         assert not list(ET.fromstring(chart.svg).iter(f"{SVG}script"))
-    assert strategy_looks(nasty)[names[2]].label == "the same … own end"
+    assert strategy_looks(nasty)[names[2]].label.startswith("the same ")
+    assert strategy_looks(nasty)[names[2]].label.endswith(" own end")
 
 
 def test_a_strategy_keeps_its_colour_when_another_question_orders_them_otherwise(tmp_path):
@@ -232,12 +233,6 @@ def test_a_strategy_keeps_its_colour_when_another_question_orders_them_otherwise
     accuracy, gap = compare(root), compare(root, question="loss")
     turned = replace(gap, strategies=gap.strategies[::-1])
     assert strategy_looks(accuracy) == strategy_looks(turned)
-
-
-def test_thirty_strategies_look_different(comparison):
-    one = comparison.strategies[0]
-    many = replace(comparison, strategies=[replace(one, name=f"net{place}") for place in range(30)])
-    assert len({(look.colour, look.marker) for look in strategy_looks(many).values()}) == 30
 
 
 def test_lines_and_words_stand_out_from_white():
