@@ -1,13 +1,13 @@
 """Does `compare` keep its promise? Simulated studies whose truth is known, judged by it and by what else is in use.
 
-A study has two nets, S seeds each, and the same N pictures for all runs. A run of net g with seed s answers picture i
+A study has two nets, S seeds each, and the same N images for all runs. A run of net g with seed s answers image i
 rightly if
 
-    m_g + pictures * u_i + interaction * v_gi + seeds * w_gs + e_gsi > 0,      u, v, w, e standard normal,
+    m_g + images * u_i + interaction * v_gi + seeds * w_gs + e_gsi > 0,      u, v, w, e standard normal,
 
-so a picture is hard for all nets or for one, a seed is good or bad for a whole run, and the rest is chance. The truth
-follows in closed form: the share of new pictures that net g answers rightly is
-Phi(m_g / sqrt(pictures^2 + interaction^2 + seeds^2 + 1)), and the variance of an estimated difference follows from
+so a image is hard for all nets or for one, a seed is good or bad for a whole run, and the rest is chance. The truth
+follows in closed form: the share of new images that net g answers rightly is
+Phi(m_g / sqrt(images^2 + interaction^2 + seeds^2 + 1)), and the variance of an estimated difference follows from
 Phi_2, the bivariate normal distribution.
 
     python benchmarks/calibration.py --accuracy 0.92 --seeds 3 5 10 10,5 --studies 4000
@@ -29,8 +29,9 @@ from scipy.stats import multivariate_normal, ttest_ind, ttest_rel
 
 from cifar_lightning.compare import analysis
 from cifar_lightning.compare.one_seed import mcnemar
-from cifar_lightning.compare.pairs import MIN_SEEDS, TOO_FEW
+from cifar_lightning.compare.pairs import MIN_SEEDS
 from cifar_lightning.compare.summaries import mean_interval
+from cifar_lightning.compare.wording import TOO_FEW
 
 DOCS = Path(__file__).parent.parent / "docs"
 # Points that two nets differ by where power is asked, by accuracy: so that power is neither 0 nor 1.
@@ -43,14 +44,14 @@ BOOTSTRAPS = 500
 class Model:
     """Standard deviations, in units of the chance that is left."""
 
-    pictures: float = 2.8
+    images: float = 2.8
     interaction: float = 1.7
     seeds: float = 0.15
 
     @property
     def total(self) -> float:
         """Variance of the whole sum."""
-        return self.pictures**2 + self.interaction**2 + self.seeds**2 + 1
+        return self.images**2 + self.interaction**2 + self.seeds**2 + 1
 
     def draw(
         self,
@@ -60,19 +61,19 @@ class Model:
         shape: tuple[int, int],
     ) -> list[np.ndarray]:
         """Float32 (T, S, N) of T studies, one for each net; `shape` is (T, N)."""
-        studies, num_pictures = shape
+        studies, num_images = shape
 
         def normal(sd: float, *size: int) -> np.ndarray:
             return sd * generator.standard_normal((studies, *size), dtype=np.float32)
 
-        difficulty = normal(self.pictures, 1, num_pictures)
+        difficulty = normal(self.images, 1, num_images)
         return [
             (
                 ndtri(accuracy) * self.total**0.5
                 + difficulty
-                + normal(self.interaction, 1, num_pictures)
+                + normal(self.interaction, 1, num_images)
                 + normal(self.seeds, num_seeds, 1)
-                + normal(1, num_seeds, num_pictures)
+                + normal(1, num_seeds, num_images)
                 > 0
             ).astype(np.float64)
             for accuracy, num_seeds in zip(accuracies, seeds, strict=True)
@@ -86,29 +87,29 @@ class Model:
         )
         return float(both - first * second)
 
-    def variance(self, accuracies: tuple[float, float], seeds: tuple[int, int], num_pictures: int) -> float:
+    def variance(self, accuracies: tuple[float, float], seeds: tuple[int, int], num_images: int) -> float:
         """Of the estimated difference of two nets, exactly."""
-        of_pictures = -2 * self.covariance(*accuracies, self.pictures**2)
+        from_images = -2 * self.covariance(*accuracies, self.images**2)
         of_runs = 0.0
         for accuracy, num_seeds in zip(accuracies, seeds, strict=True):
-            same_picture = self.covariance(accuracy, accuracy, self.pictures**2 + self.interaction**2)
+            same_image = self.covariance(accuracy, accuracy, self.images**2 + self.interaction**2)
             same_seed = self.covariance(accuracy, accuracy, self.seeds**2)
             residual = accuracy * (1 - accuracy)
-            of_runs += (residual + (num_seeds - 1) * same_picture + (num_pictures - 1) * same_seed) / num_seeds
-        return (of_pictures + of_runs) / num_pictures
+            of_runs += (residual + (num_seeds - 1) * same_image + (num_images - 1) * same_seed) / num_seeds
+        return (from_images + of_runs) / num_images
 
-    def describe(self, accuracy: float, num_pictures: int) -> dict[str, float]:
+    def describe(self, accuracy: float, num_images: int) -> dict[str, float]:
         """What a real study can be compared with: variance components, sd of seeds as seen, and as it is."""
-        same_picture = self.covariance(accuracy, accuracy, self.pictures**2 + self.interaction**2)
+        same_image = self.covariance(accuracy, accuracy, self.images**2 + self.interaction**2)
         same_seed = self.covariance(accuracy, accuracy, self.seeds**2)
-        between = self.covariance(accuracy, accuracy, self.pictures**2)
-        residual = accuracy * (1 - accuracy) - same_picture - same_seed
+        between = self.covariance(accuracy, accuracy, self.images**2)
+        residual = accuracy * (1 - accuracy) - same_image - same_seed
         return {
-            "sd_of_runs": (same_seed + residual / num_pictures) ** 0.5,
+            "sd_of_runs": (same_seed + residual / num_images) ** 0.5,
             "sd_of_seeds": same_seed**0.5,
-            "picture_variance": same_picture,
+            "image_variance": same_image,
             "residual_variance": residual,
-            "picture_correlation_of_nets": between / same_picture,
+            "image_correlation_of_nets": between / same_image,
         }
 
 
@@ -117,39 +118,39 @@ def judge(a: np.ndarray, b: np.ndarray) -> tuple[float, tuple[float, float]]:
     if len(a) == len(b) == 1:
         p, ci95 = mcnemar(a[0], b[0])
     else:
-        contrast = (analysis.analyse_crossed if min(len(a), len(b)) > 1 else analysis.analyse_pictures)([a, b])
+        contrast = (analysis.analyse_crossed if min(len(a), len(b)) > 1 else analysis.analyse_images)([a, b])
         p, ci95 = contrast.p, contrast.ci95
     ci95, p = analysis.judge(float(a.mean() - b.mean()), ci95, p, a.shape[1], most=1.0)
     return p, ci95
 
 
 def bootstrap_both_ways(generator: np.random.Generator, nets: list[np.ndarray]) -> np.ndarray:
-    """Whether the percentile interval of seeds and pictures drawn anew together leaves out 0, bool (T,)."""
+    """Whether the percentile interval of seeds and images drawn anew together leaves out 0, bool (T,)."""
 
     def draw(count: int) -> np.ndarray:
         return generator.multinomial(count, np.full(count, 1 / count), BOOTSTRAPS) / count
 
     # Drawn once for all studies of a chunk, which costs no study anything.
-    pictures = draw(nets[0].shape[2]).T
+    images = draw(nets[0].shape[2]).T
     weights = [draw(values.shape[1]) for values in nets]
-    drawn = [np.einsum("tsb,bs->tb", values @ pictures, own) for own, values in zip(weights, nets, strict=True)]
+    drawn = [np.einsum("tsb,bs->tb", values @ images, own) for own, values in zip(weights, nets, strict=True)]
     low, high = np.percentile(drawn[0] - drawn[1], [2.5, 97.5], axis=1)
     return (low > 0) | (high < 0)
 
 
 def simulate(
-    model: Model, accuracies: tuple[float, float], seeds: tuple[int, int], num_pictures: int, studies: int, seed: int
+    model: Model, accuracies: tuple[float, float], seeds: tuple[int, int], num_images: int, studies: int, seed: int
 ) -> dict[str, float | None]:
     """Shares of studies that call two nets different, by method, and of intervals that hold the truth."""
     generator = np.random.default_rng(seed)
-    truth, error = accuracies[0] - accuracies[1], model.variance(accuracies, seeds, num_pictures) ** 0.5
+    truth, error = accuracies[0] - accuracies[1], model.variance(accuracies, seeds, num_images) ** 0.5
     found: dict[str, list[bool]] = {}
 
     def note(name: str, values: np.ndarray | bool) -> None:
         found.setdefault(name, []).extend(np.atleast_1d(values).tolist())
 
     for _ in range(studies // CHUNK):
-        nets = model.draw(generator, accuracies, seeds, (CHUNK, num_pictures))
+        nets = model.draw(generator, accuracies, seeds, (CHUNK, num_images))
         of_run = [values.mean(axis=2) for values in nets]
         difference = of_run[0].mean(axis=1) - of_run[1].mean(axis=1)
         note("oracle", 2 * ndtr(-np.abs(difference) / error) < 0.05)
@@ -170,26 +171,26 @@ def simulate(
     return {name: float(np.mean(found[name])) if name in found else None for name in names}
 
 
-def run_setting(accuracy: float, seeds: tuple[int, int], num_pictures: int, model: Model, studies: int) -> dict:
+def run_setting(accuracy: float, seeds: tuple[int, int], num_images: int, model: Model, studies: int) -> dict:
     """One row of docs/calibration.json."""
     half = DIFFERENCES[accuracy] / 2
-    equal = simulate(model, (accuracy, accuracy), seeds, num_pictures, studies, seed=0)
-    apart = simulate(model, (accuracy + half, accuracy - half), seeds, num_pictures, studies, seed=1)
+    equal = simulate(model, (accuracy, accuracy), seeds, num_images, studies, seed=0)
+    apart = simulate(model, (accuracy + half, accuracy - half), seeds, num_images, studies, seed=1)
     return {
         "accuracy": accuracy,
         "seeds": list(seeds),
-        "pictures": num_pictures,
+        "images": num_images,
         "model": asdict(model),
         "studies": studies,
         "difference": DIFFERENCES[accuracy],
-        "truth": model.describe(accuracy, num_pictures),
+        "truth": model.describe(accuracy, num_images),
         "equal_nets": equal,
         "different_nets": apart,
     }
 
 
 def ask_peers(studies: int, seed: int = 2) -> dict[str, float]:
-    """Shares of studies of two equal nets (10 seeds, 300 pictures, 92 %) that other packages call different."""
+    """Shares of studies of two equal nets (10 seeds, 300 images, 92 %) that other packages call different."""
     import pandas as pd
     from autorank import autorank
     from deepsig import aso
@@ -222,7 +223,7 @@ def _leaves_out_half(interval: np.ndarray) -> bool:
 
 def print_tables(rows: list[dict]) -> None:
     """As Markdown: false alarms, coverage and power, by accuracy and number of seeds."""
-    header = ["accuracy", "seeds", "pictures", "sd of runs", "false alarms", "coverage", "of a mean", "power", "oracle"]
+    header = ["accuracy", "seeds", "images", "sd of runs", "false alarms", "coverage", "of a mean", "power", "oracle"]
     print("| " + " | ".join([*header, "Welch t", "paired t", "bootstrap"]) + " |")
     print("|" + "---|" * (len(header) + 3))
     for row in rows:
@@ -235,16 +236,16 @@ def print_tables(rows: list[dict]) -> None:
         cells = [
             f"{100 * row['accuracy']:.0f} %",
             seeds,
-            str(row["pictures"]),
+            str(row["images"]),
             f"{100 * row['truth']['sd_of_runs']:.1f}",
         ]
         print("| " + " | ".join([*cells, *("" if share is None else f"{100 * share:.1f}" for share in shares)]) + " |")
 
 
 def select(rows: list[dict], accuracy: float) -> Iterator[dict]:
-    """Rows of the curve: both nets with the same number of seeds, 300 pictures, usual seed noise."""
+    """Rows of the curve: both nets with the same number of seeds, 300 images, usual seed noise."""
     for row in rows:
-        usual = row["model"] == asdict(Model()) and row["pictures"] == 300
+        usual = row["model"] == asdict(Model()) and row["images"] == 300
         if usual and row["accuracy"] == accuracy and row["seeds"][0] == row["seeds"][1]:
             yield row
 
@@ -281,7 +282,7 @@ def draw(rows: list[dict], path: Path) -> None:
             axes[0, column].set_title(f"{100 * accuracy:.0f} % accuracy")
             axes[0, column].set_ylim(0, 50)
             axes[1, column].set_ylim(0, 100)
-            axes[1, column].set_xlabel("seeds a net")
+            axes[1, column].set_xlabel("seeds per net")
             axes[1, column].set_title(f"nets {100 * DIFFERENCES[accuracy]:.0f} points apart", fontsize=9)
         axes[0, 0].set_ylabel("equal nets called different, %")
         axes[1, 0].set_ylabel("different nets told apart, %")
@@ -295,7 +296,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accuracy", type=float, choices=list(DIFFERENCES), nargs="+", default=list(DIFFERENCES))
     parser.add_argument("--seeds", nargs="+", default=["3", "5", "10", "10,5", "10,3"], help="one number, or one a net")
-    parser.add_argument("--pictures", type=int, default=300)
+    parser.add_argument("--images", type=int, default=300)
     parser.add_argument("--seed_noise", type=float, default=Model.seeds, help="standard deviation `seeds` of the model")
     parser.add_argument("--studies", type=int, default=2000, help=f"a multiple of {CHUNK}")
     parser.add_argument("--output", type=Path, default=DOCS)
@@ -318,7 +319,7 @@ def main() -> None:
             for text in options.seeds:
                 numbers = [int(number) for number in text.split(",")]
                 seeds = (numbers[0], numbers[-1])
-                new = run_setting(accuracy, seeds, options.pictures, model, options.studies)
+                new = run_setting(accuracy, seeds, options.images, model, options.studies)
                 print(accuracy, text, new["equal_nets"], new["different_nets"], flush=True)
                 key = _key(new)
                 rows[:] = sorted([row for row in rows if _key(row) != key] + [new], key=_key)
@@ -326,7 +327,7 @@ def main() -> None:
 
 
 def _key(row: dict) -> tuple:
-    return row["model"]["seeds"], row["pictures"], row["accuracy"], *row["seeds"]
+    return row["model"]["seeds"], row["images"], row["accuracy"], *row["seeds"]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python benchmarks/compare.py --seeds 100
 
-Each run has 300 test and 1500 training pictures of three classes, all probes, and curves of 500 epochs.
+Each run has 300 test and 1500 training images of three classes, all probes, and curves of 500 epochs.
 """
 
 import argparse
@@ -21,10 +21,9 @@ from simulated_runs import write_study
 ACCURACIES = {"maxpool": 0.94, "avgpool": 0.91, "stride": 0.895, "baseline": 0.895}
 # Up to the table, without figures and page.
 TABLE = """
-from pathlib import Path
-from cifar_lightning.compare.comparing import compare_runs
-from cifar_lightning.compare.table import print_comparison
-print_comparison(compare_runs([Path({folder!r})]))
+from cifar_lightning.compare.api import compare
+from cifar_lightning.compare.terminal import print_comparison
+print_comparison(compare({folder!r}))
 """
 
 

@@ -42,7 +42,7 @@ def notebook_loop(
     num_epochs: int,
     device: str,
 ) -> list[float]:
-    """A plain PyTorch loop; `train` and `val` are normalised float pictures and labels."""
+    """A plain PyTorch loop; `train` and `val` are normalised float images and labels."""
     torch.manual_seed(0)
     net = lab_net(name, num_classes).to(device)
     optimizer = sgd(net)

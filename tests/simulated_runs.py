@@ -11,7 +11,6 @@ from cifar_lightning.runs.disk import write_csv, write_text
 from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.predictions import Predictions
 from cifar_lightning.runs.probe_shares import ProbeShares
-from cifar_lightning.runs.run import Run
 from cifar_lightning.runs.scores import RunFacts, Scores
 
 NAMES = ["apple", "forest", "lawn_mower"]
@@ -36,7 +35,7 @@ def predict(right, names=NAMES, indices=None, labels=None):
 def write_run(
     folder: Path, strategy, seed, right, *, probes=None, train=None, facts=None, settings=None, indices=None, epochs=5
 ):
-    """Writes the run folder `folder` and returns its run.
+    """Writes the run folder `folder`, and returns its path.
 
     Args:
         right: bool (N,), whether each test image is answered rightly; or the predictions themselves.
@@ -78,7 +77,7 @@ def write_run(
     tested = replace(test.scores(), without_duplicates=test.scores_without(test.indices[:1]))
     scores = Scores(RunFacts(**run), {"train": trained.scores(), "test": tested}, shares.robustness(tested.accuracy))
     scores.write(folder / SCORES)
-    return Run(folder)
+    return folder
 
 
 def make_settings(strategy, seed, epochs, changes):

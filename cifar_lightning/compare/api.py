@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from cifar_lightning.compare.caveats import describe_limits, describe_oddities
 from cifar_lightning.compare.claims import judge_claims
 from cifar_lightning.compare.comparison import Comparison
@@ -10,7 +12,7 @@ from cifar_lightning.compare.grouping import group_strategies
 from cifar_lightning.compare.pairs import compare_pairs
 from cifar_lightning.compare.questions import parse_question
 from cifar_lightning.compare.summaries import summarise
-from cifar_lightning.runs.folder import SCORES
+from cifar_lightning.runs.folder import CURVES, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.run import Run, find_runs
 
 
@@ -33,6 +35,8 @@ def compare(
     paths = [entry.folder if isinstance(entry, Run) else Path(entry) for entry in named]
     found = [run for entry in named for run in ([entry] if isinstance(entry, Run) else find_runs([entry]))]
     tested, untested = _keep_tested(list({run.folder.resolve(): run for run in found}.values()), paths)
+    for run in tested:
+        _read(run)
     strategies, mixed = group_strategies(tested, allow_mixed)
     first = next(iter(strategies.values()))[0]
     asked = parse_question(question, [run for its_runs in strategies.values() for run in its_runs])
@@ -65,3 +69,20 @@ def _keep_tested(runs: Sequence[Run], paths: Sequence[Path]) -> tuple[list[Run],
             f" cifar-lightning test --ckpt_path {untested[0].folder} writes it"
         )
     return tested, untested
+
+
+def _read(run: Run) -> None:
+    """Reads all files of a run, so that a damaged one is reported before anything is written."""
+    test, names = run.predictions("test"), []
+    if run.has(CURVES):
+        _ = run.curves
+    if run.has(PROBES) and not np.array_equal(run.probes.indices, test.indices):
+        names.append(PROBES)
+    train = predictions_name("train")
+    if run.has(train) and run.predictions("train").class_names != test.class_names:
+        names.append(train)
+    if names:
+        raise ValueError(
+            f"expected the tables of one test in {run.folder}, but {names[0]} has other images or classes than"
+            f" {predictions_name('test')}; test that run again"
+        )

@@ -1,18 +1,14 @@
 """What the verdicts of a comparison leave out, and what was odd about its runs."""
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from cifar_lightning.compare.grouping import describe_groups, differing_settings, flat_settings, name_seeds
+from cifar_lightning.compare.grouping import differing_settings, flat_settings, name_seeds
 from cifar_lightning.compare.scale import COMPUTE
-from cifar_lightning.compare.wording import capitalise, list_names, name_first
-from cifar_lightning.runs.folder import CONFIG, CURVES, LAST_CHECKPOINT, PROBES, TEST_IMAGES, predictions_name
+from cifar_lightning.compare.wording import list_names, name_first
+from cifar_lightning.runs.folder import CONFIG, CURVES, LAST_CHECKPOINT, PROBES, predictions_name
 from cifar_lightning.runs.run import Run
-
-_CIFAR100 = "cifar_lightning.data.Cifar100"
-_ROOT = "data.source.init_args.root"
 
 
 def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
@@ -104,25 +100,20 @@ def _describe_protocol(runs: Sequence[Run]) -> str:
 
 
 def _describe_classes(run: Run) -> str:
-    whole = "CIFAR-100" if _source(run) == _CIFAR100 else "every class there is"
+    cifar = flat_settings(run).get("data.source.class_path") == "cifar_lightning.data.Cifar100"
+    whole = "CIFAR-100" if cifar else "every class there is"
     count = len(run.predictions("test").class_names)
     return f"These {count} classes are not {whole}: with other classes the strategies may rank differently."
-
-
-def _source(run: Run) -> object:
-    return flat_settings(run).get("data.source.class_path")
 
 
 def describe_oddities(
     strategies: Mapping[str, Sequence[Run]], tested: Sequence[Run], untested: Sequence[Run]
 ) -> list[str]:
-    """Sentences on missing seeds, untested runs, missing files and nets of several sizes."""
+    """Sentences on missing seeds, untested runs and missing files."""
     return [
         *_describe_missing_seeds(strategies),
         *_describe_untested(untested),
-        *_describe_roots(tested),
         *_describe_missing_files(tested),
-        *_describe_sizes(strategies),
     ]
 
 
@@ -139,30 +130,7 @@ def _describe_untested(untested: Sequence[Run]) -> Iterator[str]:
         yield f"Left out, since not yet tested: {name_first([str(run.folder) for run in untested])}."
 
 
-def _describe_roots(runs: Sequence[Run]) -> Iterator[str]:
-    """For CIFAR-100 a root only says how the data are reached; for a folder of images it is the data."""
-    own = [run for run in runs if run.has(CONFIG) and _source(run) != _CIFAR100]
-    roots = sorted({str(flat_settings(run).get(_ROOT) or "the default one") for run in own})
-    if len(roots) > 1 and not all(run.has(TEST_IMAGES) for run in runs):
-        yield (
-            f"The images come from different folders ({name_first(roots)}), and without every {TEST_IMAGES} nobody can"
-            " see whether the test images are the same."
-        )
-
-
 def _describe_missing_files(runs: Sequence[Run]) -> Iterator[str]:
     for name in (CONFIG, CURVES, PROBES, predictions_name("train")):
         if missing := [str(run.folder) for run in runs if not run.has(name)]:
             yield f"Whatever needs {name} is left out, since it is missing in {name_first(missing)}."
-
-
-def _describe_sizes(strategies: Mapping[str, Sequence[Run]]) -> Iterator[str]:
-    """One net has one size: where the runs of a strategy differ, that of the first is shown."""
-    for name, runs in strategies.items():
-        for key in ("num_parameters", "flops_per_image"):
-            for sentence in describe_groups(f"one {key} in all runs of {name}", runs, partial(_get_fact, key)):
-                yield f"{capitalise(sentence)}; that of the first is shown."
-
-
-def _get_fact(key: str, run: Run) -> Hashable:
-    return getattr(run.facts, key)

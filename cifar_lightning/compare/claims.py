@@ -1,14 +1,7 @@
 """The lab text's claims about its nets, and whether these runs carry them.
 
-Each claim has one quantity that is higher or lower in one net than in others, judged by the crossed analysis of that
-quantity's values per seed and image (`analysis.py`):
-
-- max pooling is robust to noise: `noise_drop` of maxpool is lower than the mean of the nets that do not pool (stride,
-  baseline);
-- max pooling is robust to small shifts: `small_shift_consistency` of maxpool is higher than the mean of those two;
-- average pooling smooths noise: `noise_drop` of avgpool is lower than the mean of those two;
-- a large stride loses detail: correctness of stride is lower than the mean of the nets that pool (maxpool, avgpool);
-- a large stride overfits most: the gap between training and test images of stride is above that of each other net.
+Each claim (`_LINES`) says that one quantity is higher or lower in one net than in others. It is judged by the crossed
+analysis of that quantity's values per seed and image (`analysis.py`).
 
 The p-values of all claims together are corrected by Holm's method. A claim is carried where all its p-values are below
 0.05 in its direction, contradicted where one is in the other direction, else not shown: also where a net has fewer than
@@ -76,23 +69,6 @@ class _Difference(NamedTuple):
     p: float
 
 
-@dataclass(frozen=True)
-class _Finding:
-    """What the runs answer to a claim.
-
-    Attributes:
-        line: the claim.
-        means: the mean of the quantity by strategy, the one that the claim is about first.
-        differences: the differences by what the net is compared with; empty where there are too few seeds.
-        drops: by noise level, what that level alone takes from the net.
-    """
-
-    line: _Line
-    means: dict[str, float]
-    differences: dict[str, _Difference]
-    drops: dict[int, float]
-
-
 def noise_drop(run: Run, levels: Sequence[int] = _NOISE_LEVELS) -> np.ndarray:
     """What noise takes: correctness less the mean share right under these levels of noise; float64 (N,), -1..1."""
     return correctness(run) - probe_shares(run, *(f"noise_{level}" for level in levels))
@@ -103,19 +79,14 @@ def small_shift_consistency(run: Run) -> np.ndarray:
     return probe_shares(run, "consistency_1", "consistency_2")
 
 
+def _line_on_noise(text: str, about: str) -> _Line:
+    phrase = "loses {} points of accuracy under noise of 8 to 32 grey levels"
+    return _Line(text, about, _STRIDED, noise_drop, phrase, higher=False, noise_levels=_NOISE_LEVELS, most=2.0)
+
+
 _STRIDED, _POOLED = ("stride", "baseline"), ("maxpool", "avgpool")
-_UNDER_NOISE = "loses {} points of accuracy under noise of 8 to 32 grey levels"
 _LINES = (
-    _Line(
-        "max pooling is robust to noise",
-        "maxpool",
-        _STRIDED,
-        noise_drop,
-        _UNDER_NOISE,
-        higher=False,
-        noise_levels=_NOISE_LEVELS,
-        most=2.0,
-    ),
+    _line_on_noise("max pooling is robust to noise", "maxpool"),
     _Line(
         "max pooling is robust to small shifts",
         "maxpool",
@@ -124,16 +95,7 @@ _LINES = (
         "keeps {} % of its answers under shifts of 1 and 2 pixels",
         higher=True,
     ),
-    _Line(
-        "average pooling smooths noise",
-        "avgpool",
-        _STRIDED,
-        noise_drop,
-        _UNDER_NOISE,
-        higher=False,
-        noise_levels=_NOISE_LEVELS,
-        most=2.0,
-    ),
+    _line_on_noise("average pooling smooths noise", "avgpool"),
     _Line("a large stride loses detail", "stride", _POOLED, correctness, "answers {} % rightly", higher=False),
     _Line(
         "a large stride overfits most",
@@ -151,12 +113,14 @@ _LINES = (
 def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
     """The lab's claims about its own nets that these runs can be asked about."""
     labs = {name: runs for name, runs in strategies.items() if all(_is_labs(name, run) for run in runs)}
-    findings = [finding for line in _LINES if (finding := _ask(line, labs)) is not None]
-    corrected = iter(holm([difference.p for finding in findings for difference in finding.differences.values()]))
+    asked = [(line, values) for line in _LINES if (values := _find_values(line, labs))]
+    found = [_find_differences(line, values) for line, values in asked]
+    corrected = iter(holm([difference.p for differences in found for difference in differences.values()]))
     claims = []
-    for finding in findings:
-        p_values = [next(corrected) for _ in finding.differences]
-        claims.append(Claim(finding.line.text, _judge(finding, p_values), _describe(finding, p_values)))
+    for (line, values), differences in zip(asked, found, strict=True):
+        p_values = [next(corrected) for _ in differences]
+        evidence = _describe(line, values, differences, p_values, labs[line.about])
+        claims.append(Claim(line.text, _judge(line, differences, p_values), evidence))
     return claims
 
 
@@ -165,29 +129,31 @@ def _is_labs(strategy: str, run: Run) -> bool:
     return backbone is None or backbone == LAB_NETS.get(strategy)
 
 
-def _ask(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> _Finding | None:
-    """Asks the runs about a claim; None where its net, those that it is compared with, or a file is missing."""
-    against = [name for name in line.against if name in strategies]
-    if line.about not in strategies or not against:
-        return None
-    names = [line.about, *against]
+def _find_values(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> dict[str, np.ndarray]:
+    """The quantity by strategy, float64 (S, N), the net that the claim is about first.
+
+    It is empty where that net, all those that it is compared with, or a file is missing.
+    """
+    names = [name for name in (line.about, *line.against) if name in strategies]
+    if len(names) < 2 or names[0] != line.about:
+        return {}
     try:
-        values = {name: np.stack([line.quantity(run) for run in strategies[name]]) for name in names}
+        return {name: np.stack([line.quantity(run) for run in strategies[name]]) for name in names}
     except MissingFileError:
-        return None
-    about, others = values[line.about], [values[name] for name in against]
+        return {}
+
+
+def _find_differences(line: _Line, values: Mapping[str, np.ndarray]) -> dict[str, _Difference]:
+    """The differences by what the net is compared with; none where there are too few seeds."""
     if min(map(len, values.values())) < MIN_SEEDS:
-        differences = {}
-    elif line.each:
-        differences = {name: _find_difference([about, values[name]], [1, -1], line.most) for name in against}
-    else:
-        weights = [1, *(-1 / len(others) for _ in others)]
-        differences = {" and ".join(against): _find_difference([about, *others], weights, line.most)}
-    drops = {
-        level: float(np.mean([noise_drop(run, [level]) for run in strategies[line.about]]))
-        for level in line.noise_levels
-    }
-    return _Finding(line, {name: float(values[name].mean()) for name in names}, differences, drops)
+        return {}
+    about, *others = values.values()
+    names = [name for name in values if name != line.about]
+    if line.each:
+        pairs = zip(names, others, strict=True)
+        return {name: _find_difference([about, its_values], [1, -1], line.most) for name, its_values in pairs}
+    weights = [1, *(-1 / len(others) for _ in others)]
+    return {" and ".join(names): _find_difference([about, *others], weights, line.most)}
 
 
 def _find_difference(nets: Sequence[np.ndarray], weights: Sequence[float], most: float) -> _Difference:
@@ -196,8 +162,8 @@ def _find_difference(nets: Sequence[np.ndarray], weights: Sequence[float], most:
     return _Difference(contrast.value, ci95, p)
 
 
-def _judge(finding: _Finding, p_values: Sequence[float]) -> ClaimVerdict:
-    as_claimed = [(difference.value > 0) == finding.line.higher for difference in finding.differences.values()]
+def _judge(line: _Line, differences: Mapping[str, _Difference], p_values: Sequence[float]) -> ClaimVerdict:
+    as_claimed = [(difference.value > 0) == line.higher for difference in differences.values()]
     shown = [p < 0.05 for p in p_values]
     if shown and all(shown) and all(as_claimed):
         return ClaimVerdict.CARRIED
@@ -206,19 +172,26 @@ def _judge(finding: _Finding, p_values: Sequence[float]) -> ClaimVerdict:
     return ClaimVerdict.NOT_SHOWN
 
 
-def _describe(finding: _Finding, p_values: Sequence[float]) -> str:
-    line, (mean, *_) = finding.line, finding.means.values()
-    said = f"{line.about} {line.phrase.format(SHARES.number(mean))}"
-    if finding.drops:
+def _describe(
+    line: _Line,
+    values: Mapping[str, np.ndarray],
+    differences: Mapping[str, _Difference],
+    p_values: Sequence[float],
+    runs: Sequence[Run],
+) -> str:
+    mean, *others = (SHARES.number(float(its_values.mean())) for its_values in values.values())
+    said = f"{line.about} {line.phrase.format(mean)}"
+    if line.noise_levels:
         # One mean would hide where the loss begins.
-        drops = [f"{SHARES.number(drop)} at {level}" for level, drop in finding.drops.items()]
-        said += f" on average, {list_names(drops)}"
-    others = ", ".join(f"{name} {SHARES.number(mean)}" for name, mean in finding.means.items() if name != line.about)
-    if not finding.differences:
-        return f"{said} ({others}); to judge this takes {MIN_SEEDS} seeds of each"
-    differences = "; ".join(
+        drops = ((level, np.mean([noise_drop(run, [level]) for run in runs])) for level in line.noise_levels)
+        said += f" on average, {list_names([f'{SHARES.number(float(drop))} at {level}' for level, drop in drops])}"
+    names = [name for name in values if name != line.about]
+    said += f" ({', '.join(f'{name} {other}' for name, other in zip(names, others, strict=True))})"
+    if not differences:
+        return f"{said}; to judge this takes {MIN_SEEDS} seeds of each"
+    against = "; ".join(
         f"{SHARES.difference(difference.value)} against {'the mean of ' if ' and ' in name else ''}{name}"
         f" (95 % interval {SHARES.difference_interval(difference.ci95)}, Holm's p {write_p(p)})"
-        for (name, difference), p in zip(finding.differences.items(), p_values, strict=True)
+        for (name, difference), p in zip(differences.items(), p_values, strict=True)
     )
-    return f"{said} ({others}): {differences}"
+    return f"{said}: {against}"

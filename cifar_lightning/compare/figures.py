@@ -10,7 +10,7 @@ from cifar_lightning.plots.kit import Chart, Look, looks_of
 # The folder of the figures, beside the page.
 FIGURES = "figures"
 
-_DRAW_BY_NAME: dict[str, Callable[[Comparison, dict[str, Look], Path], Chart | None]] = {
+_DRAW: dict[str, Callable[[Comparison, dict[str, Look], Path], Chart | None]] = {
     "result": row_figures.draw_result,
     "differences": row_figures.draw_differences,
     "recall": row_figures.draw_recall,
@@ -35,7 +35,7 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Chart]:
     """
     looks = strategy_looks(comparison)
     charts = []
-    for name, draw in _DRAW_BY_NAME.items():
+    for name, draw in _DRAW.items():
         chart = draw(comparison, looks, folder)
         if chart is not None:
             charts.append(chart)

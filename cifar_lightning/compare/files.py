@@ -1,6 +1,7 @@
 """A comparison as `comparison.json` and `comparison.csv`."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,10 @@ def _strategy(summary: Summary) -> dict[str, Any]:
         "seeds": [run.seed for run in summary.runs],
         "mean": summary.mean,
         "sd": summary.sd,
-        "ci95": list(summary.ci95),
+        "ci95": summary.ci95,
         "accuracy_mean": float(right.mean()),
         "accuracy_sd": spread(right),
-        "accuracy_ci95": list(mean_interval(right)),
+        "accuracy_ci95": mean_interval(right),
         "recall_mean": summary.recall_mean,
         "fit_seconds_median": summary.fit_seconds_median,
         "flops_per_image": summary.flops_per_image,
@@ -66,19 +67,9 @@ def _strategy(summary: Summary) -> dict[str, Any]:
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
-    noise = pair.training_noise_only
-    return {
-        "a": pair.a,
-        "b": pair.b,
-        "difference": pair.difference,
-        "ci95": list(pair.ci95),
-        "p": pair.p,
-        "p_holm": pair.p_holm,
-        "training_noise_only": None if noise is None else {"ci95": list(noise.ci95), "p": noise.p},
-        "method": pair.method,
-        "power": None if pair.power is None else vars(pair.power),
-        "verdict": word_verdict(pair),
-    }
+    content = {**asdict(pair), "verdict": word_verdict(pair)}
+    del content["winner"]
+    return content
 
 
 def _write_pairs(path: Path, comparison: Comparison) -> None:
@@ -90,7 +81,7 @@ def _write_pairs(path: Path, comparison: Comparison) -> None:
         noise = pair.training_noise_only
         rows.append(
             [pair.a, pair.b, pair.difference, *pair.ci95, pair.p, pair.p_holm, pair.method, word_verdict(pair)]
-            + (["", "", ""] if noise is None else [*noise.ci95, noise.p])
-            + ["" if pair.power is None else pair.power.detectable]
+            + ([*noise.ci95, noise.p] if noise else ["", "", ""])
+            + [pair.power.detectable if pair.power else ""]
         )
     write_csv(path, header, rows)

@@ -4,32 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cifar_lightning.compare import wording
 from cifar_lightning.compare.comparison import Comparison, Summary
 from cifar_lightning.compare.questions import probe_shares, stack_correctness
 from cifar_lightning.compare.scale import COMPUTE
 from cifar_lightning.compare.summaries import mean_interval
-from cifar_lightning.compare.wording import (
-    capitalise,
-    count_runs,
-    has_several_runs,
-    in_unit,
-    interval_of,
-    list_names,
-    mark_of,
-    name_some,
-)
-from cifar_lightning.plots.kit import (
-    POINTS_PER_INCH,
-    Chart,
-    Look,
-    add_legend,
-    new_panel,
-    save_panel,
-)
+from cifar_lightning.plots import kit
 from cifar_lightning.runs.folder import CURVES, PROBES
 from cifar_lightning.runs.overfitting import validation_name
 
@@ -45,25 +29,25 @@ _HIGHEST = 1e100  # the largest value that is drawn: beyond, a mean or an axis o
 _ASIDE, _LEAST_ASIDE = 8.0, 2.6
 
 
-def draw_loss_curves(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+def draw_loss_curves(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
     """Draws the loss of train and validation over the epochs."""
     return _draw_curves(comparison, looks, folder, "loss", 1, "loss (cross-entropy)", "{:.2f}")
 
 
-def draw_accuracy_curves(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+def draw_accuracy_curves(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
     """Draws the accuracy of train and validation over the epochs."""
     return _draw_curves(comparison, looks, folder, "accuracy", 100, "accuracy, %", "{:.1f} %")
 
 
 def _draw_curves(
     comparison: Comparison,
-    looks: dict[str, Look],
+    looks: dict[str, kit.Look],
     folder: Path,
     quantity: str,
     factor: float,
     y_label: str,
     written: str,
-) -> Chart | None:
+) -> kit.Chart | None:
     """Draws means over seeds: training images dashed, validation solid with a band from the lowest to the highest seed.
 
     None where there is no strategy whose runs all have curves.
@@ -85,9 +69,11 @@ def _draw_curves(
     if not strategies:
         return None
     lab_protocols = {run.facts.protocol == "lab" for summary in strategies for run in summary.runs}
-    val_name = list_names([validation_name(lab_protocol) for lab_protocol in sorted(lab_protocols)])
-    title = f"{capitalise(quantity)} over the epochs, {count_runs(strategies)}"
-    spread = ", mean over seeds, with a band from the lowest to the highest" if has_several_runs(strategies) else ""
+    val_name = wording.list_names([validation_name(lab_protocol) for lab_protocol in sorted(lab_protocols)])
+    title = f"{wording.capitalise(quantity)} over the epochs, {wording.count_runs(strategies)}"
+    spread = (
+        ", mean over seeds, with a band from the lowest to the highest" if wording.has_several_runs(strategies) else ""
+    )
     reading = f"Solid: {val_name}{spread}. Dashed: training images." if val else "Dashed: training images."
     # The first epochs, still near guessing, would press all others together, so their lines leave the axes.
     bands = [*train.values(), *val.values()]
@@ -99,7 +85,7 @@ def _draw_curves(
         highest = 1.08 * max(_quantile(band.high, 0.98) for band in bands) or 1
     if any(band.mean.min() < lowest or band.mean.max() > highest for band in bands):
         reading += " Off the axes: a few epochs, mostly the first."
-    figure, axes = new_panel(_HEIGHT, title, reading, "epoch", y_label)
+    figure, axes = kit.new_panel(_HEIGHT, title, reading, "epoch", y_label)
     axes.set_ylim(lowest, highest)
     for name, band in train.items():
         axes.plot(band.epochs, band.mean, color=looks[name].colour, linewidth=1.4, linestyle=_DASHED)
@@ -111,10 +97,10 @@ def _draw_curves(
         marked = slice(None, None, -max(1, len(band.epochs) // 6))
         axes.plot(band.epochs[marked], band.mean[marked], linestyle="none", **looks[name].style(markersize=7))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
-    add_legend(figure, axes, [looks[summary.name] for summary in strategies])
+    kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     ends = [f"{summary.name} {written.format(ending[summary.name].mean[-1])}" for summary in strategies]
-    finding = f"Mean {quantity} at the last epoch, {val_name if val else 'train'}: {name_some(ends)}."
-    return save_panel(figure, folder, f"{quantity}_curves", title, finding, reading)
+    finding = f"Mean {quantity} at the last epoch, {val_name if val else 'train'}: {wording.name_some(ends)}."
+    return kit.save_panel(figure, folder, f"{quantity}_curves", title, finding, reading)
 
 
 @dataclass(frozen=True)
@@ -150,20 +136,20 @@ def _quantile(values: np.ndarray, share: float) -> float:
     return float(np.quantile(values, share, method="higher" if share > 0.5 else "lower"))
 
 
-def draw_shift(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+def draw_shift(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
     """Draws accuracy against how far the images were moved."""
     return _draw_probe(comparison, looks, folder, "shift", "shifted images", "shift, pixels", "pixels")
 
 
-def draw_noise(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+def draw_noise(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
     """Draws accuracy against Gaussian noise."""
     label = "standard deviation of the noise, grey levels"
     return _draw_probe(comparison, looks, folder, "noise", "noisy images", label, "grey levels")
 
 
 def _draw_probe(
-    comparison: Comparison, looks: dict[str, Look], folder: Path, probe: str, what: str, x_label: str, unit: str
-) -> Chart | None:
+    comparison: Comparison, looks: dict[str, kit.Look], folder: Path, probe: str, what: str, x_label: str, unit: str
+) -> kit.Chart | None:
     """Draws mean accuracy and its interval on plain images and at each level that all runs of a strategy have.
 
     None where there is no strategy whose runs were all probed.
@@ -173,8 +159,8 @@ def _draw_probe(
     if not strategies:
         return None
     title = f"Accuracy on {what}"
-    reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}. Strategies are drawn side by side."
-    figure, axes = new_panel(_HEIGHT, title, reading, x_label, "accuracy, %")
+    reading = f"{wording.read_marks(strategies)} Strategies are drawn side by side."
+    figure, axes = kit.new_panel(_HEIGHT, title, reading, x_label, "accuracy, %")
     everywhere = sorted({0, *(level for its_levels in levels.values() for level in its_levels)})
     step = 0.34 * min(np.diff(everywhere)) / len(strategies)
     falls = []
@@ -188,9 +174,9 @@ def _draw_probe(
         axes.plot(x, means, linewidth=2, **look.style())
         falls.append(f"{summary.name} {means[0]:.1f} % to {means[-1]:.1f} %")
     axes.set_xticks(everywhere)
-    add_legend(figure, axes, [looks[summary.name] for summary in strategies])
-    finding = f"Mean accuracy from 0 to {everywhere[-1]} {unit}: {name_some(falls)}."
-    return save_panel(figure, folder, probe, title, finding, reading)
+    kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
+    finding = f"Mean accuracy from 0 to {everywhere[-1]} {unit}: {wording.name_some(falls)}."
+    return kit.save_panel(figure, folder, probe, title, finding, reading)
 
 
 def _find_levels(summary: Summary, probe: str) -> list[int]:
@@ -206,37 +192,28 @@ def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
     return np.stack([probe_shares(run, f"{probe}_{level}") for run in summary.runs])
 
 
-@dataclass(frozen=True)
-class _Cost:
-    """One cost: the `name` of its figure, the end of its `title`, its axis `label`, how to `write` it, and a `note`."""
+class _Cost(NamedTuple):
+    """One cost: the `name` of its figure, its `phrase` in a title, its axis `label`, and how to `write` it."""
 
     name: str
-    title: str
+    phrase: str
     label: str
     write: Callable[[float], str]
-    note: str = ""
 
 
-def draw_compute(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+def draw_compute(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
     """Draws the answer to the question against the floating point operations per image."""
     costs = {summary.name: summary.flops_per_image / 1e6 for summary in comparison.strategies}
     label = "MFLOP per image (forward and backward)"
-    cost = _Cost("compute", "against compute", label, lambda megaflop: COMPUTE.value(1e6 * megaflop))
+    cost = _Cost("compute", "compute", label, lambda megaflop: COMPUTE.value(1e6 * megaflop))
     return _draw_cost(comparison, looks, folder, costs, cost)
 
 
-def draw_fit_time(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+def draw_fit_time(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
     """Draws the answer to the question against the seconds of a fit; None where no run knows them."""
-    costs = {
-        summary.name: summary.fit_seconds_median
-        for summary in comparison.strategies
-        if summary.fit_seconds_median is not None
-    }
-    label = "seconds of a fit, median of the runs"
-    note = " Times depend on the machine and its load."
-    return _draw_cost(
-        comparison, looks, folder, costs, _Cost("fit_time", "against the time of a fit", label, "{:.0f} s".format, note)
-    )
+    costs = {s.name: s.fit_seconds_median for s in comparison.strategies if s.fit_seconds_median is not None}
+    cost = _Cost("fit_time", "the time of a fit", "seconds of a fit, median of the runs", "{:.0f} s".format)
+    return _draw_cost(comparison, looks, folder, costs, cost, " Times depend on the machine and its load.")
 
 
 def _scale_by_powers(axes: "Axes", times: float) -> None:
@@ -252,8 +229,13 @@ def _scale_by_powers(axes: "Axes", times: float) -> None:
 
 
 def _draw_cost(
-    comparison: Comparison, looks: dict[str, Look], folder: Path, costs: dict[str, float], cost: _Cost
-) -> Chart | None:
+    comparison: Comparison,
+    looks: dict[str, kit.Look],
+    folder: Path,
+    costs: dict[str, float],
+    cost: _Cost,
+    note: str = "",
+) -> kit.Chart | None:
     """Draws mean and interval of each strategy against its cost; those of equal cost side by side."""
     from matplotlib.transforms import ScaledTranslation
 
@@ -261,11 +243,13 @@ def _draw_cost(
         return None
     scale = comparison.question.scale
     strategies = [summary for summary in comparison.strategies if summary.name in costs]
-    title = f"{capitalise(comparison.question.label)} {cost.title}"
+    title = f"{wording.capitalise(comparison.question.label)} against {cost.phrase}"
     equal = len(set(costs.values())) < len(costs)
     twins = " Lines of equal cost are drawn side by side; their marks may overlap." if equal else ""
-    reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}.{twins}{cost.note}"
-    figure, axes = new_panel(_HEIGHT, title, reading, cost.label, comparison.question.label + in_unit(scale.unit))
+    reading = f"{wording.read_marks(strategies)}{twins}{note}"
+    figure, axes = kit.new_panel(
+        _HEIGHT, title, reading, cost.label, comparison.question.label + wording.in_unit(scale.unit)
+    )
     if min(costs.values()) > 0 and max(costs.values()) > 10 * min(costs.values()):
         _scale_by_powers(axes, max(costs.values()) / min(costs.values()))
     else:
@@ -275,7 +259,7 @@ def _draw_cost(
         equals = [other.name for other in strategies if costs[other.name] == x]
         step = max(_ASIDE / max(len(equals) - 1, 1), _LEAST_ASIDE)
         aside = step * (equals.index(summary.name) - (len(equals) - 1) / 2)
-        moved = axes.transData + ScaledTranslation(aside / POINTS_PER_INCH, 0, figure.dpi_scale_trans)
+        moved = axes.transData + ScaledTranslation(aside / kit.POINTS_PER_INCH, 0, figure.dpi_scale_trans)
         ends = [scale.factor * end for end in summary.ci95]
         # matplotlib does not count moved lines when it chooses the limits.
         axes.update_datalim([(x, end) for end in ends])
@@ -283,6 +267,6 @@ def _draw_cost(
         axes.plot([x] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved, clip_on=False)
         axes.plot(x, scale.factor * summary.mean, transform=moved, clip_on=False, **look.style(markersize=11))
     axes.autoscale_view()
-    add_legend(figure, axes, [looks[summary.name] for summary in strategies])
+    kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     named = [f"{s.name} {scale.value(s.mean)} at {cost.write(costs[s.name])}" for s in strategies]
-    return save_panel(figure, folder, cost.name, title, f"{title}: {name_some(named)}.", reading)
+    return kit.save_panel(figure, folder, cost.name, title, f"{title}: {wording.name_some(named)}.", reading)

@@ -6,37 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cifar_lightning.compare import wording
 from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.comparison import Comparison, Summary
 from cifar_lightning.compare.questions import stack_correctness
 from cifar_lightning.compare.scale import MINUS, SHARES
 from cifar_lightning.compare.summaries import mean_interval
-from cifar_lightning.compare.wording import (
-    MOST_NAMED,
-    better,
-    capitalise,
-    count,
-    count_runs,
-    has_several_runs,
-    in_unit,
-    interval_of,
-    mark_of,
-    name_some,
-    word_verdict,
-)
-from cifar_lightning.plots.kit import (
-    INK,
-    MUTED,
-    PAPER,
-    SMALL,
-    Chart,
-    Look,
-    add_legend,
-    new_panel,
-    save_panel,
-    shorten_name,
-    style_rows,
-)
+from cifar_lightning.plots import kit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,17 +23,17 @@ _MOST_RECALLS = 60
 _MOST_CLASSES = 12
 
 
-def draw_result(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart:
+def draw_result(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart:
     """Draws the answer to the question, one row per strategy: mean, interval, and a dot per seed."""
     scale, strategies = comparison.question.scale, comparison.strategies
-    title = capitalise(comparison.question.label)
-    dots = " Small dots: one per seed." if has_several_runs(strategies) else ""
-    reading = f"Large mark: {mark_of(strategies)}. Bar: {interval_of(strategies)}.{dots}"
-    figure, axes = new_panel(
+    title = wording.capitalise(comparison.question.label)
+    dots = " Small dots: one per seed." if wording.has_several_runs(strategies) else ""
+    reading = f"Large mark: {wording.mark_of(strategies)}. Bar: {wording.interval_of(strategies)}.{dots}"
+    figure, axes = kit.new_panel(
         0.9 + 0.66 * len(strategies),
-        f"{title}: {count_runs(strategies)}, {count(comparison.num_images, 'image')}",
+        f"{title}: {wording.count_runs(strategies)}, {wording.count(comparison.num_images, 'image')}",
         reading,
-        f"{comparison.question.label}{in_unit(scale.unit)} ({better(comparison)})",
+        f"{comparison.question.label}{wording.in_unit(scale.unit)} ({wording.better(comparison)})",
     )
     for row, summary in enumerate(strategies):
         look = looks[summary.name]
@@ -68,12 +44,12 @@ def draw_result(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
         if len(means) > 1:
             axes.plot(means, row + 0.14 + _stack(means, low, high), "o", color=look.colour, markersize=3.6)
         _write_beside(axes, row, f"{scale.value(summary.mean)}\n{scale.interval(summary.ci95)}")
-    style_rows(axes, [looks[summary.name].label for summary in strategies])
+    kit.style_rows(axes, [looks[summary.name].label for summary in strategies])
     named = [f"{s.name} {scale.value(s.mean)} ({scale.interval(s.ci95)})" for s in strategies]
-    return save_panel(figure, folder, "result", title, f"{title}: {name_some(named)}.", reading)
+    return kit.save_panel(figure, folder, "result", title, f"{title}: {wording.name_some(named)}.", reading)
 
 
-def draw_differences(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart:
+def draw_differences(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart:
     """Draws the differences of pairs, with both intervals and a line at zero."""
     scale, pairs = comparison.question.scale, comparison.pairs
     best = comparison.strategies[0].name
@@ -98,38 +74,38 @@ def draw_differences(comparison: Comparison, looks: dict[str, Look], folder: Pat
         reading += f" Filled mark: a difference that is shown{after}."
     side = "right" if comparison.question.higher_is_better else "left"
     reading += f" Dashed line: no difference; {side} of it the first is better."
-    figure, axes = new_panel(
+    figure, axes = kit.new_panel(
         0.9 + 0.62 * max(len(shown), 2),
         title,
         reading,
-        f"first minus second{in_unit(scale.difference_unit)}",
+        f"first minus second{wording.in_unit(scale.difference_unit)}",
     )
-    axes.axvline(0, color=INK, linewidth=1.4, linestyle=(0, (5, 3)))
+    axes.axvline(0, color=kit.INK, linewidth=1.4, linestyle=(0, (5, 3)))
     for row, pair in enumerate(shown):
         look = looks[pair.a]
         low, high = (scale.factor * end for end in pair.ci95)
         _draw_bar(axes, row - 0.08, low, high, look)
-        style = look.style(markersize=11) if pair.winner else look.style(markersize=10, markerfacecolor=PAPER)
-        style["markeredgecolor"] = PAPER if pair.winner else look.colour
+        style = look.style(markersize=11) if pair.winner else look.style(markersize=10, markerfacecolor=kit.PAPER)
+        style["markeredgecolor"] = kit.PAPER if pair.winner else look.colour
         axes.plot(scale.factor * pair.difference, row - 0.08, markeredgewidth=1.8, **style)
         if pair.training_noise_only is not None:
             low, high = (scale.factor * end for end in pair.training_noise_only.ci95)
-            axes.plot([low, high], [row + 0.24] * 2, color=MUTED, linewidth=1.6, solid_capstyle="butt")
+            axes.plot([low, high], [row + 0.24] * 2, color=kit.MUTED, linewidth=1.6, solid_capstyle="butt")
         _write_beside(axes, row, f"{scale.number(pair.difference, '+')}\n{scale.difference_interval(pair.ci95)}")
-    style_rows(axes, [f"{looks[pair.a].label}\n{MINUS} {looks[pair.b].label}" for pair in shown])
+    kit.style_rows(axes, [f"{looks[pair.a].label}\n{MINUS} {looks[pair.b].label}" for pair in shown])
     named = [
         f"{pair.a} minus {pair.b} {scale.difference(pair.difference)}"
-        f" ({scale.difference_interval(pair.ci95)}): {word_verdict(pair)}"
+        f" ({scale.difference_interval(pair.ci95)}): {wording.word_verdict(pair)}"
         for pair in shown
     ]
-    finding = name_some(named, separator="; ")
-    if len(named) > MOST_NAMED:
+    finding = wording.name_some(named, separator="; ")
+    if len(named) > wording.MOST_NAMED:
         num_shown = sum(pair.winner is not None for pair in pairs)
         finding = f"{num_shown} of {len(pairs)} pairs differ for new seeds and new images"
-    return save_panel(figure, folder, "differences", title, finding + ".", reading)
+    return kit.save_panel(figure, folder, "differences", title, finding + ".", reading)
 
 
-def draw_recall(comparison: Comparison, looks: dict[str, Look], folder: Path) -> Chart | None:
+def draw_recall(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
     """Draws the recall per class and strategy with its interval; of many classes those where strategies differ most."""
     strategies = comparison.strategies
     estimates = {summary.name: recall_intervals(summary, comparison.classes) for summary in strategies}
@@ -144,10 +120,12 @@ def draw_recall(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
     shown = sorted(means, key=lambda name: min(means[name]) - max(means[name]))[:most]
     shown.sort(key=list(means).index)
     title = "Recall by class" if len(shown) == len(means) else f"Recall of the {len(shown)} classes that differ most"
-    reading = f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}."
+    reading = wording.read_marks(strategies)
     step = 0.74 / len(strategies)
     row_height = max(0.5, 0.2 * len(strategies) + 0.15)
-    figure, axes = new_panel(0.9 + row_height * len(shown), title, reading, "images of the class answered rightly, %")
+    figure, axes = kit.new_panel(
+        0.9 + row_height * len(shown), title, reading, "images of the class answered rightly, %"
+    )
     for place, summary in enumerate(strategies):
         look = looks[summary.name]
         for row, name in enumerate(shown):
@@ -155,15 +133,15 @@ def draw_recall(comparison: Comparison, looks: dict[str, Look], folder: Path) ->
             height = row + (place - (len(strategies) - 1) / 2) * step
             axes.plot([100 * end for end in ends], [height] * 2, color=look.colour, linewidth=2.2, alpha=0.6)
             axes.plot(100 * mean, height, **look.style())
-    style_rows(axes, [shorten_name(name) for name in shown])
+    kit.style_rows(axes, [kit.shorten(name) for name in shown])
     for border in range(1, len(shown)):
-        axes.axhline(border - 0.5, color=MUTED, linewidth=0.5)
+        axes.axhline(border - 0.5, color=kit.MUTED, linewidth=0.5)
     axes.set_ylim(len(shown) - 0.5, -0.5)
-    add_legend(figure, axes, [looks[summary.name] for summary in strategies])
+    kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     hardest = min(means, key=lambda name: float(np.mean(means[name])))
     named = [f"{summary.name} {SHARES.value(mean)}" for summary, mean in zip(strategies, means[hardest], strict=True)]
-    finding = f"The class with the lowest recall is {hardest}: {name_some(named)}."
-    return save_panel(figure, folder, "recall", title, finding, reading)
+    finding = f"The class with the lowest recall is {hardest}: {wording.name_some(named)}."
+    return kit.save_panel(figure, folder, "recall", title, finding, reading)
 
 
 def recall_intervals(summary: Summary, classes: Sequence[str]) -> dict[str, tuple[float, Interval]]:
@@ -176,7 +154,7 @@ def recall_intervals(summary: Summary, classes: Sequence[str]) -> dict[str, tupl
     }
 
 
-def _draw_bar(axes: "Axes", height: float, low: float, high: float, look: Look) -> None:
+def _draw_bar(axes: "Axes", height: float, low: float, high: float, look: kit.Look) -> None:
     """Draws the thick bar of an interval."""
     axes.plot([low, high], [height] * 2, color=look.colour, linewidth=5, alpha=0.45, solid_capstyle="butt")
 
@@ -187,8 +165,8 @@ def _write_beside(axes: "Axes", row: int, text: str) -> None:
         text,
         (1.02, row - 0.02),
         xycoords=("axes fraction", "data"),
-        fontsize=SMALL,
-        color=INK,
+        fontsize=kit.SMALL,
+        color=kit.INK,
         va="center",
         linespacing=1.35,
     )

@@ -68,6 +68,11 @@ def interval_of(strategies: Sequence[Summary]) -> str:
     return "95 % interval for new images (one seed: its noise is not covered)"
 
 
+def read_marks(strategies: Sequence[Summary]) -> str:
+    """How to read the marks and lines of a figure."""
+    return f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}."
+
+
 def covered_by(methods: Sequence[str]) -> str:
     """What the intervals of differences cover that these methods gave."""
     if set(methods) == {"crossed"}:

@@ -5,16 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cifar_lightning.plots.kit import (
-    CHARACTER_WIDTH,
-    LARGE,
-    MEDIUM,
-    SMALL,
-    new_figure,
-    save_figure,
-    shorten,
-    text_width,
-)
+from cifar_lightning.plots import kit
 from cifar_lightning.runs.predictions import OTHER
 
 _COLOURS = "Blues"
@@ -40,27 +31,27 @@ def draw_confusion(
     num_rows, num_columns = counts.shape
     assert num_rows == len(class_names)
     assert num_columns in (num_rows, num_rows + 1)
-    names = [shorten(name, _NAME_WIDTH, MEDIUM) for name in (*class_names, OTHER)][:num_columns]
+    names = [kit.shorten(name, _NAME_WIDTH, kit.MEDIUM) for name in (*class_names, OTHER)][:num_columns]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     cell = np.clip(0.36 * num_columns, 5.8, 13.5) / num_columns  # inches
     digits = len(str(counts.max()))
-    count_size = 72 * cell * min(0.5, 0.8 / (CHARACTER_WIDTH * digits))
+    count_size = 72 * cell * min(0.5, 0.8 / (kit.CHARACTER_WIDTH * digits))
     with_counts = count_size >= _SMALLEST_COUNT
-    label_size = min(MEDIUM, 0.8 * 72 * cell)
-    name_width = max(text_width(name, label_size) for name in names)
+    label_size = min(kit.MEDIUM, 0.8 * 72 * cell)
+    name_width = max(kit.text_width(name, label_size) for name in names)
     upright = name_width > cell
 
     width = num_columns * cell + name_width + (1.4 if with_counts else 3.0)
     height = num_rows * cell + (name_width if upright else 0.3) + 1.6
-    figure = new_figure(width, height)
+    figure = kit.new_figure(width, height)
     axes = figure.subplots()
     # The square root shows rare mistakes that a linear scale leaves white.
     image = axes.imshow(shares, cmap=_COLOURS, norm=PowerNorm(0.5, vmin=0, vmax=1), interpolation="nearest")
     axes.set_xticks(range(num_columns), names, fontsize=label_size, rotation=90 if upright else 0)
     axes.set_yticks(range(num_rows), names[:num_rows], fontsize=label_size)
     axes.tick_params(length=0)
-    axes.set_xlabel("prediction", fontsize=MEDIUM, labelpad=8)
-    axes.set_ylabel("truth", fontsize=MEDIUM, labelpad=8)
+    axes.set_xlabel("prediction", fontsize=kit.MEDIUM, labelpad=8)
+    axes.set_ylabel("truth", fontsize=kit.MEDIUM, labelpad=8)
     axes.set_xticks(np.arange(1, num_columns) - 0.5, minor=True)
     axes.set_yticks(np.arange(1, num_rows) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2 if with_counts else 0.5)
@@ -72,10 +63,10 @@ def draw_confusion(
             axes.text(column, row, str(count), ha="center", va="center", fontsize=min(count_size, 26), color=colour)
     else:
         bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1])
-        bar.ax.set_yticklabels(["0 %", "1 %", "5 %", "10 %", "25 %", "50 %", "100 %"], fontsize=SMALL)
-        bar.set_label("share of the images of that class", fontsize=MEDIUM)
-    figure.suptitle(_describe_confusion(counts, names), fontsize=LARGE)
-    save_figure(figure, path)
+        bar.ax.set_yticklabels(["0 %", "1 %", "5 %", "10 %", "25 %", "50 %", "100 %"], fontsize=kit.SMALL)
+        bar.set_label("share of the images of that class", fontsize=kit.MEDIUM)
+    figure.suptitle(_describe_confusion(counts, names), fontsize=kit.LARGE)
+    kit.save_figure(figure, path)
 
 
 def _describe_confusion(counts: np.ndarray, names: Sequence[str]) -> str:

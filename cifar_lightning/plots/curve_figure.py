@@ -6,17 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cifar_lightning.plots.kit import (
-    BLUE,
-    GREY,
-    LARGE,
-    MEDIUM,
-    VERMILION,
-    draw_sentence,
-    new_figure,
-    save_figure,
-    style_axes,
-)
+from cifar_lightning.plots import kit
 from cifar_lightning.runs.curves import Curves
 from cifar_lightning.runs.overfitting import describe_loss, describe_overfitting
 
@@ -35,11 +25,11 @@ def draw_curves(path: Path, curves: Curves, val_name: str = "validation") -> Non
         val_name: what the run calls validation: `test (lab protocol)` where the test split was drawn every epoch.
     """
     if not len(curves.epochs):
-        draw_sentence(path, "No epoch is finished")
+        kit.draw_sentence(path, "No epoch is finished")
         return
-    figure = new_figure(13.3, 6.5)
+    figure = kit.new_figure(13.3, 6.5)
     sentences = describe_overfitting(curves, val_name).split("; ")
-    figure.suptitle("\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences), fontsize=LARGE)
+    figure.suptitle("\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences), fontsize=kit.LARGE)
     loss, accuracy = figure.subplots(1, 2)
     _draw_pair(
         loss,
@@ -57,13 +47,13 @@ def draw_curves(path: Path, curves: Curves, val_name: str = "validation") -> Non
         val_name,
         lambda accuracy, epoch: f"{accuracy:.1f} % at that epoch ({epoch})",
     )
-    style_axes(loss, "epoch", "loss (cross-entropy)")
-    style_axes(accuracy, "epoch", "accuracy, %")
+    kit.style_axes(loss, "epoch", "loss (cross-entropy)")
+    kit.style_axes(accuracy, "epoch", "accuracy, %")
     loss.set_ylim(bottom=0)
     accuracy.set_ylim(top=101)
-    loss.legend(fontsize=MEDIUM, frameon=False)
-    accuracy.legend(fontsize=MEDIUM, frameon=False)
-    save_figure(figure, path)
+    loss.legend(fontsize=kit.MEDIUM, frameon=False)
+    accuracy.legend(fontsize=kit.MEDIUM, frameon=False)
+    kit.save_figure(figure, path)
 
 
 def _draw_pair(
@@ -82,13 +72,15 @@ def _draw_pair(
 
     # A line needs two points.
     marker = "o" if len(curves.epochs) == 1 else None
-    axes.plot(curves.epochs, train, color=BLUE, linewidth=2, marker=marker, label="train")
+    axes.plot(curves.epochs, train, color=kit.BLUE, linewidth=2, marker=marker, label="train")
     seen = np.isfinite(val)
     if seen.any():
-        axes.plot(curves.epochs[seen], val[seen], color=VERMILION, linewidth=2, marker=marker, label=val_name)
+        axes.plot(curves.epochs[seen], val[seen], color=kit.VERMILION, linewidth=2, marker=marker, label=val_name)
     if curves.best is not None:
         when = curves.epochs[curves.best]
-        axes.axvline(when, color=GREY, linewidth=1.2, linestyle=":")
+        axes.axvline(when, color=kit.GREY, linewidth=1.2, linestyle=":")
         label = describe_best(val[curves.best], when)
-        axes.plot([when], [val[curves.best]], "D", color=VERMILION, markeredgecolor="black", markersize=9, label=label)
+        axes.plot(
+            [when], [val[curves.best]], "D", color=kit.VERMILION, markeredgecolor="black", markersize=9, label=label
+        )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))

@@ -55,7 +55,7 @@ _RUN_DOTS_PER_INCH, _PANEL_DOTS_PER_INCH = 120, 200
 _PANEL_WIDTH = 6.2  # inches
 # The id of the text that says how to read a figure.
 READING = "reading"
-_LONGEST_NAME = 18
+_NAME_WIDTH = 1.8  # inches, of a strategy or class in a comparison
 # More letters of a name need not be measured: they never fit.
 _MOST_LETTERS = 60
 
@@ -99,22 +99,16 @@ def looks_of(names: Iterable[str]) -> dict[str, Look]:
     """The look of each strategy, by alphabet: another question about the same runs changes no colour."""
     colours = list(STRATEGY_COLOURS)
     return {
-        name: Look(shorten_name(name), colours[place % len(colours)], _MARKERS[place % len(_MARKERS)])
+        name: Look(shorten(name), colours[place % len(colours)], _MARKERS[place % len(_MARKERS)])
         for place, name in enumerate(sorted(names))
     }
 
 
-def shorten_name(name: str) -> str:
-    """`name` in 18 characters at most, without its middle: the names of one study often differ at the end alone.
+def shorten(name: str, width: float = _NAME_WIDTH, size: float = SMALL) -> str:
+    """`name` in `width` inches at most, without its middle: names in one study often differ at the end alone.
 
     Dollar signs are not taken for formulas.
     """
-    short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME // 2]}…{name[1 - _LONGEST_NAME // 2 :]}"
-    return short.replace("$", r"\$")
-
-
-def shorten(name: str, width: float, size: float = SMALL) -> str:
-    """`name` in `width` inches at most, without its middle. Dollar signs are not taken for formulas."""
     short, kept = name, min(len(name), _MOST_LETTERS)
     while kept > 1 and (len(short) > _MOST_LETTERS or text_width(short, size) > width):
         kept -= 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cifar_lightning.plots.kit import BLUE, LARGE, SMALL, VERMILION, draw_sentence, new_figure, save_figure, shorten
+from cifar_lightning.plots import kit
 from cifar_lightning.plots.reliability import confidences
 from cifar_lightning.runs.predictions import OTHER, Predictions
 
@@ -31,16 +31,16 @@ def draw_mistakes(path: Path, images: np.ndarray, predictions: Predictions, most
     worst = find_worst_mistakes(predictions, most)
     count = len(images)
     if not len(worst):
-        draw_sentence(path, f"No mistakes: all {count} images right")
+        kit.draw_sentence(path, f"No mistakes: all {count} images right")
         return
     num_wrong = int((~predictions.is_right).sum())
     num_rows = -(-len(worst) // _COLUMNS)
     num_columns = -(-len(worst) // num_rows)
-    figure = new_figure(max(1.9 * num_columns, 7.6), 2.45 * num_rows + 0.6)
+    figure = kit.new_figure(max(1.9 * num_columns, 7.6), 2.45 * num_rows + 0.6)
     figure.get_layout_engine().set(h_pad=0.12)  # type: ignore[union-attr, call-arg]
     some = "all of them" if len(worst) == num_wrong else f"the {len(worst)} most confident"
-    figure.suptitle(f"{num_wrong} of {count} images wrong; {some}, surest first", fontsize=LARGE)
-    names = [shorten(name, _NAME_WIDTH) for name in (*predictions.class_names, OTHER)]
+    figure.suptitle(f"{num_wrong} of {count} images wrong; {some}, surest first", fontsize=kit.LARGE)
+    names = [kit.shorten(name, _NAME_WIDTH) for name in (*predictions.class_names, OTHER)]
     grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
     for axes in grid:
         axes.set_axis_off()
@@ -49,10 +49,10 @@ def draw_mistakes(path: Path, images: np.ndarray, predictions: Predictions, most
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_color("#BFBFBF")
         axes.imshow(images[place], interpolation="nearest")
-        axes.set_title(f"truth: {names[predictions.labels[place]]}", fontsize=SMALL, color=BLUE, pad=4)
+        axes.set_title(f"truth: {names[predictions.labels[place]]}", fontsize=kit.SMALL, color=kit.BLUE, pad=4)
         said = f"net: {names[predictions.predicted[place]]}\n{_percent(confidence)}"
-        axes.set_xlabel(said, fontsize=SMALL, color=VERMILION, labelpad=4)
-    save_figure(figure, path)
+        axes.set_xlabel(said, fontsize=kit.SMALL, color=kit.VERMILION, labelpad=4)
+    kit.save_figure(figure, path)
 
 
 def _percent(share: float) -> str:

@@ -5,18 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cifar_lightning.plots.kit import (
-    BLUE,
-    GREY,
-    LARGE,
-    MEDIUM,
-    PALE_BLUE,
-    SMALL,
-    VERMILION,
-    new_figure,
-    save_figure,
-    style_axes,
-)
+from cifar_lightning.plots import kit
 from cifar_lightning.runs.predictions import Predictions, wilson_interval
 
 # An accuracy over fewer images says little: its 95 % interval may be 50 points wide.
@@ -87,29 +76,29 @@ def draw_reliability(path: Path, predictions: Predictions, num_bins: int = 10) -
     bins = CalibrationBins.sort(predictions, num_bins)
     filled = bins.counts > 0
     left, width = bins.edges[:-1], 1 / num_bins
-    figure = new_figure(9, 7.5)
+    figure = kit.new_figure(9, 7.5)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for part, colour, label in (
-        (bins.counts >= _FEW, BLUE, "accuracy"),
-        (filled & (bins.counts < _FEW), PALE_BLUE, f"accuracy of fewer than {_FEW} images"),
+        (bins.counts >= _FEW, kit.BLUE, "accuracy"),
+        (filled & (bins.counts < _FEW), kit.PALE_BLUE, f"accuracy of fewer than {_FEW} images"),
     ):
         if part.any():
             upper.bar(
                 left[part], bins.accuracy[part], width, align="edge", color=colour, edgecolor="white", label=label
             )
-    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.5, label="as sure as it is right")
+    upper.plot([0, 1], [0, 1], color=kit.GREY, linestyle="--", linewidth=1.5, label="as sure as it is right")
     middles = left[filled] + width / 2
-    upper.vlines(middles, bins.accuracy[filled], bins.confidence[filled], color=VERMILION, linewidth=2.5)
-    upper.plot(middles, bins.confidence[filled], "D", color=VERMILION, markersize=8, label="mean confidence")
-    upper.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=MEDIUM, frameon=False)
+    upper.vlines(middles, bins.accuracy[filled], bins.confidence[filled], color=kit.VERMILION, linewidth=2.5)
+    upper.plot(middles, bins.confidence[filled], "D", color=kit.VERMILION, markersize=8, label="mean confidence")
+    upper.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, fontsize=kit.MEDIUM, frameon=False)
     upper.set(xlim=(0, 1), ylim=(0, 1.03))
-    style_axes(upper, "", "share of right answers")
-    bars = lower.bar(left, bins.counts, width, align="edge", color=BLUE, edgecolor="white")
-    lower.bar_label(bars, [str(count) if count else "" for count in bins.counts], fontsize=SMALL, padding=2)
+    kit.style_axes(upper, "", "share of right answers")
+    bars = lower.bar(left, bins.counts, width, align="edge", color=kit.BLUE, edgecolor="white")
+    lower.bar_label(bars, [str(count) if count else "" for count in bins.counts], fontsize=kit.SMALL, padding=2)
     lower.margins(y=0.25)
-    style_axes(lower, "confidence: probability of the predicted class", "images")
-    figure.suptitle(_describe_calibration(bins), fontsize=LARGE)
-    save_figure(figure, path)
+    kit.style_axes(lower, "confidence: probability of the predicted class", "images")
+    figure.suptitle(_describe_calibration(bins), fontsize=kit.LARGE)
+    kit.save_figure(figure, path)
 
 
 def _describe_calibration(bins: CalibrationBins) -> str:

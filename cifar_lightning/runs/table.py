@@ -3,7 +3,7 @@
 import csv
 import io
 import warnings
-from collections.abc import KeysView
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -14,8 +14,8 @@ from cifar_lightning.runs.disk import read_text, write_csv
 T = TypeVar("T", bound="Table")
 
 
-class Table:
-    """Columns of equal length: `table["seconds"]` is an array, `table.keys()` are the names.
+class Table(Mapping[str, np.ndarray]):
+    """Columns of equal length by name: `table["seconds"]` is an array.
 
     A subclass says what its columns are, and how it is made from them.
     """
@@ -42,9 +42,12 @@ class Table:
     def __getitem__(self, name: str) -> np.ndarray:
         return self.columns[name]
 
-    def keys(self) -> KeysView[str]:
-        """The names of the columns."""
-        return self.columns.keys()
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        """The number of columns."""
+        return len(self.columns)
 
     def to_pandas(self) -> Any:
         """The table as a pandas DataFrame; pandas must be installed."""

@@ -6,9 +6,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from simulated_runs import write_run
-
 from cifar_lightning.runs.figures import draw_test_pictures
+from simulated_runs import write_run
 
 
 def make_run(folder, strategy, seed, accuracy):

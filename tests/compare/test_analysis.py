@@ -1,4 +1,4 @@
-"""The crossed analysis against SciPy, statsmodels, least squares, and sums over every pair of seeds and pictures."""
+"""The crossed analysis against SciPy, statsmodels, least squares, and sums over every pair of seeds and images."""
 
 from itertools import product
 
@@ -11,37 +11,37 @@ from statsmodels.stats.power import TTestPower
 
 from cifar_lightning.compare.analysis import (
     analyse_crossed,
-    analyse_pictures,
+    analyse_images,
     find_components,
     find_unseen_interval,
     judge,
 )
 
 
-def draw_net(generator, seeds, pictures, difficulty=0.0, seed_sd=1.5):
-    """float64 (S, N): picture, seed and residual noise, all large enough that no component is held at 0."""
+def draw_net(generator, seeds, images, difficulty=0.0, seed_sd=1.5):
+    """float64 (S, N): image, seed and residual noise, all large enough that no component is held at 0."""
     return (
         difficulty
-        + generator.normal(0, 1, (1, pictures))
+        + generator.normal(0, 1, (1, images))
         + generator.normal(0, seed_sd, (seeds, 1))
-        + generator.normal(0, 0.8, (seeds, pictures))
+        + generator.normal(0, 0.8, (seeds, images))
     )
 
 
 def variance_by_every_pair(nets, weights):
     """Estimated variance of sum_g w_g mean(x_g): its square, less the square of its true value.
 
-    The latter is the mean of products of values that share neither seed nor picture, an average over all such pairs
+    The latter is the mean of products of values that share neither seed nor image, an average over all such pairs
     (one-shot U-statistics as in Gallas 2006); two nets never share a seed.
     """
-    pictures = nets[0].shape[1]
+    images = nets[0].shape[1]
     square = sum(w * x.mean() for x, w in zip(nets, weights, strict=True)) ** 2
     truth = 0.0
     for g, h in product(range(len(nets)), repeat=2):
         products = [
             nets[g][s, i] * nets[h][t, j]
             for s, t in product(range(len(nets[g])), range(len(nets[h])))
-            for i, j in product(range(pictures), repeat=2)
+            for i, j in product(range(images), repeat=2)
             if i != j and (g != h or s != t)
         ]
         truth += weights[g] * weights[h] * np.mean(products)
@@ -53,24 +53,24 @@ def variance_by_every_pair(nets, weights):
     [((4, 4), (1, -1)), ((5, 3), (1, -1)), ((3, 4, 3), (1, -0.5, -0.5)), ((4,), (1,))],
     ids=["balanced", "unbalanced", "one against the mean of two", "one net"],
 )
-def test_the_variance_equals_that_of_all_pairs_of_seeds_and_pictures(seeds, weights):
+def test_the_variance_equals_that_of_all_pairs_of_seeds_and_images(seeds, weights):
     generator = np.random.default_rng(3)
     difficulty = generator.normal(0, 1, (1, 9))
     nets = [draw_net(generator, count, 9, difficulty) for count in seeds]
     components = find_components(nets, weights)
-    assert components.pictures > 0
+    assert components.images > 0
     assert (components.seeds > 0).all()
     crossed = analyse_crossed(nets, weights)
     assert crossed.standard_error**2 == pytest.approx(variance_by_every_pair(nets, weights), rel=1e-9)
     assert crossed.value == pytest.approx(sum(w * x.mean() for x, w in zip(nets, weights, strict=True)))
 
 
-def residual_squares(values, by_seed, by_picture):
-    """Squares that least squares leave of S x N values, with a free mean for each seed, picture, or both."""
-    seeds, pictures = values.shape
+def residual_squares(values, by_seed, by_image):
+    """Squares that least squares leave of S x N values, with a free mean for each seed, image, or both."""
+    seeds, images = values.shape
     columns = [np.ones(values.size)]
-    columns += [np.repeat(np.eye(seeds)[k], pictures) for k in range(seeds) if by_seed]
-    columns += [np.tile(np.eye(pictures)[k], seeds) for k in range(pictures) if by_picture]
+    columns += [np.repeat(np.eye(seeds)[k], images) for k in range(seeds) if by_seed]
+    columns += [np.tile(np.eye(images)[k], seeds) for k in range(images) if by_image]
     design = np.stack(columns, axis=1)
     solution = np.linalg.lstsq(design, values.ravel(), rcond=None)[0]
     return ((values.ravel() - design @ solution) ** 2).sum()
@@ -80,14 +80,14 @@ def test_components_follow_from_the_mean_squares_of_least_squares():
     values = draw_net(np.random.default_rng(1), 4, 12)
     left = residual_squares(values, True, True)
     of_seeds = (residual_squares(values, False, True) - left) / 3
-    of_pictures = (residual_squares(values, True, False) - left) / 11
+    from_images = (residual_squares(values, True, False) - left) / 11
     components = find_components([values], [1])
     assert components.residual[0] == pytest.approx(left / 33)
     assert components.seeds[0] == pytest.approx((of_seeds - left / 33) / 12)
-    assert components.pictures == pytest.approx((of_pictures - left / 33) / 4)
+    assert components.images == pytest.approx((from_images - left / 33) / 4)
 
 
-def test_without_noise_of_pictures_it_is_welchs_t_test_of_the_seeds():
+def test_without_noise_from_images_it_is_welchs_t_test_of_the_seeds():
     generator = np.random.default_rng(2)
     of_a, of_b = generator.normal(0.9, 0.02, 6), generator.normal(0.87, 0.01, 4)
     crossed = analyse_crossed([np.repeat(of_run[:, None], 50, axis=1) for of_run in (of_a, of_b)])
@@ -97,16 +97,16 @@ def test_without_noise_of_pictures_it_is_welchs_t_test_of_the_seeds():
     assert crossed.ci95 == pytest.approx(tuple(welch.confidence_interval()), rel=1e-6)
 
 
-def test_without_noise_of_seeds_it_is_the_paired_t_test_of_the_pictures():
+def test_without_noise_of_seeds_it_is_the_paired_t_test_of_the_images():
     of_a = np.random.default_rng(2).random(40)
     # Without skewness.
     of_b = of_a[::-1] - 0.02
-    crossed = analyse_crossed([np.repeat(of_picture[None], 5, axis=0) for of_picture in (of_a, of_b)])
+    crossed = analyse_crossed([np.repeat(of_image[None], 5, axis=0) for of_image in (of_a, of_b)])
     paired = stats.ttest_rel(of_a, of_b)
     assert crossed.p == pytest.approx(paired.pvalue, rel=1e-9)
     assert crossed.degrees_of_freedom == pytest.approx(paired.df)
     assert crossed.ci95 == pytest.approx(tuple(paired.confidence_interval()), rel=1e-9)
-    one_run = analyse_pictures([of_a[None], of_b[None]])
+    one_run = analyse_images([of_a[None], of_b[None]])
     assert (one_run.p, *one_run.ci95) == pytest.approx((crossed.p, *crossed.ci95))
 
 
@@ -114,7 +114,7 @@ def test_without_noise_of_seeds_it_is_the_paired_t_test_of_the_pictures():
 @pytest.mark.parametrize("away", [0.0, 0.08])
 def test_the_end_on_the_skewed_side_is_moved_by_the_edgeworth_expansion(sign, away):
     differences = sign * (np.random.default_rng(3).exponential(0.1, 40) - away)
-    contrast = analyse_pictures([differences[None], np.zeros((1, 40))])
+    contrast = analyse_images([differences[None], np.zeros((1, 40))])
     near, far = stats.ttest_1samp(differences, 0).confidence_interval()[::sign]
     skewness = stats.skew(differences) * (differences.std() / differences.std(ddof=1)) ** 3 / 40**0.5
     moved = skewness * (2 * stats.t.ppf(0.975, 39) ** 2 + 1) / 6 * stats.sem(differences)
@@ -125,7 +125,7 @@ def test_the_end_on_the_skewed_side_is_moved_by_the_edgeworth_expansion(sign, aw
 def test_an_end_that_skewness_would_move_across_zero_stays():
     differences = 0.25 - np.random.default_rng(3).exponential(0.1, 40)
     students = stats.ttest_1samp(differences, 0).confidence_interval()
-    assert analyse_pictures([differences[None], np.zeros((1, 40))]).ci95 == pytest.approx(tuple(students))
+    assert analyse_images([differences[None], np.zeros((1, 40))]).ci95 == pytest.approx(tuple(students))
 
 
 def test_interval_and_p_say_the_same_and_those_of_the_opposite_difference_are_mirror_images():
@@ -150,7 +150,7 @@ def test_interval_and_p_say_the_same_and_those_of_the_opposite_difference_are_mi
 
 
 def test_degrees_of_freedom_are_satterthwaites_worked_by_hand():
-    # Two seeds by two pictures, and a net that is always right: mean squares 0.36 (seeds), 0.04 (pictures), 0.01 left.
+    # Two seeds by two images, and a net that is always right: mean squares 0.36 (seeds), 0.04 (images), 0.01 left.
     values = np.array([[0.1, 0.4], [0.8, 0.9]])
     crossed = analyse_crossed([values], [1])
     assert find_components([values], [1]).residual[0] == pytest.approx(0.01)
@@ -159,14 +159,14 @@ def test_degrees_of_freedom_are_satterthwaites_worked_by_hand():
     assert crossed.degrees_of_freedom == pytest.approx(0.0975**2 / (0.09**2 + 0.01**2 + 0.0025**2))
 
 
-def test_the_variance_is_never_below_what_pictures_or_seeds_alone_make_it():
+def test_the_variance_is_never_below_what_images_or_seeds_alone_make_it():
     generator = np.random.default_rng(5)
     for _ in range(50):
         nets = [(generator.random((3, 8)) < 0.5).astype(float) for _ in range(2)]
         variance = analyse_crossed(nets).standard_error ** 2
-        of_pictures = (nets[0].mean(0) - nets[1].mean(0)).var(ddof=1) / 8
+        from_images = (nets[0].mean(0) - nets[1].mean(0)).var(ddof=1) / 8
         of_seeds = sum(net.mean(1).var(ddof=1) / 3 for net in nets)
-        assert variance >= max(of_pictures, of_seeds) - 1e-12
+        assert variance >= max(from_images, of_seeds) - 1e-12
 
 
 def test_nets_that_answer_alike_do_not_differ():
@@ -178,17 +178,17 @@ def test_nets_that_answer_alike_do_not_differ():
     assert (crossed.value, crossed.p, crossed.ci95) == (0, 1, (0, 0))
 
 
-def test_nets_that_differ_on_every_picture_by_the_same_differ_for_sure():
+def test_nets_that_differ_on_every_image_by_the_same_differ_for_sure():
     crossed = analyse_crossed([np.ones((3, 20)), np.zeros((2, 20))])
     assert (crossed.value, crossed.p, crossed.ci95) == (1, 0, (1, 1))
 
 
-@pytest.mark.parametrize("num_pictures", [2, 60, 300])
-def test_what_no_picture_shows_may_be_so_of_as_many_new_ones_as_the_exact_binomial_interval_holds(num_pictures):
-    unseen = binomtest(0, num_pictures).proportion_ci(method="exact").high
-    assert find_unseen_interval(0.0, num_pictures) == pytest.approx((-unseen, unseen))
-    assert find_unseen_interval(1.0, num_pictures) == pytest.approx((1 - 2 * unseen, 1))
-    assert find_unseen_interval(-1.0, num_pictures) == pytest.approx((-1, 2 * unseen - 1))
+@pytest.mark.parametrize("num_images", [2, 60, 300])
+def test_what_no_image_shows_may_be_so_of_as_many_new_ones_as_the_exact_binomial_interval_holds(num_images):
+    unseen = binomtest(0, num_images).proportion_ci(method="exact").high
+    assert find_unseen_interval(0.0, num_images) == pytest.approx((-unseen, unseen))
+    assert find_unseen_interval(1.0, num_images) == pytest.approx((1 - 2 * unseen, 1))
+    assert find_unseen_interval(-1.0, num_images) == pytest.approx((-1, 2 * unseen - 1))
 
 
 @pytest.mark.parametrize("power", [0.5, 0.8])
@@ -202,16 +202,16 @@ def test_what_is_detectable_without_noise_of_seeds_is_what_statsmodels_says_of_t
     assert detectable == pytest.approx(effect * difference.std(ddof=1), rel=1e-3)
 
 
-def simulate(generator, accuracies, seeds, pictures):
+def simulate(generator, accuracies, seeds, images):
     """A study of two nets; a run is right where a sum of normals is above a threshold, so the truth is `accuracies`."""
-    difficulty = generator.normal(0, 2.8, pictures)
+    difficulty = generator.normal(0, 2.8, images)
     return [
         (
             ndtri(accuracy) * (2.8**2 + 1.7**2 + 0.15**2 + 1) ** 0.5
             + difficulty
-            + generator.normal(0, 1.7, pictures)
+            + generator.normal(0, 1.7, images)
             + generator.normal(0, 0.15, (seeds, 1))
-            + generator.normal(0, 1, (seeds, pictures))
+            + generator.normal(0, 1, (seeds, images))
             > 0
         ).astype(float)
         for accuracy in accuracies
@@ -220,7 +220,7 @@ def simulate(generator, accuracies, seeds, pictures):
 
 def test_the_simulated_truth_is_what_it_is_said_to_be():
     easy, hard = simulate(np.random.default_rng(0), (0.92, 0.88), 100, 20_000)
-    # Standard errors: 0.2 points of the pictures, less than 0.1 of the seeds.
+    # Standard errors: 0.2 points of the images, less than 0.1 of the seeds.
     assert abs(easy.mean() - 0.92) < 0.006
     assert abs(hard.mean() - 0.88) < 0.008
 

@@ -8,11 +8,12 @@ import pytest
 from simulated_runs import write_run
 
 from cifar_lightning.compare.answer import describe_answer, describe_sensitivity
-from cifar_lightning.compare.comparing import compare_runs
+from cifar_lightning.compare.api import compare
+from cifar_lightning.compare.comparison import Verdict
 
 
 def write_nets(root, seeds=4, **num_wrong):
-    """Nets by name that answer so many of 100 pictures wrongly, the same ones and one more or less a seed."""
+    """Nets by name that answer so many of 100 images wrongly, the same ones and one more or less a seed."""
     for name, count in num_wrong.items():
         for seed in range(seeds if isinstance(seeds, int) else seeds[name]):
             right = np.arange(100) >= count
@@ -22,13 +23,13 @@ def write_nets(root, seeds=4, **num_wrong):
 
 
 def answer(root, question="accuracy"):
-    return compare_runs([root], question).answer
+    return compare(root, question=question).answer
 
 
 def test_a_winner_of_two_is_named_with_margin_interval_and_size(tmp_path):
     sentence = answer(write_nets(tmp_path, good=3, bad=30))
     assert sentence.startswith("good is better than bad: ahead by ")
-    assert sentence.endswith("), with 4 seeds and 100 pictures.")
+    assert sentence.endswith("), with 4 seeds and 100 images.")
     numbers = re.search(r"by ([\d.]+) points \(95 % interval ([\d.]+) to ([\d.]+)\)", sentence)
     margin, low, high = map(float, numbers.groups())
     assert 0 < low < margin < high
@@ -67,12 +68,12 @@ def test_no_difference_between_many(tmp_path):
 
 
 def test_an_interval_without_zero_of_which_nothing_is_shown_is_explained_by_the_number_of_pairs(tmp_path):
-    comparison = compare_runs([write_nets(tmp_path, first=5, second=6, last=7)])
+    comparison = compare(write_nets(tmp_path, first=5, second=6, last=7))
     pairs = [
         replace(pair, ci95=(0.012, 0.058), p=0.027, p_holm=0.081) if {pair.a, pair.b} == {"first", "last"} else pair
         for pair in comparison.pairs
     ]
-    said = ", not enough among 3 pairs (Holm's p 0.081), with 4 seeds and 100 pictures."
+    said = ", not enough among 3 pairs (Holm's p 0.081), with 4 seeds and 100 images."
     assert said in describe_answer(replace(comparison, pairs=pairs))
     assert "not enough" not in comparison.answer
 
@@ -90,10 +91,10 @@ def test_nets_that_answer_alike_are_not_ahead_of_each_other(tmp_path, names, see
 def test_one_seed_each_is_too_few_and_says_what_is_not_in_it(tmp_path):
     sentence = answer(write_nets(tmp_path, seeds=1, good=3, bad=40))
     assert sentence.startswith(
-        "Too few runs to say which is better, at least 3 seeds a strategy are needed: good is ahead by 3"
+        "Too few runs to say which is better, at least 3 seeds per strategy are needed: good is ahead by 3"
     )
     assert ", seed noise left out), with" in sentence
-    assert sentence.endswith("with 1 seed and 100 pictures.")
+    assert sentence.endswith("with 1 seed and 100 images.")
 
 
 def test_strategies_with_enough_seeds_are_judged_beside_one_with_too_few(tmp_path):
@@ -106,10 +107,10 @@ def test_strategies_with_enough_seeds_are_judged_beside_one_with_too_few(tmp_pat
 
 
 def test_what_would_be_missed_is_said_by_pair_and_what_would_find_half(tmp_path):
-    comparison = compare_runs([write_nets(tmp_path, first=5, second=9, third=12)])
+    comparison = compare(write_nets(tmp_path, first=5, second=9, third=12))
     sentence = describe_sensitivity(comparison)
     pattern = (
-        r"With 4 seeds x 100 pictures a difference below [\d.]+ to [\d.]+ points \(by pair\) would probably be missed"
+        r"With 4 seeds x 100 images a difference below [\d.]+ to [\d.]+ points \(by pair\) would probably be missed"
     )
     assert re.match(pattern, sentence), sentence
     assert sentence == comparison.sensitivity
@@ -120,39 +121,39 @@ def test_what_would_be_missed_is_said_by_pair_and_what_would_find_half(tmp_path)
 @pytest.mark.parametrize(
     ("halves", "said"),
     [
-        ([(40, 1200), (50, 900)], "To find half of that, 50 seeds a strategy or 1,200 pictures are needed."),
+        ([(40, 1200), (50, 900)], "To find half of that, 50 seeds per strategy or 1,200 images are needed."),
         (
             [(None, 1200), (50, 900)],
-            "To find half of that, 1,200 pictures are needed, and no number of seeds alone is enough for every pair.",
+            "To find half of that, 1,200 images are needed, and no number of seeds alone is enough for every pair.",
         ),
         (
             [(None, 1200), (50, None)],
-            "To find half of that, no number of seeds or of pictures alone is enough for every pair.",
+            "To find half of that, no number of seeds or of images alone is enough for every pair.",
         ),
         (
             [(None, 1200), (None, 900)],
-            "To find half of that, 1,200 pictures are needed, and no number of seeds alone is enough.",
+            "To find half of that, 1,200 images are needed, and no number of seeds alone is enough.",
         ),
     ],
 )
-def test_seeds_and_pictures_for_half_are_enough_for_every_pair(tmp_path, halves, said):
-    comparison = compare_runs([write_nets(tmp_path, first=5, second=9)])
+def test_seeds_and_images_for_half_are_enough_for_every_pair(tmp_path, halves, said):
+    comparison = compare(write_nets(tmp_path, first=5, second=9))
     (pair,) = comparison.pairs
-    powers = [replace(pair.power, seeds_for_half=seeds, pictures_for_half=pictures) for seeds, pictures in halves]
+    powers = [replace(pair.power, seeds_for_half=seeds, images_for_half=images) for seeds, images in halves]
     sentence = describe_sensitivity(replace(comparison, pairs=[replace(pair, power=power) for power in powers]))
     assert sentence.endswith(said)
 
 
 def test_what_would_be_missed_is_said_of_the_strategies_that_have_a_verdict(tmp_path):
     runs = [write_nets(tmp_path / "many", seeds=4, first=5, second=9), write_nets(tmp_path / "one", seeds=1, third=12)]
-    assert compare_runs(runs).sensitivity.startswith("With 4 seeds x 100 pictures a difference below ")
+    assert compare(runs).sensitivity.startswith("With 4 seeds x 100 images a difference below ")
 
 
 def test_without_power_nothing_is_said(tmp_path):
-    assert compare_runs([write_nets(tmp_path, seeds=1, first=5, second=9)]).sensitivity == ""
+    assert compare(write_nets(tmp_path, seeds=1, first=5, second=9)).sensitivity == ""
 
 
 def test_the_answer_is_made_from_verdicts_alone(tmp_path):
-    comparison = compare_runs([write_nets(tmp_path, first=5, second=6)])
-    judged = [replace(pair, verdict="second is better") for pair in comparison.pairs]
+    comparison = compare(write_nets(tmp_path, first=5, second=6))
+    judged = [replace(pair, verdict=Verdict.BETTER, winner="second") for pair in comparison.pairs]
     assert describe_answer(replace(comparison, pairs=judged)).startswith("second is better than first, ahead by ")

@@ -1,36 +1,37 @@
 """Pairs of strategies: corrected p-values, verdicts, one seed, power."""
 
 from dataclasses import replace
-from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
-from simulated_runs import predict
-from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from cifar_lightning.compare.analysis import find_components, find_unseen_interval
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.pairs import compare_pairs, find_power, find_training_noise, holm
-from cifar_lightning.compare.reading import Run
+from cifar_lightning.compare.questions import Question
+from cifar_lightning.compare.wording import word_verdict
+
+SHARES = Question("accuracy", "test accuracy", lambda run: None)
+LOSSES = replace(SHARES, higher_is_better=False)
 
 
 def summary(name, values, seeds=None):
     """A strategy with these values, float64 (S, N), of seeds 0..S-1 unless others are given."""
     values = np.asarray(values, float)
     seeds = range(len(values)) if seeds is None else seeds
-    test = predict(np.ones(values.shape[1], bool))
-    runs = [Run(Path(f"{name}/seed_{k}"), {"strategy": name, "seed": k}, test, None, None, None) for k in seeds]
+    runs = [SimpleNamespace(seed=seed) for seed in seeds]
     return Summary(name, runs, values, float(values.mean()), None, (0, 1), {}, None, 1_000_000, 100)
 
 
-def draw(accuracy, seeds, pictures=300, seed=0):
-    """0/1 values with the same hard pictures for every net that is drawn with the same `seed`."""
-    ease = np.random.default_rng(seed).normal(0, 2.5, pictures)
+def draw(accuracy, seeds, images=300, seed=0):
+    """0/1 values with the same hard images for every net that is drawn with the same `seed`."""
+    ease = np.random.default_rng(seed).normal(0, 2.5, images)
     generator = np.random.default_rng([seed, seeds, int(1000 * accuracy)])
-    return (stats.norm.ppf(accuracy) * 2.7 + ease + generator.normal(0, 1, (seeds, pictures)) > 0).astype(float)
+    return (stats.norm.ppf(accuracy) * 2.7 + ease + generator.normal(0, 1, (seeds, images)) > 0).astype(float)
 
 
 @pytest.mark.parametrize(
@@ -41,90 +42,43 @@ def test_holms_correction_is_that_of_statsmodels(p_values):
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
-def test_the_exact_mcnemar_test_is_that_of_statsmodels_and_its_interval_goes_with_it():
-    generator = np.random.default_rng(0)
-    sides = set()
-    for _ in range(200):
-        a, b = ((generator.random(120) < share).astype(float) for share in generator.uniform(0.75, 0.98, 2))
-        p, (low, high) = mcnemar(a, b)
-        table = [[((a == x) & (b == y)).sum() for y in (1, 0)] for x in (1, 0)]
-        assert p == pytest.approx(statsmodels_mcnemar(table, exact=True).pvalue)
-        assert low <= a.mean() - b.mean() <= high
-        assert (low > 0 or high < 0) == (p < 0.05)
-        sides.add(p < 0.05)
-    assert sides == {True, False}
-
-
-@pytest.mark.parametrize(
-    ("only_a", "only_b", "count"), [(95, 0, 300), (6, 1, 300), (30, 25, 100), (0, 3, 40), (7, 5, 12)]
-)
-def test_the_interval_of_one_seed_each_melds_the_binomial_ones_of_two_shares(only_a, only_b, count):
-    draws = np.random.default_rng(0)
-    away, both = only_a + only_b, 400_000
-    few = draws.beta(away, count - away + 1, both)
-    many = draws.beta(away + 1, count - away, both) if away < count else np.ones(both)
-    least = 2 * draws.beta(only_a, only_b + 1, both) - 1 if only_a else -np.ones(both)
-    most = 2 * draws.beta(only_a + 1, only_b, both) - 1 if only_b else np.ones(both)
-    expected = (
-        np.quantile(least * np.where(least > 0, few, many), 0.025),
-        np.quantile(most * np.where(most > 0, many, few), 0.975),
-    )
-    a, b = np.zeros(count), np.zeros(count)
-    a[:only_a], b[only_a:away] = 1, 1
-    assert mcnemar(a, b)[1] == pytest.approx(expected, abs=0.003)
-
-
-def test_the_interval_of_one_seed_each_holds_the_truth_where_all_disagreements_go_one_way():
-    generator = np.random.default_rng(0)
-    held = 0
-    for _ in range(300):
-        place = generator.random(300)
-        low, high = mcnemar((place < 0.99).astype(float), (place < 0.9).astype(float))[1]
-        held += low <= 0.09 <= high
-    assert held >= stats.binom.ppf(0.005, 300, 0.95)
-
-
-def test_two_nets_that_answer_alike_are_not_told_apart_by_mcnemar():
-    assert mcnemar(np.array([1.0, 0, 1]), np.array([1.0, 0, 1])) == (1.0, (0.0, 0.0))
-
-
 def test_the_better_strategy_is_named_once_holms_p_is_small():
     good, bad, same = (summary(name, draw(share, 5)) for name, share in (("good", 0.95), ("bad", 0.8), ("same", 0.801)))
-    pairs = compare_pairs([good, bad, same], higher_is_better=True)
+    pairs = compare_pairs([good, bad, same], SHARES)
     assert [(pair.a, pair.b) for pair in pairs if {pair.a, pair.b} != {"bad", "same"}] == [
         ("good", "bad"),
         ("good", "same"),
     ]
-    assert [pair.verdict for pair in pairs] == ["good is better", "good is better", "no difference shown"]
+    assert [word_verdict(pair) for pair in pairs] == ["good is better", "good is better", "no difference shown"]
     assert [pair.p_holm for pair in pairs] == pytest.approx(multipletests([pair.p for pair in pairs], method="holm")[1])
     assert all(pair.method == "crossed" and pair.power for pair in pairs)
 
 
 def test_the_verdict_goes_by_the_corrected_p_value():
     nets = [summary(str(k), draw(share, 3, seed=4)) for k, share in enumerate((0.93, 0.90, 0.899, 0.898, 0.897, 0.896))]
-    verdicts = {pair.verdict for pair in compare_pairs(nets, True) if pair.p < 0.05 <= pair.p_holm}
+    verdicts = {word_verdict(pair) for pair in compare_pairs(nets, SHARES) if pair.p < 0.05 <= pair.p_holm}
     assert verdicts == {"no difference shown"}
 
 
 def test_where_lower_is_better_the_lower_one_is_named():
     low, high = summary("low", draw(0.8, 4)), summary("high", draw(0.95, 4))
-    (pair,) = compare_pairs([low, high], higher_is_better=False)
-    assert (pair.a, pair.b, pair.verdict) == ("high", "low", "low is better")
+    (pair,) = compare_pairs([low, high], LOSSES)
+    assert (pair.a, pair.b, word_verdict(pair)) == ("high", "low", "low is better")
     assert pair.difference > 0
 
 
 @pytest.mark.parametrize(("seeds", "verdict"), [((2, 2), "too few"), ((2, 9), "too few"), ((3, 3), "good is better")])
 def test_fewer_than_three_seeds_are_too_few_however_large_the_difference(seeds, verdict):
     good, bad = summary("good", draw(0.99, seeds[0])), summary("bad", draw(0.6, seeds[1]))
-    (pair,) = compare_pairs([good, bad], True)
+    (pair,) = compare_pairs([good, bad], SHARES)
     assert pair.p < 1e-6
-    assert pair.verdict.startswith(verdict)
+    assert word_verdict(pair).startswith(verdict)
 
 
 def test_one_seed_each_is_mcnemars_test_of_two_nets_and_too_few():
     good, bad = summary("good", draw(0.95, 1)), summary("bad", draw(0.8, 1))
-    (pair,) = compare_pairs([good, bad], True)
-    assert (pair.method, pair.verdict, pair.power, pair.training_noise_only) == (
+    (pair,) = compare_pairs([good, bad], SHARES)
+    assert (pair.method, word_verdict(pair), pair.power, pair.training_noise_only) == (
         "mcnemar",
         "too few runs to say",
         None,
@@ -133,13 +87,13 @@ def test_one_seed_each_is_mcnemars_test_of_two_nets_and_too_few():
     assert (pair.p, pair.ci95) == mcnemar(good.values[0], bad.values[0])
 
 
-def test_one_seed_against_many_and_values_that_are_no_answers_are_a_t_test_of_the_pictures():
+def test_one_seed_against_many_and_values_that_are_no_answers_are_a_t_test_of_the_images():
     one, many = summary("one", draw(0.95, 1)), summary("many", draw(0.8, 6))
-    (pair,) = compare_pairs([one, many], True)
-    assert (pair.method, pair.verdict) == ("pictures", "too few runs to say")
+    (pair,) = compare_pairs([one, many], SHARES)
+    assert (pair.method, word_verdict(pair)) == ("images", "too few runs to say")
     assert pair.p == pytest.approx(stats.ttest_rel(one.values[0], many.values.mean(axis=0)).pvalue)
     losses = [replace(net, values=net.values[:1] * 0.7 + 0.1, runs=net.runs[:1]) for net in (one, many)]
-    assert compare_pairs(losses, False)[0].method == "pictures"
+    assert compare_pairs(losses, LOSSES)[0].method == "images"
 
 
 def test_training_noise_alone_is_scipys_paired_t_test_of_the_common_seeds():
@@ -159,26 +113,26 @@ def test_training_noise_is_not_judged_without_two_common_seeds_or_any_noise():
     assert (same.p, same.ci95) == (1, (0, 0))
 
 
-def test_the_seeds_and_pictures_for_half_are_the_fewest_that_are_enough():
+def test_the_seeds_and_images_for_half_are_the_fewest_that_are_enough():
     generator = np.random.default_rng(1)
     nets = [draw(share, 4, seed=8) + generator.normal(0, 0.05, (4, 1)) for share in (0.93, 0.9)]
     power, components = find_power(*nets), find_components(nets, (1, -1))
     half = power.detectable / 2
 
-    def detectable(seeds, pictures):
-        return components.detectable(np.array([seeds, seeds]), pictures)
+    def detectable(seeds, images):
+        return components.detectable(np.array([seeds, seeds]), images)
 
     assert power.detectable == pytest.approx(detectable(4, 300))
     assert power.missed_below < power.detectable
     assert detectable(power.seeds_for_half, 300) <= half < detectable(power.seeds_for_half - 1, 300)
-    # The noise of four seeds alone is more than half: no number of pictures takes it away.
-    assert power.pictures_for_half is None
+    # The noise of four seeds alone is more than half: no number of images takes it away.
+    assert power.images_for_half is None
     # And without noise of seeds it is the other way round.
     nets = [np.repeat(draw(share, 1), 4, axis=0) for share in (0.93, 0.9)]
     power, components = find_power(*nets), find_components(nets, (1, -1))
     half = power.detectable / 2
     assert power.seeds_for_half is None
-    assert detectable(4, power.pictures_for_half) <= half < detectable(4, power.pictures_for_half - 1)
+    assert detectable(4, power.images_for_half) <= half < detectable(4, power.images_for_half - 1)
 
 
 def test_there_is_no_power_to_speak_of_where_nothing_varies():
@@ -193,7 +147,7 @@ def test_there_is_no_power_to_speak_of_where_no_verdict_is_given():
 def test_power_is_that_of_a_verdict_which_holms_correction_makes_harder():
     a, b, *others = (summary(str(share), draw(share, 5)) for share in (0.95, 0.93, 0.91, 0.89))
     alone, corrected = (
-        next(pair.power for pair in compare_pairs(those, True) if {pair.a, pair.b} == {a.name, b.name})
+        next(pair.power for pair in compare_pairs(those, SHARES) if {pair.a, pair.b} == {a.name, b.name})
         for those in ([a, b], [a, b, *others])
     )
     assert alone == find_power(a.values, b.values, 0.05)
@@ -203,18 +157,19 @@ def test_power_is_that_of_a_verdict_which_holms_correction_makes_harder():
 
 def test_a_difference_of_the_size_called_detectable_gets_its_verdict_in_four_of_five_studies():
     power = find_power(draw(0.92, 5, seed=1), draw(0.92, 5, seed=1), 0.05 / 3)
-    verdicts = []
+    winners = []
     for seed in range(2, 152):
         nets = [summary(str(share), draw(share, 5, seed=seed)) for share in (0.92 + power.detectable, 0.92)]
         third = summary("third", draw(0.9201, 5, seed=seed))
-        verdicts += [pair.verdict for pair in compare_pairs([*nets, third], True) if "third" not in (pair.a, pair.b)]
-    assert 0.75 <= np.mean(["is better" in verdict for verdict in verdicts]) <= 0.97
+        pairs = compare_pairs([*nets, third], SHARES)
+        winners += [pair.winner for pair in pairs if "third" not in (pair.a, pair.b)]
+    assert 0.75 <= np.mean([winner is not None for winner in winners]) <= 0.97
 
 
-def test_nets_that_are_right_on_every_picture_may_differ_on_others():
-    (pair,) = compare_pairs([summary("a", np.ones((3, 60))), summary("b", np.ones((3, 60)))], True)
+def test_nets_that_are_right_on_every_image_may_differ_on_others():
+    (pair,) = compare_pairs([summary("a", np.ones((3, 60))), summary("b", np.ones((3, 60)))], SHARES)
     assert pair.ci95 == find_unseen_interval(0.0, 60)
-    assert (pair.p, pair.verdict) == (1, "no difference shown")
+    assert (pair.p, word_verdict(pair)) == (1, "no difference shown")
 
 
 @pytest.mark.parametrize("bounds", [(0, 1), (0, 744.0), (-1, 1)])
@@ -222,9 +177,9 @@ def test_nets_that_are_right_on_every_picture_may_differ_on_others():
 @pytest.mark.parametrize("values", [(0.3, 0.3), (0.3, 0.1), (0.7, 0.1)])
 def test_where_nothing_varies_nothing_is_certain(values, seeds, bounds):
     a, b = (summary(name, np.full((seeds, 40), value)) for name, value in zip("ab", values, strict=True))
-    (pair,) = compare_pairs([a, b], True, bounds)
+    (pair,) = compare_pairs([a, b], replace(SHARES, bounds=bounds))
     difference, most = values[0] - values[1], bounds[1] - bounds[0]
-    # A share of 8.8 % of new pictures may lie anywhere: 0.912 ** 40 is 2.5 %.
+    # A share of 8.8 % of new images may lie anywhere: 0.912 ** 40 is 2.5 %.
     unseen = 1 - 0.025 ** (1 / 40)
     low, high = difference - unseen * (most + difference), difference + unseen * (most - difference)
     assert pair.ci95 == pytest.approx((low, high))
@@ -233,7 +188,7 @@ def test_where_nothing_varies_nothing_is_certain(values, seeds, bounds):
     assert pair.power is None
 
 
-def test_pictures_on_which_one_net_is_always_right_and_the_other_wrong_are_still_few():
-    (pair,) = compare_pairs([summary("a", np.ones((3, 4))), summary("b", np.zeros((3, 4)))], True)
+def test_images_on_which_one_net_is_always_right_and_the_other_wrong_are_still_few():
+    (pair,) = compare_pairs([summary("a", np.ones((3, 4))), summary("b", np.zeros((3, 4)))], SHARES)
     assert pair.p == pytest.approx(2 * 0.5**4)
-    assert pair.verdict == "no difference shown"
+    assert word_verdict(pair) == "no difference shown"

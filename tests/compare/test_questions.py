@@ -1,4 +1,4 @@
-"""Every question, picture by picture, against plain loops over the CSV files."""
+"""Every question, image by image, against plain loops over the CSV files."""
 
 import csv
 import math
@@ -8,7 +8,7 @@ import pytest
 from simulated_runs import NAMES, PROBE_NAMES, write_run
 
 from cifar_lightning.compare.questions import parse_question
-from cifar_lightning.compare.reading import Run
+from cifar_lightning.runs.run import Run
 
 RIGHT = np.array([1, 1, 0, 1, 0, 1, 1, 1, 1, 0, 1, 1], bool)
 
@@ -18,7 +18,7 @@ def run(tmp_path_factory):
     generator = np.random.default_rng(0)
     probes = {name: generator.integers(0, 9, 12) / 8 for name in PROBE_NAMES}
     folder = tmp_path_factory.mktemp("runs") / "maxpool"
-    return Run.read(write_run(folder, "maxpool", 0, RIGHT, probes=probes, train=[True] * 19 + [False]))
+    return Run(write_run(folder, "maxpool", 0, RIGHT, probes=probes, train=[True] * 19 + [False]))
 
 
 def read(run, name):
@@ -31,7 +31,7 @@ def test_accuracy_is_whether_the_prediction_is_the_label(run):
     assert values.tolist() == [[float(row["label"] == row["predicted"]) for row in read(run, "test_predictions.csv")]]
 
 
-def test_recall_looks_at_the_pictures_of_its_class_alone(run):
+def test_recall_looks_at_the_images_of_its_class_alone(run):
     for name in NAMES:
         values = parse_question(f"recall:{name}", [run]).values([run])
         rows = [row for row in read(run, "test_predictions.csv") if row["label"] == name]
@@ -45,11 +45,11 @@ def test_probes_are_the_shares_of_probes_csv(run):
         assert values.tolist() == [[float(row[f"{kind}_{amount}"]) for row in read(run, "probes.csv")]]
 
 
-def test_loss_is_the_cross_entropy_of_each_picture(run):
+def test_loss_is_the_cross_entropy_of_each_image(run):
     question = parse_question("loss", [run])
     expected = [-math.log(float(row[row["label"]])) for row in read(run, "test_predictions.csv")]
     assert question.values([run])[0] == pytest.approx(expected)
-    assert (question.unit, question.higher_is_better) == ("", False)
+    assert (question.scale.unit, question.higher_is_better) == ("", False)
 
 
 def test_the_mean_gap_is_train_minus_test_accuracy(run):
@@ -68,16 +68,10 @@ def test_the_mean_gap_is_train_minus_test_accuracy(run):
         ("beauty", "accuracy, recall:apple, recall:forest, recall:lawn_mower, shift:1"),
     ],
 )
-def test_an_unknown_question_is_told_with_the_nearest_or_all_that_there_are(run, asked, hint):
+def test_an_unknown_question_is_refused_with_the_nearest_or_all_that_there_are(run, asked, hint):
     with pytest.raises(ValueError, match="expected a question that these runs can answer") as error:
         parse_question(asked, [run])
     assert hint in str(error.value)
-
-
-@pytest.mark.parametrize("kind", ["noise", "shift", "consistency"])
-def test_the_level_0_of_a_probe_is_told_to_be_accuracy(run, kind):
-    with pytest.raises(ValueError, match=f"got '{kind}:0'; pictures as they are are asked about by 'accuracy'"):
-        parse_question(f"{kind}:0", [run])
 
 
 def test_a_question_that_one_run_cannot_answer_is_not_there(run, tmp_path):
@@ -86,5 +80,5 @@ def test_a_question_that_one_run_cannot_answer_is_not_there(run, tmp_path):
     (bare / "train_predictions.csv").unlink()
     for asked in ("noise:16", "gap"):
         parse_question(asked, [run])
-        with pytest.raises(ValueError, match=f"got '{asked}', which .*maxpool can answer, but .*run cannot"):
-            parse_question(asked, [run, Run.read(bare)])
+        with pytest.raises(ValueError, match=f"got '{asked}', which .*run cannot answer"):
+            parse_question(asked, [run, Run(bare)])

@@ -1,7 +1,5 @@
 """A strategy by itself: means and their intervals."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,14 +7,13 @@ from simulated_runs import NAMES, write_run
 
 from cifar_lightning.compare.analysis import analyse_crossed
 from cifar_lightning.compare.questions import parse_question
-from cifar_lightning.compare.reading import Run
 from cifar_lightning.compare.summaries import mean_interval, summarise
+from cifar_lightning.runs.run import Run
 
 
 def test_a_summary_is_worked_out_by_hand(tmp_path):
     right = np.array([[1, 1, 1, 0, 0, 1], [1, 1, 1, 1, 0, 1]], bool)
-    folders = [write_run(tmp_path / str(seed), "stride", seed, row) for seed, row in enumerate(right)]
-    runs = [Run.read(folder) for folder in folders]
+    runs = [Run(write_run(tmp_path / str(seed), "stride", seed, row)) for seed, row in enumerate(right)]
     summary = summarise("stride", runs, parse_question("accuracy", runs))
     assert summary.mean == pytest.approx(9 / 12)
     assert summary.sd == pytest.approx(np.std([4 / 6, 5 / 6], ddof=1))
@@ -26,11 +23,8 @@ def test_a_summary_is_worked_out_by_hand(tmp_path):
 
 
 def test_a_run_that_does_not_know_its_time_is_left_out_of_the_median(tmp_path):
-    runs = [Run.read(write_run(tmp_path / str(seed), "stride", seed, [1, 0, 1])) for seed in range(2)]
-    runs[1].facts["fit_seconds"] = None
-    # The curves, where there are any, know it.
-    assert summarise("stride", runs, parse_question("accuracy", runs)).fit_seconds_median == 80.5
-    runs[1] = replace(runs[1], curves=None)
+    facts = [{"fit_seconds": 80.0}, {"fit_seconds": None}]
+    runs = [Run(write_run(tmp_path / str(k), "stride", k, [1, 0, 1], facts=facts[k])) for k in range(2)]
     assert summarise("stride", runs, parse_question("accuracy", runs)).fit_seconds_median == 80.0
     assert summarise("stride", runs[1:], parse_question("accuracy", runs)).fit_seconds_median is None
 
@@ -39,7 +33,7 @@ def test_a_run_that_does_not_know_its_time_is_left_out_of_the_median(tmp_path):
 def test_of_one_run_the_interval_of_an_accuracy_is_nearly_wilsons(num_right, count):
     values = (np.arange(count) < num_right).astype(float)[None]
     wilson = stats.binomtest(num_right, count).proportion_ci(0.95, "wilson")
-    # Student's t, and N - 1 pictures, in place of the normal distribution and N.
+    # Student's t, and N - 1 images, in place of the normal distribution and N.
     assert mean_interval(values) == pytest.approx(
         (wilson.low, wilson.high), abs=0.1 / count + 0.06 * (wilson.high - wilson.low)
     )
@@ -51,7 +45,7 @@ def test_of_values_that_are_no_shares_it_is_the_crossed_interval_within_their_bo
     assert mean_interval(np.array([[0.0, 0, 0, 0.1], [0, 0, 0, 0.2]]), (0, np.inf))[0] == 0
     low, high = mean_interval(losses[:1], (0, np.inf))
     students = stats.ttest_1samp(losses[0], 0).confidence_interval()
-    # Few pictures of a high loss: the upper end is moved for skewness.
+    # Few images of a high loss: the upper end is moved for skewness.
     assert (low, high > students.high) == (pytest.approx(students.low), True)
 
 
@@ -59,7 +53,7 @@ def test_intervals_hold_the_truth_near_a_hundred_percent_too():
     generator = np.random.default_rng(1)
     held = 0
     for _ in range(400):
-        # A picture is wrong in all runs (1.5 %) or in about half (1 %), so the truth is 0.98.
+        # An image is wrong in all runs (1.5 %) or in about half (1 %), so the truth is 0.98.
         wrong, open_ = generator.random((2, 300))
         chance = np.where(wrong < 0.015, 0, np.where(open_ < 0.01 / 0.985, 0.5, 1))
         values = (generator.random((10, 300)) < chance).astype(float)
@@ -68,16 +62,16 @@ def test_intervals_hold_the_truth_near_a_hundred_percent_too():
     assert stats.binom.ppf(0.005, 400, 0.94) <= held <= stats.binom.ppf(0.995, 400, 0.98)
 
 
-def test_one_picture_of_a_class_is_too_few(tmp_path):
-    runs = [Run.read(write_run(tmp_path / "run", "stride", 0, [1, 0, 1, 1]))]
+def test_one_image_of_a_class_is_too_few(tmp_path):
+    runs = [Run(write_run(tmp_path / "run", "stride", 0, [1, 0, 1, 1]))]
     question = parse_question("recall:apple", runs)
     assert question.values(runs).shape == (1, 2)
-    runs = [runs[0].select(runs[0].test.indices[1:])]
-    with pytest.raises(ValueError, match=r"at least two test pictures \(recall of apple\), got 1"):
+    runs = [runs[0].select(runs[0].predictions("test").indices[1:])]
+    with pytest.raises(ValueError, match=r"at least two test images \(recall of apple\), got 1"):
         question.values(runs)
 
 
-def test_a_loss_that_is_the_same_on_every_picture_may_be_another_on_others():
+def test_a_loss_that_is_the_same_on_every_image_may_be_another_on_others():
     low, high = mean_interval(np.full((3, 40), 0.1), (0.0, 744.0))
     unseen = 1 - 0.025 ** (1 / 40)
     assert (low, high) == pytest.approx((0.1 - unseen * 0.1, 0.1 + unseen * 743.9))
