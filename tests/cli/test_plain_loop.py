@@ -14,7 +14,7 @@ from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs.recorder import RunRecorder
 
-# 90 training pictures: three batches an epoch, the last one smaller.
+# 90 training images: three batches an epoch, the last one smaller.
 FIT = [*TINY, "--data.batch_size=40"]
 NUM_STEPS = 2 * 3
 
