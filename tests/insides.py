@@ -110,3 +110,14 @@ def slow_disk(patch: Any, seconds: float) -> None:
         fsync(descriptor)
 
     patch.setattr(os, "fsync", slow_fsync)
+
+
+# The option of `compare` that leaves images out of the page.
+NO_IMAGES = "--no_pictures"
+
+
+def write_test_images(run: Path, images: Any) -> None:
+    """Writes the test images, uint8 (N, 32, 32, 3), of which `compare` shows some."""
+    from cifar_lightning.runs import figures, folder
+
+    figures.draw_test_pictures(run / folder.TEST_PICTURES, images)

@@ -38,22 +38,14 @@ def load_plain_yaml(text: str) -> Any:
     Raises:
         yaml.YAMLError: if it is not YAML, a value does not fit its tag, a key appears twice, or there is an alias.
     """
-    refuse_aliases(text)
+    # A few lines of aliases can stand for gigabytes ("billion laughs").
+    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+        raise yaml.YAMLError("it has an alias, marked by a `*`, and no config needs one: write the value out")
     try:
         return yaml.load(text, Loader=_Loader)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # PyYAML raises these for `!!int x` and the like, and `_Loader` for a key that appears twice.
         raise yaml.YAMLError(str(error)) from error
-
-
-def refuse_aliases(text: str) -> None:
-    """Refuses a YAML text with an alias: a few lines of them can stand for gigabytes ("billion laughs").
-
-    Raises:
-        yaml.YAMLError: if it has one, or is not YAML.
-    """
-    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
-        raise yaml.YAMLError("it has an alias, marked by a `*`, and no config needs one: write the value out")
 
 
 class _Loader(_SafeLoader):

@@ -31,8 +31,8 @@ BACKBONES = {"baseline": "BaselineNet", "stride": "StrideNet", "maxpool": "MaxPo
 
 def plain_loop(name: str, seed: int, num_epochs: int) -> list[tuple[float, float, float]]:
     """Train loss, train accuracy and validation loss of each epoch: the quickstart's settings, in plain PyTorch."""
-    pictures = DrawnShapes(num_train=60, num_test=6).load("train").keep_classes(CLASSES)
-    train, val = split_by_class(pictures, 0.1, seed=0)
+    shapes = DrawnShapes(num_train=60, num_test=6).load("train").keep_classes(CLASSES)
+    train, val = split_by_class(shapes, 0.1, seed=0)
     mean, std = (0.5074, 0.4867, 0.4411), (0.2011, 0.1987, 0.2025)
     images, val_images = (normalize(part.images.contiguous() / 255, mean, std) for part in (train, val))
     torch.manual_seed(seed)

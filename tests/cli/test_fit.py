@@ -1,6 +1,5 @@
 """A fit from the command line to its run folder."""
 
-import csv
 import io
 import json
 import re
@@ -11,24 +10,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from checks import assert_same_weights, read_checkpoint, read_curves
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny import TINY
 
-
-def read_curves(run):
-    with (run / "curves.csv").open() as file:
-        return list(csv.DictReader(file))
-
-
-def read_weights(run, name="last.ckpt"):
-    return torch.load(run / "checkpoints" / name, weights_only=True)["state_dict"]
-
-
-def assert_same_weights(run, other):
-    weights, others = read_weights(run), read_weights(other)
-    assert weights.keys() == others.keys()
-    assert all(torch.equal(weights[key], others[key]) for key in weights)
+RUN = "lightning_logs/quickstart/version_0"
 
 
 def test_a_run_folder_holds_all_that_the_contract_names(finished_run):
@@ -39,27 +26,26 @@ def test_a_run_folder_holds_all_that_the_contract_names(finished_run):
     assert not [name for name in names if name.startswith(".")]
 
 
-def test_curves_have_one_row_an_epoch_and_seconds_that_rise(finished_run):
-    rows = read_curves(finished_run)
-    assert list(rows[0]) == ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"]
-    assert [row["epoch"] for row in rows] == ["0", "1"]
-    assert 0 < float(rows[0]["seconds"]) < float(rows[1]["seconds"])
+def test_curves_have_one_row_per_epoch_and_seconds_that_rise(finished_run):
+    header, *rows = [line.split(",") for line in (finished_run / "curves.csv").read_text().splitlines()]
+    assert header == ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"]
+    assert [row[0] for row in rows] == ["0", "1"]
+    assert 0 < float(rows[0][-1]) < float(rows[1][-1])
 
 
 def test_best_is_the_epoch_of_the_lowest_validation_loss(command, tmp_path):
     # A rate far too high for the second half: the loss rises again.
     command("fit", *TINY, "--trainer.max_epochs=6", "--model.optimizer.lr=0.3")
-    run = tmp_path / "lightning_logs/quickstart/version_0"
-    losses = [float(row["val_loss"]) for row in read_curves(run)]
-    best = torch.load(run / "checkpoints/best.ckpt", weights_only=True)
-    assert best["epoch"] == losses.index(min(losses))
+    run = tmp_path / RUN
+    losses = [float(row[3]) for row in read_curves(run)]
+    assert read_checkpoint(run, "best.ckpt")["epoch"] == losses.index(min(losses))
 
 
 def test_without_a_validation_share_there_is_no_best_checkpoint_and_no_validation_curve(command, tmp_path):
     assert command("fit", *TINY, "--data.val_fraction=0").code == 0
-    run = tmp_path / "lightning_logs/quickstart/version_0"
+    run = tmp_path / RUN
     assert [path.name for path in (run / "checkpoints").iterdir()] == ["last.ckpt"]
-    assert read_curves(run)[0]["val_loss"] == ""
+    assert read_curves(run)[0][3] == ""
 
 
 def test_the_saved_config_fitted_again_is_a_new_run_with_the_same_weights(command, tmp_path):
@@ -73,45 +59,27 @@ def test_the_saved_config_fitted_again_is_a_new_run_with_the_same_weights(comman
 def test_another_seed_gives_other_weights(command, tmp_path):
     command("fit", *TINY, "--seed_everything=1")
     command("fit", *TINY, "--seed_everything=2")
-    first, second = (read_weights(tmp_path / f"lightning_logs/quickstart/version_{n}") for n in (0, 1))
+    first, second = (read_checkpoint(tmp_path / f"lightning_logs/quickstart/version_{n}")["state_dict"] for n in (0, 1))
     assert not torch.equal(first["head.weight"], second["head.weight"])
 
 
-def test_the_number_of_threads_is_saved_resolved(command, finished_run, tmp_path):
-    assert yaml.safe_load((finished_run / "config.yaml").read_text())["num_threads"] >= 1
-    command("fit", *TINY, "--num_threads=1")
-    saved = yaml.safe_load((tmp_path / "lightning_logs/quickstart/version_0/config.yaml").read_text())
-    assert saved["num_threads"] == 1
-    assert torch.get_num_threads() == 1
+def test_the_number_of_threads_is_saved_resolved(command, tmp_path):
+    assert command("fit", *TINY, "--num_threads=null", "--trainer.max_epochs=1").code == 0
+    saved = yaml.safe_load((tmp_path / RUN / "config.yaml").read_text())
+    assert saved["num_threads"] == torch.get_num_threads() >= 1
 
 
 def test_the_root_of_the_data_is_saved_as_the_user_gave_it(command, finished_run):
     assert "/" not in yaml.safe_dump(yaml.safe_load((finished_run / "config.yaml").read_text())["data"])
 
 
-@pytest.mark.parametrize("optimizer", ["torch.optim.SGD", "torch.optim.Adam"])
-def test_a_run_resumed_past_its_end_equals_one_that_was_never_stopped(command, tmp_path, optimizer):
-    changes = [f"--model.optimizer={optimizer}", "--model.optimizer.lr=0.01"]
-    assert command("fit", *TINY, *changes, "--trainer.max_epochs=4", "--trainer.logger.name=whole").code == 0
-    assert command("fit", *TINY, *changes, "--trainer.logger.name=parts").code == 0
-    resumed = [*changes, "--trainer.max_epochs=4", "--trainer.logger.name=parts", "--ckpt_path=last"]
-    assert command("fit", *TINY, *resumed).code == 0
-    runs = tmp_path / "lightning_logs"
-    assert [path.name for path in (runs / "parts").iterdir()] == ["version_0"]
-    assert_same_weights(runs / "whole/version_0", runs / "parts/version_0")
-    without_time = [
-        [{**row, "seconds": ""} for row in read_curves(runs / name / "version_0")] for name in ("whole", "parts")
-    ]
-    assert without_time[0] == without_time[1]
-
-
 def test_train_and_validation_share_a_chart_with_the_epoch_as_x_axis(finished_run):
     curves = read_curves(finished_run)
-    for split in ("train", "val"):
+    for split, column in (("train", 1), ("val", 3)):
         events = EventAccumulator(str(finished_run / split)).Reload()
         points = events.Scalars("loss")
         assert [point.step for point in points] == [0, 1]
-        assert [point.value for point in points] == pytest.approx([float(row[f"{split}_loss"]) for row in curves])
+        assert [point.value for point in points] == pytest.approx([float(row[column]) for row in curves])
         assert "recall/circle" in events.Tags()["scalars"]
 
 
@@ -124,19 +92,19 @@ def test_hyperparameters_and_final_scores_are_in_the_events_of_the_run(finished_
         assert point.value == pytest.approx(scores["splits"][split]["accuracy"])
 
 
-def test_the_pictures_of_a_tested_run_are_in_the_image_tab(finished_run):
+def test_the_figures_of_a_tested_run_are_in_the_image_tab(finished_run):
     events = EventAccumulator(str(finished_run)).Reload()
     for name in ("mistakes", "confusion", "reliability", "curves"):
         (shown,) = events.Images(f"test/{name}")
         assert shown.step == 2
         with (
-            Image.open(io.BytesIO(shown.encoded_image_string)) as picture,
+            Image.open(io.BytesIO(shown.encoded_image_string)) as image,
             Image.open(finished_run / f"{name}.png") as drawn,
         ):
-            assert np.array_equal(np.asarray(picture), np.asarray(drawn.convert("RGB")))
+            assert np.array_equal(np.asarray(image), np.asarray(drawn.convert("RGB")))
 
 
-def test_fit_ends_with_the_run_folder_the_scores_and_the_next_command(command, tmp_path):
+def test_fit_ends_with_the_run_folder_the_scores_and_the_next_command(command, tmp_path, undrawn):
     lines = command("fit", *TINY).out.splitlines()
     assert lines[-5] == "run folder: lightning_logs/quickstart/version_0"
     assert re.fullmatch(r"train: loss \d\.\d{4}, accuracy [01]\.\d{4}", lines[-4])
@@ -152,21 +120,21 @@ def test_a_fit_leaves_no_thread_behind(command):
 
 
 def test_output_that_is_no_terminal_gets_a_line_every_twentieth_and_no_warning(command):
-    outcome = command("fit", *TINY, "--trainer.max_epochs=40")
+    outcome = command("fit", *TINY, "--trainer.max_epochs=40", "--data.source.num_train=5")
     assert len([line for line in outcome.out.splitlines() if line.startswith("epoch ")]) == 20
     assert outcome.err == ""
 
 
-def test_what_the_lab_protocol_prints_says_that_it_is_the_test_split(command, tmp_path):
+def test_what_the_lab_protocol_prints_says_that_it_is_the_test_split(command, tmp_path, undrawn):
     outcome = command("fit", *TINY, "--config", "lab_protocol")
     assert "test (lab protocol): loss" in outcome.out
-    run = tmp_path / "lightning_logs/quickstart/version_0"
+    run = tmp_path / RUN
     assert command("test", "--ckpt_path", str(run)).code == 0
     scores = json.loads((run / "scores.json").read_text())
     assert scores["run"]["protocol"] == "lab"
     assert list(scores["splits"]) == ["train", "test"]
-    # The curve's last point is the score of the last checkpoint on the same pictures.
-    assert float(read_curves(run)[-1]["val_accuracy"]) == pytest.approx(scores["splits"]["test"]["accuracy"])
+    # The curve's last point is the score of the last checkpoint on the same images.
+    assert float(read_curves(run)[-1][4]) == pytest.approx(scores["splits"]["test"]["accuracy"])
 
 
 def test_any_optimiser_and_scheduler_are_taken_from_yaml(command, tmp_path):
@@ -176,13 +144,12 @@ def test_any_optimiser_and_scheduler_are_taken_from_yaml(command, tmp_path):
         "  scheduler: {class_path: torch.optim.lr_scheduler.StepLR, init_args: {step_size: 1, gamma: 0.1}}\n"
     )
     assert command("fit", *TINY, "--config", "adam.yaml").code == 0
-    checkpoint = torch.load(tmp_path / "lightning_logs/quickstart/version_0/checkpoints/last.ckpt", weights_only=True)
-    (group,) = checkpoint["optimizer_states"][0]["param_groups"]
+    (group,) = read_checkpoint(tmp_path / RUN)["optimizer_states"][0]["param_groups"]
     assert group["weight_decay"] == 0.1
     assert group["lr"] == pytest.approx(0.003 * 0.1**2)
 
 
-def test_a_net_in_the_working_folder_needs_no_change_of_the_package(command, tmp_path):
+def test_a_net_in_the_working_folder_needs_no_change_of_the_package(command, tmp_path, undrawn):
     (tmp_path / "local_net.py").write_text(
         "from torch import nn\n\n\n"
         "class LocalNet(nn.Sequential):\n"
@@ -191,16 +158,16 @@ def test_a_net_in_the_working_folder_needs_no_change_of_the_package(command, tmp
     )
     (tmp_path / "local.yaml").write_text("model: {backbone: {class_path: local_net.LocalNet, init_args: {width: 6}}}\n")
     assert command("fit", *TINY, "--config", "local.yaml").code == 0
-    run = tmp_path / "lightning_logs/quickstart/version_0"
-    assert read_weights(run)["backbone.0.weight"].shape == (6, 3, 3, 3)
+    run = tmp_path / RUN
+    assert read_checkpoint(run)["state_dict"]["backbone.0.weight"].shape == (6, 3, 3, 3)
     assert command("test", "--ckpt_path", str(run)).code == 0
 
 
 def test_an_epoch_without_validation_has_no_validation_values(command, tmp_path):
     arguments = ["--trainer.max_epochs=5", "--trainer.check_val_every_n_epoch=2"]
     assert command("fit", *TINY, *arguments).code == 0
-    rows = read_curves(tmp_path / "lightning_logs/quickstart/version_0")
-    assert [row["val_loss"] != "" for row in rows] == [False, True, False, True, False]
+    rows = read_curves(tmp_path / RUN)
+    assert [row[3] != "" for row in rows] == [False, True, False, True, False]
 
 
 NOTHING = "no run folder was kept"
@@ -210,8 +177,8 @@ NOTHING = "no run folder was kept"
     ("changes", "said"),
     [
         (["--trainer.logger=false"], NOTHING),
+        (["--trainer.logger=null"], NOTHING),
         (["--trainer.max_epochs=0"], NOTHING),
-        (["--trainer.max_epochs=0", "--trainer.enable_checkpointing=false"], NOTHING),
         (
             ["--trainer.enable_checkpointing=false"],
             "no checkpoint was kept, but curves for TensorBoard: lightning_logs/quickstart/version_0\n",
@@ -234,10 +201,7 @@ def test_a_fit_that_keeps_no_run_says_so_and_names_no_next_command(command, tmp_
         ["--trainer.callbacks=lightning.pytorch.callbacks.EarlyStopping", "--trainer.callbacks.monitor=val_loss"],
         ["--model.scheduler=lightning.pytorch.cli.ReduceLROnPlateau", "--model.scheduler.monitor=val_loss"],
         ["--trainer.logger=true"],
-        ["--trainer.precision=bf16-mixed"],
-        ["--trainer.precision=64-true"],
         ["--trainer.accumulate_grad_batches=2", "--trainer.gradient_clip_val=0.5"],
-        ["--trainer.max_epochs=-1", "--trainer.max_time=00:00:00:01"],
         ["--trainer.num_sanity_val_steps=2", "--trainer.limit_val_batches=1"],
         ["--trainer.logger=lightning.pytorch.loggers.CSVLogger", "--trainer.logger.save_dir=here"],
         ["--data.classes=null"],

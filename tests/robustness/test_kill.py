@@ -21,7 +21,7 @@ from cifar_lightning.data import cifar100
 # A few hundred are tried by hand now and then.
 NUM_KILLS = int(os.environ.get("CIFAR_LIGHTNING_KILLS", "8"))
 EPOCHS = 20
-FIT = ["fit", *TINY, f"--trainer.max_epochs={EPOCHS}", "--num_threads=1", "--trainer.logger.name=run"]
+FIT = ["fit", *TINY, f"--trainer.max_epochs={EPOCHS}", "--trainer.logger.name=run"]
 SETTINGS = {
     "momentum": [],
     "adam without validation": ["--model.optimizer=torch.optim.Adam", "--data.val_fraction=0"],

@@ -19,7 +19,7 @@ from warm import start, write_slowly_from_now_on
 NUM_SIGNALS = int(os.environ.get("CIFAR_LIGHTNING_SIGNALS", "3"))
 SIGNALS = {"Ctrl-C": (signal.SIGINT, 130), "SIGTERM": (signal.SIGTERM, 143)}
 each_signal = pytest.mark.parametrize(("number", "code"), SIGNALS.values(), ids=list(SIGNALS))
-FIT = ["fit", *TINY, "--num_threads=1", "--trainer.logger.name=run", "--trainer.max_epochs=100000"]
+FIT = ["fit", *TINY, "--trainer.logger.name=run", "--trainer.max_epochs=100000"]
 RUN = "lightning_logs/run/version_0"
 # A command, and the seconds within which it is stopped.
 COMMANDS = {

@@ -13,7 +13,7 @@ from warm import publish, start
 from cifar_lightning.data import cifar100
 
 NUM_PROCESSES = 3
-FIT = ["fit", *TINY, "--num_threads=1", "--trainer.logger.name=run"]
+FIT = ["fit", *TINY, "--trainer.logger.name=run"]
 
 
 def start_all(folder, *arguments, **options):
