@@ -25,10 +25,10 @@ from pathlib import Path
 import peers
 import torch
 
-from cifar_lightning.models.costs import count_flops
 from cifar_lightning.data import Cifar100
 from cifar_lightning.models import backbones
 from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.models.costs import count_flops
 
 LABELS = {"apple": 0, "forest": 33, "lawn_mower": 41}
 NETS = {

@@ -15,9 +15,9 @@ import torch
 from small_cifar import SmallCifar
 from tiny import TINY
 
-from cifar_lightning.training.machine import num_cores
 from cifar_lightning.cli.main import main
 from cifar_lightning.data import cifar100
+from cifar_lightning.training.machine import num_cores
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -37,9 +37,7 @@ def estimate(runs: Sequence[PlannedRun], num_workers: int, restart: bool = False
         first = {run.strategy: run for run in reversed(left)}
         measured = {name: [_time_epochs(run)] for name, run in first.items()}
     each = {name: statistics.median(values) for name, values in measured.items()}
-    seconds = sum(
-        each[run.strategy] * (run.num_epochs - (0 if restart else run.num_epochs_done)) for run in left
-    )
+    seconds = sum(each[run.strategy] * (run.num_epochs - (0 if restart else run.num_epochs_done)) for run in left)
     return Estimate(seconds / max(1, min(num_workers, len(left))), is_from_runs)
 
 

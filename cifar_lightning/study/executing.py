@@ -30,7 +30,7 @@ def study(
     Finished runs are kept, half-finished ones resume.
 
     Args:
-        config: the name of a shipped study (`"study"`), the path of a YAML file, or its contents; several are laid over.
+        config: the name of a shipped study (`"study"`), a path, or its contents; several are laid over.
         settings: further settings by their dotted names: `{"seeds": 3, "trainer.max_epochs": 100}`.
         restart: whether to discard the runs of this plan that are there.
         progress: whether to show a progress bar.

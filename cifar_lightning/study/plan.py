@@ -109,7 +109,9 @@ def _resolve(study: StudySettings, strategy: str, arguments: Sequence[str]) -> d
         )
     if resolved["trainer"]["devices"] not in (1, "1", "auto"):
         # A worker is itself one process of many.
-        raise ValueError(f"expected one device per run, got trainer.devices {resolved['trainer']['devices']}; leave it out")
+        raise ValueError(
+            f"expected one device per run, got trainer.devices {resolved['trainer']['devices']}; leave it out"
+        )
     return resolved
 
 

@@ -42,9 +42,9 @@ class StudySettings:
     strategies: dict[str, dict] = field(default_factory=dict)
     name: str = "study"
     save_dir: str = "lightning_logs"
-    seeds: PositiveInt | list[NonNegativeInt] = 10  # type: ignore[valid-type]
+    seeds: PositiveInt | list[NonNegativeInt] = 10
     engine: str | None = None
-    num_threads: PositiveInt | None = None  # type: ignore[valid-type]
+    num_threads: PositiveInt | None = None
     vary_split: bool = False
     data: dict = field(default_factory=dict)
     model: dict = field(default_factory=dict)
@@ -57,7 +57,9 @@ class StudySettings:
         for strategy, settings in self.strategies.items():
             for key in settings:
                 if key not in _OF_RUNS:
-                    raise ValueError(f"unknown key {key!r} in strategy {strategy}; a strategy changes data, model or trainer")
+                    raise ValueError(
+                        f"unknown key {key!r} in strategy {strategy}; a strategy changes data, model or trainer"
+                    )
         if not self.strategies:
             raise ValueError("expected strategies, got none; name some as in configs/study.yaml, or `fit` that config")
         if len(set(self.seed_list)) < len(self.seed_list) or not self.seed_list:
@@ -88,7 +90,9 @@ class StudySettings:
 def make_parser(**options: Any) -> SettingsParser:
     """The parser of a study's own settings."""
     parser = SettingsParser(**options)
-    parser.add_argument("--config", action=ActionConfigFile, help="a study, as configs/study.yaml; several are laid over")
+    parser.add_argument(
+        "--config", action=ActionConfigFile, help="a study, as configs/study.yaml; several are laid over"
+    )
     parser.add_class_arguments(StudySettings, skip={"vary_split"})
     parser.add_argument(
         "--vary_split", action="store_true", help="each seed holds out validation images of its own (split_seed)"

@@ -161,7 +161,9 @@ def _check_config(checkpoint: Checkpoint, run: Path) -> None:
     """Refuses a checkpoint that does not belong to its folder."""
     free = (*LIMITS, "trainer.logger.init_args.save_dir", "trainer.logger.init_args.version")
     groups = ("data", "model", "seed_everything", "num_threads", "trainer")
-    change = find_change(load_plain_yaml(checkpoint.resume.config), read_settings(run / folder.CONFIG), groups, besides=free)
+    change = find_change(
+        load_plain_yaml(checkpoint.resume.config), read_settings(run / folder.CONFIG), groups, besides=free
+    )
     if change is not None:
         key, old, new = change
         raise ValueError(

@@ -42,7 +42,9 @@ class SettingsParser(LightningArgumentParser):
 def describe_error(message: str, error: BaseException | None) -> str:
     """The key and the last cause of what jsonargparse says in many lines."""
     keys = ".".join(re.findall(r'Parser key "([^"]+)"', message))
-    choices = list(dict.fromkeys(re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))))
+    choices = list(
+        dict.fromkeys(re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message))))
+    )
     # That a value is no path either explains nothing.
     causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"] or list(_causes(error))
     nested = [cause for cause in causes if isinstance(cause, SettingsError)]
@@ -55,7 +57,10 @@ def describe_error(message: str, error: BaseException | None) -> str:
     for pattern, said in (
         (r"Expected a (.*)\. Got value: (.*)", "expected a {0}, got {1!r}"),
         (r"Expected a dot import path string: (.*)", "expected a class with its module, as in my_net.MyNet, got {0!r}"),
-        (r"Import path (\S+) does not correspond to a subclass of (\w+)", "expected a class derived from {1}, got {0!r}"),
+        (
+            r"Import path (\S+) does not correspond to a subclass of (\w+)",
+            "expected a class derived from {1}, got {0!r}",
+        ),
     ):
         if match := re.search(pattern, text):
             text = said.format(*(_TYPE.sub(_name_type, group) for group in match.groups()))

@@ -6,7 +6,7 @@ It builds on Lightning's own loop, which is no public interface: `fitting` takes
 from typing import Any
 
 from lightning.fabric.utilities import move_data_to_device
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.loops.optimization.automatic import Closure, ClosureResult
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.plugins import Precision

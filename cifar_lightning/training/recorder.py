@@ -91,7 +91,7 @@ class RunRecorder(Checkpoint):
 
     def _count_finished(self, trainer: Trainer, global_step: int) -> None:
         """Tells the trainer's loops how far the run has come, where the checkpoint does not."""
-        loop = trainer.fit_loop
+        loop: Any = trainer.fit_loop
         for count in (loop.epoch_progress.total, loop.epoch_progress.current):
             count.ready = count.started = count.processed = count.completed = self.state.num_epochs
         steps = loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step

@@ -1,4 +1,4 @@
-"""Where a fit resumes: the run and the checkpoint that `ckpt_path` stands for, and whether anything is left to train."""
+"""Where a fit resumes: the run and the checkpoint that `ckpt_path` stands for."""
 
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ def _find_last(settings: Namespace) -> Path:
     newest = versions[0]
     if not (newest / folder.CHECKPOINTS).is_dir():
         raise ValueError(
-            f"expected a checkpoint in {newest}, the newest run, but it has none; leave out --ckpt_path to start anew, or"
-            " name an older run"
+            f"expected a checkpoint in {newest}, the newest run, but it has none; leave out --ckpt_path to start"
+            " anew, or name an older run"
         )
     # If the newest is finished, one that was stopped before it was begun.
     unfinished = (run for run in versions if folder.count_epochs(run) > 0 and not _is_finished(run, settings.trainer))

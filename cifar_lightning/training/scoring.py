@@ -30,7 +30,7 @@ from cifar_lightning.training.logger import log_test_scores
 from cifar_lightning.training.quiet import quiet_framework
 
 
-def test(run: Run | str | Path, settings: Mapping[str, Any] | None = None) -> Scores:
+def test(run: Run | str | Path, settings: Mapping[str, Any] | None = None) -> Scores:  # noqa: PT028
     """Scores a trained net per class and writes scores, predictions and figures to its run folder.
 
     Args:

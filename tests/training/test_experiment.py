@@ -63,5 +63,5 @@ def test_the_number_of_threads_is_saved_resolved():
 
 def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(ValueError, match="torch sees none here; use --trainer.accelerator auto or cpu"):
+    with pytest.raises(ValueError, match="torch sees none here"):
         Experiment(["--config=quickstart", "--trainer.accelerator=gpu"])

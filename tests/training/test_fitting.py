@@ -105,7 +105,7 @@ def test_scores_that_changed_are_read_anew(tmp_path):
     first = score_run(run).to_dict()
     assert run.scores == first
     fit("quickstart", {**settings, "trainer.max_epochs": 4}, ckpt_path=run.folder, progress=False)
-    with pytest.raises(ValueError, match="scores.json"):
+    with pytest.raises(ValueError, match=r"scores\.json"):
         load_run(run.folder).scores  # noqa: B018
     score_run(run)
     assert run.scores["run"]["epoch"] == 4

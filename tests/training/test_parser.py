@@ -29,5 +29,5 @@ def test_the_sentence_names_the_key_and_what_came(argument, said):
 
 
 def test_a_choice_lists_what_there_is_to_choose_from():
-    with pytest.raises(SettingsError, match="trainer.precision: expected one of .*bf16-mixed.*, got '32x'"):
+    with pytest.raises(SettingsError, match=r"trainer\.precision: expected one of .*bf16-mixed.*, got '32x'"):
         Experiment(["--config=quickstart", "--trainer.precision=32x"])

@@ -5,7 +5,7 @@ import csv
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch import callbacks as lightnings
 from torch import nn
 
 from cifar_lightning.data import DrawnShapes, SubsetDataModule
@@ -36,7 +36,7 @@ class Interruption(Callback):
             raise RuntimeError("the machine failed")
 
 
-class Watcher(Checkpoint):
+class Watcher(lightnings.Checkpoint):
     """Notes what the trainer says of every epoch; as a checkpoint callback, when all is said."""
 
     def __init__(self):
@@ -130,8 +130,8 @@ def test_a_checkpoint_without_lightnings_loop_state_resumes_to_the_same_weights(
     fit(tmp_path / "parts", 2)
     path = run_of(tmp_path / "parts") / "checkpoints/last.ckpt"
     written_elsewhere = torch.load(path, weights_only=True)
-    for lightnings in ("loops", "callbacks"):
-        del written_elsewhere[lightnings]
+    for entry in ("loops", "callbacks"):
+        del written_elsewhere[entry]
     torch.save(written_elsewhere, path)
     parts = fit(tmp_path / "parts", 4, resume=True)
     for name, weights in whole.state_dict().items():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from cifar_lightning.study.plan import PlannedRun
 
+
 class Outcome(NamedTuple):
     """A run that has ended; `error` is None where it is finished and tested."""
 
