@@ -32,7 +32,7 @@ def draw_little(patch: Any) -> None:
     from cifar_lightning.training import scoring
 
     patch.setattr(scoring, "draw_figures", lambda *_: [])
-    patch.setattr(figures, "_DRAW_BY_NAME", {"result": figures._DRAW_BY_NAME["result"]})
+    patch.setattr(figures, "_DRAW", {"result": figures._DRAW["result"]})
 
 
 def draw_in(patch: Any, write_figures: Callable[..., Any]) -> None:

@@ -18,7 +18,8 @@ from cifar_lightning.cli.tables import count, plain_console
 from cifar_lightning.study.engines import Outcome
 from cifar_lightning.study.estimating import TIMED_EPOCHS, estimate
 from cifar_lightning.study.executing import execute, refuse_changes
-from cifar_lightning.study.plan import PlannedRun, plan_runs
+from cifar_lightning.study.plan import plan_runs
+from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.study.study_progress import describe_duration
 from cifar_lightning.study.study_settings import StudySettings, make_parser, read_study
 from cifar_lightning.training.quiet import quiet_framework

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from cifar_lightning.study.plan import PlannedRun
+from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.fitting import fit
 
 # Epochs to time where no run of the study is finished; the first is left out.

@@ -10,7 +10,9 @@ from cifar_lightning.runs.disk import locked
 from cifar_lightning.runs.run import Run, load_run
 from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.study.engines import Outcome, load_engine
-from cifar_lightning.study.plan import PlannedRun, plan_runs
+from cifar_lightning.study.one_run import fit_and_test
+from cifar_lightning.study.plan import plan_runs
+from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.study.study_progress import StudyProgress
 from cifar_lightning.study.study_settings import StudySettings, read_study
 from cifar_lightning.training.experiment import Config, to_arguments
@@ -65,7 +67,7 @@ def execute(
                 for folder_there in [run.folder for run in runs if run.folder.exists()]:
                     shutil.rmtree(folder_there)
             refuse_changes(runs)
-            engine = load_engine(str(what.engine), what.num_workers)
+            engine = load_engine(str(what.engine), what.num_workers, fit_and_test)
             todo = [run for run in runs if not run.is_finished]
             with StudyProgress(runs, progress) as bar, contextlib.closing(engine(todo)) as outcomes:  # type: ignore[type-var]
                 for outcome in outcomes:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from cifar_lightning.runs import folder
-from cifar_lightning.study.plan import PlannedRun
+from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.fitting import fit
 from cifar_lightning.training.logger import SPLITS
 from cifar_lightning.training.scoring import test

@@ -1,73 +1,12 @@
-"""What a study is to do: one planned run for each strategy and seed, and how far each has come."""
+"""What a study is to do: one planned run for each strategy and seed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from cifar_lightning.runs import folder
-from cifar_lightning.runs.scores import Scores
+from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.study.study_settings import StudySettings
 from cifar_lightning.training.experiment import RUN_LOGGER, Experiment, to_arguments
 from cifar_lightning.training.machine import num_cores
-
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """One run of a study.
-
-    Attributes:
-        strategy: the name of its strategy.
-        seed: the seed of the training.
-        folder: the run folder, `<save_dir>/<study>/<strategy>/seed_<S>`.
-        settings: the complete settings, as for `fit`.
-    """
-
-    strategy: str
-    seed: int
-    folder: Path
-    settings: dict[str, Any]
-
-    def __str__(self) -> str:
-        return f"{self.strategy} seed {self.seed}"
-
-    @property
-    def num_epochs(self) -> int:
-        """The epochs that the run is to have."""
-        return int(self.settings["trainer"]["max_epochs"])
-
-    @property
-    def num_epochs_done(self) -> int:
-        """The epochs that are finished and on the disk."""
-        if self.is_finished:
-            return self.num_epochs
-        # Without a checkpoint they are lost.
-        return folder.count_epochs(self.folder) if self.can_resume else 0
-
-    @property
-    def can_resume(self) -> bool:
-        """Whether there is a checkpoint to resume from."""
-        return (self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file()
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether the run is fitted and tested."""
-        return (self.folder / folder.SCORES).is_file()
-
-    @property
-    def state(self) -> str:
-        """`finished`, `at epoch N` or `new`."""
-        if self.is_finished:
-            return "finished"
-        return f"at epoch {self.num_epochs_done}" if self.can_resume else "new"
-
-    def read_scores(self) -> Scores:
-        """The scores of a finished run.
-
-        Raises:
-            ValueError: if they are damaged.
-        """
-        return Scores.read(self.folder / folder.SCORES)
 
 
 def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[PlannedRun]:

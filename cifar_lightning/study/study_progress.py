@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 
 from cifar_lightning.study.engines import Outcome
-from cifar_lightning.study.plan import PlannedRun
+from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.progress import is_live
 
 

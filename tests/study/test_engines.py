@@ -6,7 +6,7 @@ import pytest
 import study_jobs
 
 from cifar_lightning.study.engines import list_engines, load_engine, processes, serial
-from cifar_lightning.study.plan import PlannedRun
+from cifar_lightning.study.planned_run import PlannedRun
 
 
 def plan(tmp_path, *seeds):
@@ -23,7 +23,7 @@ def outcomes_of(engine, runs):
 def test_an_engine_is_found_by_the_name_of_its_module():
     assert list_engines() == ["processes", "serial"]
     for name in list_engines():
-        assert load_engine(name, 1).__module__ == f"cifar_lightning.study.engines.{name}"
+        assert load_engine(name, 1, study_jobs.leave_a_file).__module__ == f"cifar_lightning.study.engines.{name}"
 
 
 def test_the_serial_engine_makes_all_runs_in_this_process(tmp_path):
@@ -59,12 +59,17 @@ class TestProcesses:
         outcomes = self.execute(2, plan(tmp_path, 0, 1, 2), study_jobs.die_always)
         assert outcomes == {0: None, 1: "its process was killed twice (exit code -9)", 2: None}
 
-    def test_a_run_that_ends_its_worker_by_a_bug_has_failed_and_is_not_tried_again(self, tmp_path, capfd):
+    def test_a_bug_comes_back_with_its_traceback_and_is_not_tried_again(self, tmp_path):
         runs = plan(tmp_path, 1, 2, 3)
-        outcomes = self.execute(1, runs, study_jobs.stumble)
-        assert outcomes == {1: "its process ended with exit code 1; what it said is above", 2: None, 3: None}
-        assert "KeyError: 'accuracy'" in capfd.readouterr().err
+        outcomes = {run.seed: error for run, error in processes.Engine(1, study_jobs.stumble)(runs)}
+        assert type(outcomes[1]) is KeyError
+        assert "study_jobs.py" in str(outcomes[1].__cause__)
+        assert (outcomes[2], outcomes[3]) == (None, None)
         assert (runs[0].folder / "tries").read_text() == "tried\n"
+
+    def test_a_run_that_ends_its_worker_has_failed(self, tmp_path):
+        outcomes = self.execute(1, plan(tmp_path, 1, 2), study_jobs.leave_at_once)
+        assert outcomes == {1: "its process ended with exit code 3; what it said is above", 2: None}
 
     def test_workers_end_when_nobody_waits_for_more(self, tmp_path):
         outcomes = processes.Engine(1, study_jobs.leave_a_file)(plan(tmp_path, 0, 1))

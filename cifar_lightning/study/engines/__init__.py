@@ -6,16 +6,18 @@ An engine is a module of this package, named as it is asked for, with a class `E
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-if TYPE_CHECKING:
-    from cifar_lightning.study.plan import PlannedRun
+from cifar_lightning.study.planned_run import PlannedRun
+
+# Makes one run, from whatever state its folder is in. It is sent to other processes by its name.
+Execute = Callable[[PlannedRun], None]
 
 
 class Outcome(NamedTuple):
     """A run that has ended; `error` is None where it is finished and tested."""
 
-    run: "PlannedRun"
+    run: PlannedRun
     error: BaseException | None
 
 
@@ -26,13 +28,9 @@ class Engine(Protocol):
     when its iterator is closed.
     """
 
-    def __init__(self, num_workers: int) -> None: ...
+    def __init__(self, num_workers: int, execute: Execute) -> None: ...
 
-    def __call__(self, runs: "Sequence[PlannedRun]") -> Iterator[Outcome]: ...
-
-
-# Makes one run, from whatever state its folder is in. It is sent to other processes by its name.
-Execute = Callable[["PlannedRun"], None]
+    def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]: ...
 
 
 def list_engines() -> list[str]:
@@ -40,7 +38,7 @@ def list_engines() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def load_engine(name: str, num_workers: int) -> Engine:
-    """The engine of that name, for `num_workers` runs at a time."""
-    engine: Engine = importlib.import_module(f"{__name__}.{name}").Engine(num_workers)
+def load_engine(name: str, num_workers: int, execute: Execute) -> Engine:
+    """The engine of that name, which makes runs by `execute`, `num_workers` at a time."""
+    engine: Engine = importlib.import_module(f"{__name__}.{name}").Engine(num_workers, execute)
     return engine

@@ -12,8 +12,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from cifar_lightning.study.engines import Execute, Outcome
-from cifar_lightning.study.one_run import fit_and_test
-from cifar_lightning.study.plan import PlannedRun
+from cifar_lightning.study.planned_run import PlannedRun
 
 # Time for a stopped run to bring its last epoch to the disk.
 _STOP_SECONDS = 20
@@ -30,7 +29,7 @@ class Engine:
         execute: makes one run; it is sent to the workers by its name.
     """
 
-    def __init__(self, num_workers: int, execute: Execute = fit_and_test) -> None:
+    def __init__(self, num_workers: int, execute: Execute) -> None:
         self._num_workers = num_workers
         self._execute = execute
 

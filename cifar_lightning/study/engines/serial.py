@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from cifar_lightning.study.engines import Execute, Outcome
-from cifar_lightning.study.one_run import fit_and_test
-from cifar_lightning.study.plan import PlannedRun
+from cifar_lightning.study.planned_run import PlannedRun
 
 
 class Engine:
@@ -15,7 +14,7 @@ class Engine:
         execute: makes one run.
     """
 
-    def __init__(self, num_workers: int = 1, execute: Execute = fit_and_test) -> None:
+    def __init__(self, num_workers: int, execute: Execute) -> None:
         self._execute = execute
 
     def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
