@@ -121,8 +121,8 @@ class ImageClassifier(LightningModule):
     def normalize(self, images: Tensor) -> Tensor:
         """(image / 255 - MEAN) / STD by channel: uint8 (N, 3, S, S) -> float32, in channels_last."""
         # Permuted, since `vmap` refuses a memory format by its name.
-        pixels = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2).to(self.mean.dtype)
-        # Not in place: under `vmap` the mean may have a dimension more than the images.
+        pixels = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+        # Only the division is in place: under `vmap` the mean may have a dimension more than the images.
         return (pixels - self.mean).div_(self.std)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -136,7 +136,7 @@ class ImageClassifier(LightningModule):
         self.val_metrics.append(self(images), labels)
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> Tensor:
-        """Logs loss and accuracy, of several loaders as `test_loss/dataloader_idx_0`; returns the logits."""
+        """Logs loss and accuracy, with several loaders as `test_loss/dataloader_idx_0`; returns the logits."""
         images, labels = batch
         logits = self(images)
         accuracy = (logits.argmax(dim=1) == labels).float().mean()
@@ -173,7 +173,7 @@ class ImageClassifier(LightningModule):
     def _log_epoch(self, split: str, metrics: EpochMetrics) -> None:
         loss, accuracy, recall = metrics.compute()
         if self.trainer.sanity_checking:
-            # A few batches of an untrained net are no epoch.
+            # A few batches with an untrained net are no epoch.
             return
         values: dict[str, Any] = {f"{split}_loss": loss, f"{split}_accuracy": accuracy}
         values |= {f"{split}_recall/{name}": value for name, value in zip(self.class_names, recall, strict=True)}

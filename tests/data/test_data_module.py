@@ -127,6 +127,22 @@ def test_the_labs_data_by_default():
     assert len(SubsetDataModule(classes=None).class_names) == 100
 
 
+def test_the_default_source_reads_the_data_where_the_environment_says(small_cifar, tmp_path, monkeypatch):
+    small_cifar.put_folder(tmp_path)
+    monkeypatch.setenv("CIFAR_LIGHTNING_DATA", str(tmp_path))
+    for _ in range(2):
+        data = SubsetDataModule(val_fraction=0)
+        data.prepare_data()
+        data.setup("test")
+        assert data.train.counts() == {"apple": 2, "forest": 2, "lawn_mower": 1}
+    assert data.source.root is None
+
+
+def test_all_training_images_keep_the_published_order():
+    data = make_data("fit", val_fraction=0.25)
+    assert data.all_training.indices.tolist() == sorted(data.train.indices.tolist() + data.val.indices.tolist())
+
+
 def orders(seed, epochs):
     shuffle = EpochShuffle(range(50), seed)
     result = []
