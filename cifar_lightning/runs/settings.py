@@ -8,38 +8,27 @@ import yaml
 
 # libyaml's, where PyYAML was built with it: seven times as fast.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# A config of ours has 2 KB. The limit keeps any other file from being parsed for minutes.
+MAX_CONFIG_BYTES = 200_000
 # How the same data are reached on another machine: these settings make no other experiment.
 SOURCE_ACCESS = tuple(f"data.source.init_args.{name}" for name in ("root", "download", "verify_md5", "mirrors"))
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The nested settings in a run's `config.yaml`; nothing that it names is imported.
+    """The nested keys and values of a config; nothing that it names is imported.
 
     Raises:
-        ValueError: if the file is not the settings of a run.
+        ValueError: if the file is not plain YAML of keys and values, or too large for a config.
     """
     try:
-        return read_mapping(path)
-    except ValueError as error:
-        raise ValueError(
-            f"expected the settings of a run, but {path} is damaged ({error}); fit that run anew"
-        ) from error
-
-
-def read_mapping(path: Path) -> dict[Any, Any]:
-    """The keys and values of a file of plain YAML; nothing that it names is imported.
-
-    Raises:
-        ValueError: if the file is anything else; it gives the reason alone.
-    """
-    try:
-        mapping = load_plain_yaml(path.read_bytes().decode())
-    except UnicodeDecodeError as error:
-        raise ValueError("not a text in UTF-8") from error
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())[:200]) from error
-    if not isinstance(mapping, dict):
-        raise ValueError("no keys and values")
+        if path.stat().st_size > MAX_CONFIG_BYTES:
+            raise ValueError(f"more than {MAX_CONFIG_BYTES:,} bytes")
+        mapping = load_plain_yaml(path.read_text(encoding="utf-8"))
+        if not isinstance(mapping, dict):
+            raise ValueError("no keys and values")
+    except (ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(f"expected plain YAML of keys and values, but {path} is none ({reason}); mend it") from error
     return mapping
 
 

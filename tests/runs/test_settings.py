@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from cifar_lightning.runs.settings import flatten, load_plain_yaml, read_mapping, read_settings
+from cifar_lightning.runs.settings import flatten, load_plain_yaml, read_settings
 
 
 def test_settings_are_nested_and_can_be_flattened(tmp_path):
@@ -26,14 +26,14 @@ def test_settings_are_nested_and_can_be_flattened(tmp_path):
 )
 def test_what_is_not_plain_settings_is_refused_in_one_sentence(tmp_path, text, said):
     (tmp_path / "config.yaml").write_text(text)
-    with pytest.raises(ValueError, match=rf"expected the settings of a run, but .*config\.yaml is damaged \(.*{said}"):
+    with pytest.raises(ValueError, match=rf"expected plain YAML of keys and values, but .*config\.yaml is none \(.*{said}"):
         read_settings(tmp_path / "config.yaml")
 
 
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "config.yaml").write_bytes(b"a: \xff\n")
-    with pytest.raises(ValueError, match="UTF-8"):
-        read_mapping(tmp_path / "config.yaml")
+    with pytest.raises(ValueError, match="utf-8"):
+        read_settings(tmp_path / "config.yaml")
 
 
 def test_a_text_gives_its_own_error():
