@@ -394,7 +394,7 @@ def test_costs_that_lie_far_apart_are_on_the_page_in_its_colours_with_round_numb
     write_study(tmp_path, {"small": 0.9}, 3, 60, facts={"fit_seconds": seconds, "flops_per_image": flops})
     comparison = compare(tmp_path)
     looks = strategy_looks(comparison)
-    charts = [draw(comparison, looks, tmp_path) for draw in (draw_compute, draw_fit_time)]
+    charts = [draw(comparison, looks) for draw in (draw_compute, draw_fit_time)]
     write_page(comparison, tmp_path, charts)
     text = (tmp_path / PAGE).read_text()
     for name in ("compute", "fit_time"):
