@@ -190,7 +190,7 @@ def test_many_strategies_are_compared_with_the_best(tmp_path):
 
 
 @pytest.mark.parametrize("count", [5, 12])
-def test_strategies_of_equal_cost_stand_near_their_cost_and_apart_however_many(tmp_path, count):
+def test_strategies_of_equal_cost_are_drawn_apart_and_near_their_cost(tmp_path, count):
     accuracies = {f"net{place}": 0.7 + 0.02 * place for place in range(count)}
     comparison = compare(write_study(tmp_path, accuracies, 2, 60))
     chart = draw_compute(comparison, strategy_looks(comparison))
@@ -273,7 +273,7 @@ def test_a_band_is_of_the_epochs_that_all_runs_have(tmp_path):
     summary = next(summary for summary in compare(root).strategies if summary.name == "a")
     band = find_band(summary, "train_loss", 1, 100)
     assert band.epochs.tolist() == [1, 3, 4, 5]
-    # Of `write_run`: 1 over the epoch.
+    # `write_run` writes 1 over the epoch.
     assert band.mean == pytest.approx([1, 1 / 3, 1 / 4, 1 / 5])
 
 
