@@ -33,7 +33,7 @@ def run_compare(arguments: list[str]) -> int:
     check_folder("--output", output / _FIGURES)
 
     # Behind the parser, so that help and mistakes answer at once.
-    from cifar_lightning.compare import compare
+    from cifar_lightning.compare.api import compare
     from cifar_lightning.compare.terminal import print_comparison
 
     comparison = compare(known.paths, question=known.question, allow_mixed=known.allow_mixed)
