@@ -6,11 +6,12 @@ from pathlib import Path
 from cifar_lightning.compare import plane_figures, row_figures
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.plots.kit import Chart, Look, looks_of
+from cifar_lightning.runs.disk import write_bytes, write_text
 
 # The folder of the figures, beside the page.
 FIGURES = "figures"
 
-_DRAW: dict[str, Callable[[Comparison, dict[str, Look], Path], Chart | None]] = {
+_DRAW: dict[str, Callable[[Comparison, dict[str, Look]], Chart | None]] = {
     "result": row_figures.draw_result,
     "differences": row_figures.draw_differences,
     "recall": row_figures.draw_recall,
@@ -36,11 +37,13 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Chart]:
     looks = strategy_looks(comparison)
     charts = []
     for name, draw in _DRAW.items():
-        chart = draw(comparison, looks, folder)
-        if chart is not None:
+        png, svg = folder / f"{name}.png", folder / f"{name}.svg"
+        if chart := draw(comparison, looks):
             charts.append(chart)
-            continue
-        # A figure of an earlier comparison says something else.
-        for suffix in (".png", ".svg"):
-            (folder / f"{name}{suffix}").unlink(missing_ok=True)
+            write_bytes(png, chart.png)
+            write_text(svg, chart.svg)
+        else:
+            # A figure of an earlier comparison says something else.
+            png.unlink(missing_ok=True)
+            svg.unlink(missing_ok=True)
     return charts

@@ -98,10 +98,11 @@ def _find_mixtures(runs: Sequence[Run]) -> Iterator[str]:
     # The best epoch differs from run to run, the last one must not.
     last = [run for run in runs if run.facts.checkpoint == LAST_CHECKPOINT]
     yield from describe_groups("one epoch tested in all runs", last, lambda run: run.facts.epoch)
-    for key, value in _find_differences(runs, _is_source):
-        yield from describe_groups(f"one {key} in all runs", runs, value)
-    for strategy in dict.fromkeys(run.strategy for run in runs):
-        same = [run for run in runs if run.strategy == strategy]
+    known = [run for run in runs if run.has(CONFIG)]
+    for key, value in _find_differences(known, _is_source):
+        yield from describe_groups(f"one {key} in all runs", known, value)
+    for strategy in dict.fromkeys(run.strategy for run in known):
+        same = [run for run in known if run.strategy == strategy]
         own_splits = all(flat_settings(run).get("data.split_seed") == run.seed for run in same)
         for key, value in _find_differences(same, _is_training):
             if not (key == "data.split_seed" and own_splits):

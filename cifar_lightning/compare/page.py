@@ -4,7 +4,6 @@ import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -80,9 +79,7 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
 
 def render_summary(comparison: Comparison) -> str:
     """The headline, the result figure and both tables as HTML, for a notebook."""
-    with TemporaryDirectory() as folder:
-        chart = draw_result(comparison, strategy_looks(comparison), Path(folder))
-    return _render("summary.html.jinja", comparison, [chart])
+    return _render("summary.html.jinja", comparison, [draw_result(comparison, strategy_looks(comparison))])
 
 
 def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **more: Any) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -29,20 +28,19 @@ _HIGHEST = 1e100  # the largest value that is drawn: beyond, a mean or an axis o
 _ASIDE, _LEAST_ASIDE = 8.0, 2.6
 
 
-def draw_loss_curves(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
+def draw_loss_curves(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
     """Draws the loss of train and validation over the epochs."""
-    return _draw_curves(comparison, looks, folder, "loss", 1, "loss (cross-entropy)", "{:.2f}")
+    return _draw_curves(comparison, looks, "loss", 1, "loss (cross-entropy)", "{:.2f}")
 
 
-def draw_accuracy_curves(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
+def draw_accuracy_curves(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
     """Draws the accuracy of train and validation over the epochs."""
-    return _draw_curves(comparison, looks, folder, "accuracy", 100, "accuracy, %", "{:.1f} %")
+    return _draw_curves(comparison, looks, "accuracy", 100, "accuracy, %", "{:.1f} %")
 
 
 def _draw_curves(
     comparison: Comparison,
     looks: dict[str, kit.Look],
-    folder: Path,
     quantity: str,
     factor: float,
     y_label: str,
@@ -100,7 +98,7 @@ def _draw_curves(
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     ends = [f"{summary.name} {written.format(ending[summary.name].mean[-1])}" for summary in strategies]
     finding = f"Mean {quantity} at the last epoch, {val_name if val else 'train'}: {wording.name_some(ends)}."
-    return kit.save_panel(figure, folder, f"{quantity}_curves", title, finding, reading)
+    return kit.finish_panel(figure, f"{quantity}_curves", title, finding, reading)
 
 
 @dataclass(frozen=True)
@@ -136,19 +134,19 @@ def _quantile(values: np.ndarray, share: float) -> float:
     return float(np.quantile(values, share, method="higher" if share > 0.5 else "lower"))
 
 
-def draw_shift(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
+def draw_shift(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
     """Draws accuracy against how far the images were moved."""
-    return _draw_probe(comparison, looks, folder, "shift", "shifted images", "shift, pixels", "pixels")
+    return _draw_probe(comparison, looks, "shift", "shifted images", "shift, pixels", "pixels")
 
 
-def draw_noise(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
+def draw_noise(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
     """Draws accuracy against Gaussian noise."""
     label = "standard deviation of the noise, grey levels"
-    return _draw_probe(comparison, looks, folder, "noise", "noisy images", label, "grey levels")
+    return _draw_probe(comparison, looks, "noise", "noisy images", label, "grey levels")
 
 
 def _draw_probe(
-    comparison: Comparison, looks: dict[str, kit.Look], folder: Path, probe: str, what: str, x_label: str, unit: str
+    comparison: Comparison, looks: dict[str, kit.Look], probe: str, what: str, x_label: str, unit: str
 ) -> kit.Chart | None:
     """Draws mean accuracy and its interval on plain images and at each level that all runs of a strategy have.
 
@@ -176,7 +174,7 @@ def _draw_probe(
     axes.set_xticks(everywhere)
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     finding = f"Mean accuracy from 0 to {everywhere[-1]} {unit}: {wording.name_some(falls)}."
-    return kit.save_panel(figure, folder, probe, title, finding, reading)
+    return kit.finish_panel(figure, probe, title, finding, reading)
 
 
 def _find_levels(summary: Summary, probe: str) -> list[int]:
@@ -201,19 +199,19 @@ class _Cost(NamedTuple):
     write: Callable[[float], str]
 
 
-def draw_compute(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
+def draw_compute(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
     """Draws the answer to the question against the floating point operations per image."""
     costs = {summary.name: summary.flops_per_image / 1e6 for summary in comparison.strategies}
     label = "MFLOP per image (forward and backward)"
     cost = _Cost("compute", "compute", label, lambda megaflop: COMPUTE.value(1e6 * megaflop))
-    return _draw_cost(comparison, looks, folder, costs, cost)
+    return _draw_cost(comparison, looks, costs, cost)
 
 
-def draw_fit_time(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
+def draw_fit_time(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
     """Draws the answer to the question against the seconds of a fit; None where no run knows them."""
     costs = {s.name: s.fit_seconds_median for s in comparison.strategies if s.fit_seconds_median is not None}
     cost = _Cost("fit_time", "the time of a fit", "seconds of a fit, median of the runs", "{:.0f} s".format)
-    return _draw_cost(comparison, looks, folder, costs, cost, " Times depend on the machine and its load.")
+    return _draw_cost(comparison, looks, costs, cost, " Times depend on the machine and its load.")
 
 
 def _scale_by_powers(axes: "Axes", times: float) -> None:
@@ -229,12 +227,7 @@ def _scale_by_powers(axes: "Axes", times: float) -> None:
 
 
 def _draw_cost(
-    comparison: Comparison,
-    looks: dict[str, kit.Look],
-    folder: Path,
-    costs: dict[str, float],
-    cost: _Cost,
-    note: str = "",
+    comparison: Comparison, looks: dict[str, kit.Look], costs: dict[str, float], cost: _Cost, note: str = ""
 ) -> kit.Chart | None:
     """Draws mean and interval of each strategy against its cost; those of equal cost side by side."""
     from matplotlib.transforms import ScaledTranslation
@@ -269,4 +262,4 @@ def _draw_cost(
     axes.autoscale_view()
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     named = [f"{s.name} {scale.value(s.mean)} at {cost.write(costs[s.name])}" for s in strategies]
-    return kit.save_panel(figure, folder, cost.name, title, f"{title}: {wording.name_some(named)}.", reading)
+    return kit.finish_panel(figure, cost.name, title, f"{title}: {wording.name_some(named)}.", reading)

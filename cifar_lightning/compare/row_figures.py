@@ -1,7 +1,6 @@
 """Figures of a comparison that have one row per strategy, pair or class."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +22,7 @@ _MOST_RECALLS = 60
 _MOST_CLASSES = 12
 
 
-def draw_result(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart:
+def draw_result(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart:
     """Draws the answer to the question, one row per strategy: mean, interval, and a dot per seed."""
     scale, strategies = comparison.question.scale, comparison.strategies
     title = wording.capitalise(comparison.question.label)
@@ -46,10 +45,10 @@ def draw_result(comparison: Comparison, looks: dict[str, kit.Look], folder: Path
         _write_beside(axes, row, f"{scale.value(summary.mean)}\n{scale.interval(summary.ci95)}")
     kit.style_rows(axes, [looks[summary.name].label for summary in strategies])
     named = [f"{s.name} {scale.value(s.mean)} ({scale.interval(s.ci95)})" for s in strategies]
-    return kit.save_panel(figure, folder, "result", title, f"{title}: {wording.name_some(named)}.", reading)
+    return kit.finish_panel(figure, "result", title, f"{title}: {wording.name_some(named)}.", reading)
 
 
-def draw_differences(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart:
+def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart:
     """Draws the differences of pairs, with both intervals and a line at zero."""
     scale, pairs = comparison.question.scale, comparison.pairs
     best = comparison.strategies[0].name
@@ -102,10 +101,10 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look], folder:
     if len(named) > wording.MOST_NAMED:
         num_shown = sum(pair.winner is not None for pair in pairs)
         finding = f"{num_shown} of {len(pairs)} pairs differ for new seeds and new images"
-    return kit.save_panel(figure, folder, "differences", title, finding + ".", reading)
+    return kit.finish_panel(figure, "differences", title, finding + ".", reading)
 
 
-def draw_recall(comparison: Comparison, looks: dict[str, kit.Look], folder: Path) -> kit.Chart | None:
+def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
     """Draws the recall per class and strategy with its interval; of many classes those where strategies differ most."""
     strategies = comparison.strategies
     estimates = {summary.name: recall_intervals(summary, comparison.classes) for summary in strategies}
@@ -141,7 +140,7 @@ def draw_recall(comparison: Comparison, looks: dict[str, kit.Look], folder: Path
     hardest = min(means, key=lambda name: float(np.mean(means[name])))
     named = [f"{summary.name} {SHARES.value(mean)}" for summary, mean in zip(strategies, means[hardest], strict=True)]
     finding = f"The class with the lowest recall is {hardest}: {wording.name_some(named)}."
-    return kit.save_panel(figure, folder, "recall", title, finding, reading)
+    return kit.finish_panel(figure, "recall", title, finding, reading)
 
 
 def recall_intervals(summary: Summary, classes: Sequence[str]) -> dict[str, tuple[float, Interval]]:

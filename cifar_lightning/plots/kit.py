@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from cifar_lightning.runs.disk import write_text, write_whole
+from cifar_lightning.runs.disk import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +69,7 @@ class Chart:
         title: what it shows.
         finding: what can be seen in it, with numbers, for those who cannot see it.
         reading: how to read it.
+        png: the bytes of the PNG file.
         svg: the text of the SVG file.
         reading_height: how many points at the lower end of the SVG hold `reading`.
     """
@@ -77,6 +78,7 @@ class Chart:
     title: str
     finding: str
     reading: str
+    png: bytes
     svg: str
     reading_height: float
 
@@ -223,8 +225,8 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
 
 @any_letters()
-def save_panel(figure: "Figure", folder: Path, name: str, title: str, finding: str, reading: str) -> Chart:
-    """Writes a figure of a comparison as PNG and as SVG; the same figure gives the same bytes."""
+def finish_panel(figure: "Figure", name: str, title: str, finding: str, reading: str) -> Chart:
+    """Draws a figure of a comparison as PNG and as SVG; the same figure gives the same bytes."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -236,7 +238,8 @@ def save_panel(figure: "Figure", folder: Path, name: str, title: str, finding: s
     # 256 shades of these few colours look the same, in a third of the space.
     colours = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
     shades = colours.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    write_whole(folder / f"{name}.png", lambda file: shades.save(file, format="PNG"))
+    png = io.BytesIO()
+    shades.save(png, format="PNG")
     (label,) = figure.findobj(lambda artist: artist.get_gid() == READING)
     reading_height = label.get_window_extent().y1 / figure.dpi * POINTS_PER_INCH
     # The salt keeps the ids of figures apart that appear on one page. Text stays text: it can be searched, and takes
@@ -245,8 +248,7 @@ def save_panel(figure: "Figure", folder: Path, name: str, title: str, finding: s
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Title": finding})
     svg = re.sub(r'(?<= d=")[^"]*(?=")', _shorten_path, text.getvalue())
-    write_text(folder / f"{name}.svg", svg)
-    return Chart(name, title, finding, reading, svg, reading_height)
+    return Chart(name, title, finding, reading, png.getvalue(), svg, reading_height)
 
 
 def _shorten_path(match: re.Match[str]) -> str:

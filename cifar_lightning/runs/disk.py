@@ -87,9 +87,14 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         raise
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes `content` to `path`, whole or not at all."""
+    write_whole(path, lambda file: file.write(content))
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes `text` to `path` in UTF-8, whole or not at all. File names that are not UTF-8 keep their bytes."""
-    write_whole(path, lambda file: file.write(text.encode(errors="surrogateescape")))
+    write_bytes(path, text.encode(errors="surrogateescape"))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

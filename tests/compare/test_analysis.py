@@ -193,7 +193,7 @@ def test_what_no_image_shows_may_be_so_of_as_many_new_ones_as_the_exact_binomial
 
 @pytest.mark.parametrize("power", [0.5, 0.8])
 @pytest.mark.parametrize("level", [0.05, 0.05 / 6])
-def test_what_is_detectable_without_noise_of_seeds_is_what_statsmodels_says_of_the_paired_t_test(power, level):
+def test_what_is_detectable_without_seed_noise_matches_statsmodels(power, level):
     generator = np.random.default_rng(2)
     difference = generator.normal(0, 0.3, 40)
     nets = [np.repeat(values[None], 5, axis=0) for values in (difference, np.zeros(40))]

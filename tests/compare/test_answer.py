@@ -49,7 +49,7 @@ def test_where_less_is_better_ahead_is_still_above_zero(tmp_path):
     ), sentence
 
 
-def test_who_is_not_told_apart_from_the_first_is_named(tmp_path):
+def test_strategies_that_do_not_differ_from_the_first_are_named(tmp_path):
     sentence = answer(write_nets(tmp_path, first=5, second=6, bad=60))
     assert sentence.startswith("first is better than bad, ahead of it by 5")
     assert "but no difference from second is shown, with 4 seeds" in sentence

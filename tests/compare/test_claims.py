@@ -104,7 +104,7 @@ def test_the_numbers_are_those_of_the_crossed_analysis_against_the_mean_of_the_o
     assert noise_drop(run) == pytest.approx(run.predictions("test").is_right - noisy)
 
 
-def test_what_noise_takes_is_told_level_by_level():
+def test_the_loss_under_noise_is_given_per_level():
     strategies = {name: make_runs(name) for name in ALIKE}
     for run in strategies["maxpool"]:
         right = run.predictions("test").is_right.astype(float)

@@ -141,7 +141,7 @@ def test_what_the_marks_and_bars_mean_follows_from_how_many_seeds_there_are(tmp_
         folder = tmp_path / str(len(readings))
         comparison = compare(write_study(folder, {"a": 0.95, "b": 0.6}, seeds, 200))
         draw = (draw_result, draw_differences)
-        readings[str(seeds)] = [one(comparison, strategy_looks(comparison), folder).reading for one in draw]
+        readings[str(seeds)] = [one(comparison, strategy_looks(comparison)).reading for one in draw]
     assert readings["1"][0].startswith("Large mark: the one run. Bar: 95 % interval for new images (one seed")
     assert "Thin bar" not in readings["1"][1]
     assert "Thin bar: for new seeds on these same images. " in readings["3"][1]
@@ -159,16 +159,16 @@ def test_one_seed_says_that_its_noise_is_not_covered(tmp_path):
     root = write_study(tmp_path / "study", {"a": 0.9, "b": 0.7}, 1, 90)
     comparison = compare(root)
     looks = strategy_looks(comparison)
-    result = draw_result(comparison, looks, tmp_path)
+    result = draw_result(comparison, looks)
     assert "one seed: its noise is not covered" in result.reading
     assert "one per seed" not in result.reading
-    assert "seed noise is not covered" in draw_differences(comparison, looks, tmp_path).reading
+    assert "seed noise is not covered" in draw_differences(comparison, looks).reading
 
 
 def test_loss_has_three_digits_no_unit_and_is_better_when_lower(tmp_path):
     root = write_study(tmp_path / "study", {"a": 0.95, "b": 0.7}, 2, 60)
     comparison = compare(root, question="loss")
-    chart = draw_result(comparison, strategy_looks(comparison), tmp_path)
+    chart = draw_result(comparison, strategy_looks(comparison))
     texts = texts_of(chart.svg)
     assert "test loss (lower is better)" in texts
     assert [summary.name for summary in comparison.strategies] == ["a", "b"]
@@ -183,17 +183,17 @@ def test_many_strategies_are_compared_with_the_best(tmp_path):
             write_run(tmp_path / f"net{place}" / str(seed), f"net{place}", seed, right)
     comparison = compare(tmp_path)
     assert len(comparison.pairs) == 28
-    chart = draw_differences(comparison, strategy_looks(comparison), tmp_path / "figures")
+    chart = draw_differences(comparison, strategy_looks(comparison))
     assert chart.title == "net0 against each of the others"
     rows = [text for text in texts_of(chart.svg) if text.startswith("\N{MINUS SIGN} net")]
     assert rows == [f"\N{MINUS SIGN} net{place}" for place in range(1, 8)]
 
 
 @pytest.mark.parametrize("count", [5, 12])
-def test_strategies_of_equal_cost_stand_near_their_cost_and_apart_however_many(tmp_path, count):
+def test_strategies_of_equal_cost_are_drawn_apart_and_near_their_cost(tmp_path, count):
     accuracies = {f"net{place}": 0.7 + 0.02 * place for place in range(count)}
     comparison = compare(write_study(tmp_path, accuracies, 2, 60))
-    chart = draw_compute(comparison, strategy_looks(comparison), tmp_path)
+    chart = draw_compute(comparison, strategy_looks(comparison))
     assert "Lines of equal cost are drawn side by side; their marks may overlap." in chart.reading
     root = ET.fromstring(chart.svg)
     (axes,) = (group for group in root.iter(f"{SVG}g") if group.get("id") == "axes_1")
@@ -219,7 +219,7 @@ def test_names_are_drawn_as_text_whatever_is_in_them(comparison, tmp_path):
     nasty = replace(comparison, strategies=strategies, pairs=comparison.pairs[:1])
     nasty = replace(nasty, pairs=[replace(nasty.pairs[0], a=names[0], b=names[1])])
     for draw in (draw_result, draw_differences):
-        chart = draw(nasty, strategy_looks(nasty), tmp_path)
+        chart = draw(nasty, strategy_looks(nasty))
         texts = texts_of(chart.svg)
         assert names[0] in texts
         assert any(names[1] in text for text in texts)
@@ -261,7 +261,7 @@ def test_a_band_is_mean_lowest_and_highest_of_the_epochs_that_all_runs_have(tmp_
 def test_coordinates_of_a_long_training_do_not_make_the_figure_heavy(tmp_path):
     root = write_study(tmp_path / "study", {"a": 0.95, "b": 0.7}, 2, 60, epochs=3000)
     comparison = compare(root)
-    chart = draw_loss_curves(comparison, strategy_looks(comparison), tmp_path / "figures")
+    chart = draw_loss_curves(comparison, strategy_looks(comparison))
     assert len(chart.svg) < 250_000
     assert chart.reading.endswith(" Off the axes: a few epochs, mostly the first.")
 
@@ -273,7 +273,7 @@ def test_a_band_is_of_the_epochs_that_all_runs_have(tmp_path):
     summary = next(summary for summary in compare(root).strategies if summary.name == "a")
     band = find_band(summary, "train_loss", 1, 100)
     assert band.epochs.tolist() == [1, 3, 4, 5]
-    # Of `write_run`: 1 over the epoch.
+    # `write_run` writes 1 over the epoch.
     assert band.mean == pytest.approx([1, 1 / 3, 1 / 4, 1 / 5])
 
 
@@ -284,5 +284,5 @@ def test_losses_of_zero_are_drawn_without_a_warning(tmp_path, recwarn):
         zeros = [",".join([row.split(",")[0], "0", "1", "0", *row.split(",")[4:]]) for row in rows]
         write_text(path, "\n".join([header, *zeros]) + "\n")
     comparison = compare(root)
-    draw_loss_curves(comparison, strategy_looks(comparison), tmp_path / "figures")
+    draw_loss_curves(comparison, strategy_looks(comparison))
     assert [str(warning.message) for warning in recwarn] == []

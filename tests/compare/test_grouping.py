@@ -164,3 +164,11 @@ def test_a_scheduler_that_one_run_has_is_another_setting(tmp_path):
 )
 def test_seeds_are_named_shortly(seeds, named):
     assert name_seeds(seeds) == named
+
+
+def test_a_run_without_settings_differs_from_none(tmp_path):
+    for strategy in ("maxpool", "stride"):
+        for seed in range(3):
+            write_run(tmp_path / strategy / str(seed), strategy, seed, RIGHT, settings={"data.split_seed": seed})
+    (tmp_path / "stride/1/config.yaml").unlink()
+    assert not compare(tmp_path).mixed

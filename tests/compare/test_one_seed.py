@@ -8,7 +8,7 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from cifar_lightning.compare.one_seed import mcnemar
 
 
-def test_the_exact_mcnemar_test_is_that_of_statsmodels_and_its_interval_goes_with_it():
+def test_the_exact_mcnemar_test_matches_statsmodels_and_its_interval_matches_p():
     generator = np.random.default_rng(0)
     sides = set()
     for _ in range(200):
@@ -25,7 +25,7 @@ def test_the_exact_mcnemar_test_is_that_of_statsmodels_and_its_interval_goes_wit
 @pytest.mark.parametrize(
     ("only_a", "only_b", "count"), [(95, 0, 300), (6, 1, 300), (30, 25, 100), (0, 3, 40), (7, 5, 12)]
 )
-def test_the_interval_of_one_seed_each_melds_the_binomial_ones_of_two_shares(only_a, only_b, count):
+def test_the_interval_melds_those_of_two_binomial_shares(only_a, only_b, count):
     draws = np.random.default_rng(0)
     away, both = only_a + only_b, 400_000
     few = draws.beta(away, count - away + 1, both)
@@ -41,7 +41,7 @@ def test_the_interval_of_one_seed_each_melds_the_binomial_ones_of_two_shares(onl
     assert mcnemar(a, b)[1] == pytest.approx(expected, abs=0.003)
 
 
-def test_the_interval_of_one_seed_each_holds_the_truth_where_all_disagreements_go_one_way():
+def test_the_interval_contains_the_truth_where_all_disagreements_are_one_sided():
     generator = np.random.default_rng(0)
     held = 0
     for _ in range(150):
@@ -51,5 +51,5 @@ def test_the_interval_of_one_seed_each_holds_the_truth_where_all_disagreements_g
     assert held >= stats.binom.ppf(0.005, 150, 0.95)
 
 
-def test_two_nets_that_answer_alike_are_not_told_apart_by_mcnemar():
+def test_two_nets_that_answer_alike_do_not_differ_by_mcnemar():
     assert mcnemar(np.array([1.0, 0, 1]), np.array([1.0, 0, 1])) == (1.0, (0.0, 0.0))

@@ -90,7 +90,7 @@ def page(text):
     return Page(text)
 
 
-def test_what_is_opened_is_closed_and_no_id_stands_twice(page):
+def test_every_tag_is_closed_and_no_id_appears_twice(page):
     assert page.misplaced == []
     assert page.open == []
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
@@ -164,7 +164,7 @@ def test_the_numbers_of_the_pairs_are_those_of_the_comparison(comparison, text):
         assert row[6] == f"{100 * noise.ci95[0]:+.1f} to {100 * noise.ci95[1]:+.1f}"
 
 
-def test_what_an_interval_holds_is_said_of_the_pairs_that_it_is_true_of(page, tmp_path):
+def test_coverage_is_claimed_only_for_pairs_with_several_seeds(page, tmp_path):
     assert ": an interval made in this way contains it in about 95 of 100 studies." in page.text
     assert "With one seed on a side" not in page.text
     comparison = compare(write_study(tmp_path, {"a": 0.9, "b": 0.8, "c": 0.7}, {"a": 2, "b": 2, "c": 1}, 60))
@@ -173,7 +173,7 @@ def test_what_an_interval_holds_is_said_of_the_pairs_that_it_is_true_of(page, tm
     assert "With one seed on a side it covers new images alone" in text
 
 
-def test_power_recall_claims_and_limits_are_told(comparison, page, text):
+def test_power_recall_claims_and_limits_are_on_the_page(comparison, page, text):
     for row, pair in zip(cells_of(text, "True differences"), comparison.pairs, strict=True):
         assert row[1:3] == [f"{100 * pair.power.missed_below:.1f}", f"{100 * pair.power.detectable:.1f}"]
     for row, name in zip(cells_of(text, "Recall"), comparison.classes, strict=True):
@@ -255,7 +255,7 @@ def test_the_same_runs_give_the_same_page(comparison, tmp_path):
     assert make_page(comparison, tmp_path) == make_page(comparison, tmp_path)
 
 
-def test_loss_is_told_without_unit_and_each_run_has_both(tmp_path):
+def test_loss_has_no_unit_and_each_run_shows_loss_and_accuracy(tmp_path):
     root = write_study(tmp_path / "study", {"a": 0.95, "b": 0.7}, 2, 60)
     comparison = compare(root, question="loss")
     text = make_page(comparison, tmp_path)
@@ -313,7 +313,7 @@ def write_opposites(root):
 
 
 @pytest.mark.parametrize("sheet", ["none", "of other images", "no image", "half an image"])
-def test_without_a_sheet_that_fits_the_numbers_stand_alone(tmp_path, sheet):
+def test_without_a_fitting_sheet_only_the_numbers_are_shown(tmp_path, sheet):
     root = write_opposites(tmp_path)
     path = root / "a" / "0" / "test_images.png"
     if sheet == "of other images":
@@ -365,7 +365,7 @@ def test_no_heading_and_no_head_of_a_table_is_printed_at_the_foot_of_a_page(text
 SHARE = {"data.val_fraction": 0.1}
 
 
-def test_mixed_runs_are_told_with_all_their_trainings(tmp_path):
+def test_mixed_runs_list_all_their_trainings(tmp_path):
     write_study(tmp_path, {"maxpool": 0.95}, 2, 60)
     write_study(tmp_path, {"stride": 0.9}, 2, 60, epochs=8, facts={"protocol": "holdout"})
     text = make_page(compare(tmp_path, allow_mixed=True), tmp_path)
@@ -388,13 +388,13 @@ def test_images_can_be_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("least", [(95_200, 2.0), (8, 0.01)])
-def test_costs_that_lie_far_apart_are_on_the_page_in_its_colours_with_round_numbers(tmp_path, least):
+def test_costs_far_apart_have_round_numbers_in_the_colours_of_the_page(tmp_path, least):
     flops, seconds = least
     write_study(tmp_path, {"maxpool": 0.95}, 3, 60, facts={"fit_seconds": 81.0, "flops_per_image": 9_520_000})
     write_study(tmp_path, {"small": 0.9}, 3, 60, facts={"fit_seconds": seconds, "flops_per_image": flops})
     comparison = compare(tmp_path)
     looks = strategy_looks(comparison)
-    charts = [draw(comparison, looks, tmp_path) for draw in (draw_compute, draw_fit_time)]
+    charts = [draw(comparison, looks) for draw in (draw_compute, draw_fit_time)]
     write_page(comparison, tmp_path, charts)
     text = (tmp_path / PAGE).read_text()
     for name in ("compute", "fit_time"):

@@ -38,7 +38,7 @@ def draw(accuracy, seeds, images=300, seed=0):
     "p_values",
     [[0.01], [0.04, 0.01, 0.03], [0.5, 0.001, 0.02, 0.02, 0.9, 0.3], [1.0, 1.0], [0.0, 0.0, 0.6], [0.02, 0.013, 0.012]],
 )
-def test_holms_correction_is_that_of_statsmodels(p_values):
+def test_holms_correction_matches_statsmodels(p_values):
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 

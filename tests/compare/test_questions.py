@@ -5,9 +5,11 @@ import math
 
 import numpy as np
 import pytest
-from simulated_runs import NAMES, PROBE_NAMES, write_run
+from simulated_runs import NAMES, PROBE_NAMES, write_run, write_study
 
-from cifar_lightning.compare.questions import parse_question
+from cifar_lightning.compare import questions
+from cifar_lightning.compare.api import compare
+from cifar_lightning.compare.questions import Question, parse_question
 from cifar_lightning.runs.run import Run
 
 RIGHT = np.array([1, 1, 0, 1, 0, 1, 1, 1, 1, 0, 1, 1], bool)
@@ -82,3 +84,20 @@ def test_a_question_that_one_run_cannot_answer_is_not_there(run, tmp_path):
         parse_question(asked, [run])
         with pytest.raises(ValueError, match=f"got '{asked}', which .*run cannot answer"):
             parse_question(asked, [run, Run(bare)])
+
+
+def test_a_question_added_to_the_list_needs_nothing_else(tmp_path, monkeypatch):
+    listed = questions._list_questions
+
+    def ask(run):
+        return run.predictions("test").probabilities.max(axis=1)
+
+    def list_questions(run):
+        yield from listed(run)
+        yield Question("confidence", "mean confidence", ask)
+
+    monkeypatch.setattr(questions, "_list_questions", list_questions)
+    comparison = compare(write_study(tmp_path, {"a": 0.9, "b": 0.7}, 3, 30), question="confidence")
+    comparison.write(tmp_path / "out")
+    assert comparison.answer.startswith("By mean confidence, no difference between a and b is shown")
+    assert "mean confidence, %" in (tmp_path / "out/figures/result.svg").read_text()

@@ -49,7 +49,7 @@ def test_of_values_that_are_no_shares_it_is_the_crossed_interval_within_their_bo
     assert (low, high > students.high) == (pytest.approx(students.low), True)
 
 
-def test_intervals_hold_the_truth_near_a_hundred_percent_too():
+def test_intervals_contain_the_truth_near_a_hundred_percent_too():
     generator = np.random.default_rng(1)
     held = 0
     for _ in range(400):

@@ -10,7 +10,7 @@ def curves(*rows):
     return Curves.parse(HEADER + "".join(f"{epoch},{row},{epoch + 0.5}\n" for epoch, row in enumerate(rows)))
 
 
-def test_a_risen_validation_loss_is_told_with_its_lowest_epoch_and_the_gap():
+def test_a_risen_validation_loss_is_reported_with_its_lowest_epoch_and_the_gap():
     run = curves("0.9,0.6,0.5,0.8", "0.5,0.8,0.2,0.94", "0.1,0.99,0.25,0.95", "0.01,1.0,0.3,0.9")
     assert describe_overfitting(run) == (
         "validation loss rose from 0.200 at epoch 2 to 0.300 at epoch 4 (+50 %);"
@@ -37,7 +37,7 @@ def test_one_epoch_is_too_early_to_tell():
     )
 
 
-def test_a_run_without_validation_says_what_it_cannot_tell():
+def test_a_run_without_validation_says_what_is_missing():
     assert describe_overfitting(curves("0.9,0.6,,", "0.25,0.875,,")) == (
         "no validation loss to see over-fitting by; training loss 0.250 and accuracy 87.5 % at epoch 2"
     )
@@ -54,7 +54,7 @@ def test_a_training_that_blew_up_says_since_when():
     assert line.startswith("the training loss is no longer a number since epoch 2;")
 
 
-def test_a_loss_that_blew_up_is_told_in_three_digits():
+def test_a_loss_that_blew_up_has_three_digits():
     line = describe_overfitting(curves("0.9,0.6,0.5,0.8", "0.9,0.6,9.403771843239786e+34,0.2"))
     assert line.startswith("validation loss rose from 0.500 at epoch 1 to 9.40e+34 at epoch 2; accuracy")
 
@@ -63,7 +63,7 @@ def test_no_epoch_at_all():
     assert describe_overfitting(curves()) == "no epoch is finished"
 
 
-def test_where_the_last_epoch_has_no_validation_the_last_that_has_one_is_told():
+def test_without_validation_in_the_last_epoch_the_last_validated_one_is_reported():
     assert describe_overfitting(curves("0.9,0.6,0.2,0.8", "0.5,0.8,,", "0.4,0.9,0.3,0.7", "0.3,0.95,,")) == (
         "validation loss rose from 0.200 at epoch 1 to 0.300 at epoch 3 (+50 %);"
         " accuracy at epoch 3: train 90.0 %, validation 70.0 % (gap 20.0 points)"

@@ -125,7 +125,7 @@ def test_one_confident_mistake_keeps_the_loss_finite():
     assert scores.loss == pytest.approx(1074 * math.log(2) / 2)
 
 
-def test_the_file_holds_names_and_full_numbers(tmp_path):
+def test_the_file_contains_names_and_full_numbers(tmp_path):
     probabilities = np.array([[0.1, 0.7, 1 / 3], [1e-300, 0.25, 0.0]])
     Predictions(NAMES, np.array([5, 9]), np.array([1, 0]), np.array([1, 3]), probabilities).write(tmp_path / "p.csv")
     assert (tmp_path / "p.csv").read_text() == (

@@ -40,7 +40,7 @@ def test_the_file_reads_back_the_same(tmp_path):
     assert json.loads((tmp_path / "scores.json").read_text()) == make_scores().to_dict()
 
 
-def test_only_the_test_split_tells_scores_without_near_duplicates():
+def test_only_the_test_split_has_scores_without_near_duplicates():
     content = make_scores().to_dict()
     assert content["format"] == 1
     assert content["run"]["pixels_seen"] == 784
