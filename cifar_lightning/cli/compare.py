@@ -32,6 +32,8 @@ def run(arguments: list[str]) -> int:
     from cifar_lightning.compare.terminal import print_comparison
 
     output = options.output or options.paths[0]
+    if output.is_file():
+        raise ValueError(f"expected a folder for --output, got the file {output}; name a folder")
     comparison = compare(options.paths, question=options.question, allow_mixed=options.allow_mixed)
     # Whoever reads no further than the answer (`| head`) gets the page all the same; Rich answers a closed pipe by an
     # exit. Figures take half a second to import, so the table comes first.

@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -44,7 +45,8 @@ def describe(error: BaseException) -> str:
 
 def describe_failure(error: BaseException) -> str:
     """As `describe`, for an error of a run in a study; with its traceback if nobody foresaw it."""
-    if isinstance(error, ValueError | ImportError | OSError | MemoryError | RuntimeError):
+    was_foreseen = isinstance(error, ValueError | ImportError | OSError | MemoryError)
+    if was_foreseen or (error.__cause__ is None and error.__traceback__ is None):
         return describe(error)
     # From another process it comes as the text of its traceback.
     trace = str(error.__cause__).strip(' "\n') if error.__cause__ else "".join(traceback.format_exception(error))
@@ -86,11 +88,13 @@ def print_own_frames(error: BaseException) -> None:
     from rich.traceback import Traceback
 
     trace = Traceback.extract(type(error), error, error.__traceback__)
+    here = Path.cwd()
     for stack in trace.stacks:
         stack.frames = [
-            frame
+            # Short paths are not cut in two by Rich's box.
+            replace(frame, filename=str(file.relative_to(here) if here in file.parents else file))
             for frame in stack.frames
-            if not _is_library_file(frame.filename) and _PACKAGE not in Path(frame.filename).parents
+            if not _is_library_file(frame.filename) and _PACKAGE not in (file := Path(frame.filename)).parents
         ]
     Console(stderr=True).print(Traceback(trace))
 

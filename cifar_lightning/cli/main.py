@@ -9,6 +9,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 
 from cifar_lightning import __version__
@@ -49,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that lacks a character is no reason to stop half-way.
             stream.reconfigure(errors="replace")
+    # As our other messages are, without the line of code that warned.
+    warnings.formatwarning = lambda message, *_: f"cifar-lightning: {message}\n"
     try:
         return _run(arguments)
     except KeyboardInterrupt:

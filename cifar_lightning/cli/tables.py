@@ -73,7 +73,7 @@ def _split_table(split: str, scores: SplitScores) -> Table:
     table.add_row("accuracy", "", _number(scores.accuracy), _interval(scores.accuracy_ci95), "", total)
     if without := scores.without_duplicates:
         accuracy = _number(without.accuracy), _interval(without.accuracy_ci95)
-        table.add_row("without near-duplicates", "", *accuracy, "", str(without.count))
+        table.add_row("without duplicates", "", *accuracy, "", str(without.count))
     table.add_row("macro F1", "", "", "", _number(scores.macro_f1), "")
     table.add_row("loss", "", _number(scores.loss), "", "", "")
     return table

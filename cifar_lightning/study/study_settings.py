@@ -60,8 +60,6 @@ class StudySettings:
                     raise ValueError(
                         f"unknown key {key!r} in strategy {strategy}; a strategy changes data, model or trainer"
                     )
-        if not self.strategies:
-            raise ValueError("expected strategies, got none; name some as in configs/study.yaml, or `fit` that config")
         if len(set(self.seed_list)) < len(self.seed_list) or not self.seed_list:
             raise ValueError(f"expected every seed once, got {self.seeds}; try --seeds 3")
 
@@ -117,6 +115,10 @@ def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[Stu
     for key in ("seed_everything", "ckpt_path"):
         content.pop(key, None)
     content["trainer"] = {key: value for key, value in content.get("trainer", {}).items() if key != "logger"}
+    if not content.get("strategies"):
+        raise ValueError(
+            f"expected strategies, but {configs[-1]} has none; name some as in configs/study.yaml, or `fit` that config"
+        )
     own, to_runs = _split(arguments)
     parsed = make_parser().parse_args([f"--config={json.dumps(content)}", *own])
     values = {key: value for key, value in parsed.as_dict().items() if key != "config"}

@@ -61,7 +61,7 @@ def fit(
         this.run()
     if not this.is_kept:
         raise ValueError(f"expected a run to keep, but no epoch was finished in {this.folder}, or nothing records it")
-    return load_run(this.folder)
+    return load_run(this.folder.absolute())
 
 
 class Ending(Enum):

@@ -8,9 +8,8 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from cifar_lightning.hints import did_you_mean
 
-_UNKNOWN = re.compile(
-    r"[Uu]nrecognized arguments: (\S+)|Option '([^']+)' is not accepted|does not accept option '([^']+)'"
-)
+_UNKNOWN = re.compile(r"[Uu]nrecognized arguments: (\S+)|Option '([^']+)' is not accepted")
+_UNKNOWN_OF_GROUP = re.compile(r"Group '([^']+)' does not accept option '([^']+)'")
 _TYPE = re.compile(r"<class '(?:\w+\.)*(\w+)'>")
 _TYPE_NAMES = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false", "NoneType": "null"}
 
@@ -27,8 +26,8 @@ class SettingsParser(LightningArgumentParser):
         super().__init__(*args, allow_abbrev=False, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        if unknown := _UNKNOWN.search(message):
-            name = next(filter(None, unknown.groups())).lstrip("-").partition("=")[0]
+        if unknown := _UNKNOWN_OF_GROUP.search(message) or _UNKNOWN.search(message):
+            name = ".".join(filter(None, unknown.groups())).lstrip("-").partition("=")[0]
             hint = did_you_mean(name, self._known_keys(), "--help lists all keys")
             raise SettingsError(f"unknown key {name!r}; {hint}")
         raise SettingsError(describe_error(message, ex)) from ex

@@ -96,7 +96,7 @@ def test_the_table_has_a_line_without_near_duplicates(command, run):
     lines = [
         line.replace("│", " ").split()
         for line in command("test", "--ckpt_path", str(run)).out.splitlines()
-        if "without near" in line
+        if "without dup" in line
     ]
     low, high = score["accuracy_ci95"]
     assert [line[-3:] for line in lines] == [[f"{score['accuracy']:.3f}", f"{low:.3f}-{high:.3f}", "8"]]
@@ -121,7 +121,7 @@ def test_near_duplicates_alone_leave_no_score(command, tmp_path, monkeypatch):
     assert (outcome.code, outcome.err) == (0, "")
     score = json.loads((run / "scores.json").read_text())["splits"]["test"]["without_duplicates"]
     assert score == {"count": 0, "accuracy": None, "accuracy_ci95": None}
-    (line,) = (line for line in outcome.out.splitlines() if "without near" in line)
+    (line,) = (line for line in outcome.out.splitlines() if "without dup" in line)
     assert line.replace("│", " ").split()[-3:] == ["-", "-", "0"]
     assert [float(row["similarity"]) for row in read_rows(run / "duplicates.csv")] == pytest.approx([1] * 30, abs=1e-4)
 

@@ -31,12 +31,12 @@ def num_epochs(folder, name="quickstart/version_0"):
         ["--model.optimizer=torch.optim.Adam"],
         ["--trainer.precision=64-true"],
         ["--trainer.precision=bf16-mixed"],
-        ["--model.backbone=own_net.KeepsMore"],
+        ["--model.backbone=own_state_net.KeepsMore"],
     ],
     ids=" ".join,
 )
 def test_a_run_resumed_past_its_end_equals_one_that_was_never_stopped(command, tmp_path, undrawn, change):
-    (tmp_path / "own_net.py").write_text(
+    (tmp_path / "own_state_net.py").write_text(
         "from torch import nn\n\nclass KeepsMore(nn.Sequential):\n    def __init__(self):\n"
         "        super().__init__(nn.AvgPool2d(8), nn.Flatten())\n\n    def get_extra_state(self):\n"
         "        return {'seen': 3}\n\n    def set_extra_state(self, state):\n        assert state == {'seen': 3}\n"

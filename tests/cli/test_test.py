@@ -144,13 +144,10 @@ def test_predict_of_a_test_image_gives_the_probabilities_of_test(command, finish
         assert float(prediction[name]) == pytest.approx(float(row[name]), rel=1e-4)
 
 
-@pytest.mark.parametrize("source", ["ImageFolder", "Cifar100"])
-def test_predict_needs_no_training_images(command, tmp_path, source):
+def test_predict_needs_no_training_images(command, tmp_path):
     write_photos(tmp_path, "night", "a day")
     assert command("fit", *TINY, *PHOTOS, "--model.num_outputs=3").code == 0
-    # Brought from a machine that had other data: nothing of the source is asked for.
-    elsewhere = ["--data.source=cifar_lightning.data.Cifar100", "--data.source.root=nowhere"]
-    predict = ["predict", "--ckpt_path", RUN, *(elsewhere if source == "Cifar100" else [])]
+    predict = ["predict", "--ckpt_path", RUN]
     assert command(*predict, "--images=photos/test/night").code == 0
     before = (tmp_path / "predictions.csv").read_text()
     assert before.startswith("file,predicted,a day,night\n")
