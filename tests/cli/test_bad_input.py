@@ -183,7 +183,9 @@ def test_a_fit_warns_of_classes_that_cannot_be_tested(command, tmp_path):
         ("torch.nn.Conv2d(3, 4, 5)(features)", "RuntimeError: Expected 3D"),
     ],
 )
-def test_a_net_that_fails_while_it_is_trained_shows_its_own_frames_alone(command, tmp_path, monkeypatch, mistake, reason):
+def test_a_net_that_fails_while_it_is_trained_shows_its_own_frames_alone(
+    command, tmp_path, monkeypatch, mistake, reason
+):
     monkeypatch.delitem(sys.modules, "own_net", raising=False)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     (tmp_path / "own_net.py").write_text(
