@@ -1,29 +1,44 @@
-"""Reads pickles of NumPy arrays and plain containers; they can name nothing else."""
+"""Reads pickles of byte arrays and plain containers; nothing that they name runs.
+
+NumPy's own classes take the shape and type that a pickle states unchecked: damaged ones crashed the process. So a
+stand-in keeps what a pickle says of an array, and `to_bytes` checks it.
+"""
 
 import pickle
 from pathlib import Path
 from typing import Any
 
-# Old and new homes of NumPy's array constructor: CIFAR's own pickles, of 2009, name the old one. By `encode`, Python 3
-# pickles bytes for protocol 2.
-_ADMITTED = {
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),
+import numpy as np
+
+
+class _StandIn:
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+# Old and new homes of NumPy's array constructor: CIFAR's own pickles, of 2009, name the old one.
+_ARRAY_NAMES = {
+    *(("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")),
+    *(("numpy", "ndarray"), ("numpy", "dtype")),
 }
 
 
-class _ArrayUnpickler(pickle.Unpickler):
+# The one written in Python: that in C makes room for as many objects as a pickle numbers, which five bytes can do.
+class _ArrayUnpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ADMITTED:
+        if (module, name) == ("_codecs", "encode"):
+            # By this, Python 3 pickles bytes for protocol 2.
+            return super().find_class(module, name)
+        if (module, name) not in _ARRAY_NAMES:
             raise pickle.UnpicklingError(f"it names {module}.{name}")
-        return super().find_class(module, name)
+        return _StandIn
 
 
 def load_arrays(path: Path) -> Any:
-    """The object in the pickle `path`; byte strings of Python 2 come as text.
+    """The object in the pickle `path`, with its arrays as `to_bytes` takes them; byte strings of Python 2 come as text.
 
     Raises:
         ValueError: if the file is no whole pickle, or names anything but NumPy's arrays.
@@ -38,3 +53,13 @@ def load_arrays(path: Path) -> Any:
         raise ValueError(
             f"expected a pickle of NumPy arrays, but {path} is none ({error}); delete it and fetch it again"
         ) from error
+
+
+def to_bytes(array: Any) -> np.ndarray:
+    """The uint8 values of an unpickled array. Raises TypeError, ValueError or AttributeError if it is none of bytes."""
+    # As `ndarray.__reduce__` gives it. Bytes of Python 2 come as text, one character per byte.
+    _, shape, dtype, is_column_major, content = array.state
+    if dtype.arguments[0] not in ("u1", "|u1") or is_column_major:
+        raise ValueError("expected bytes, row by row")
+    content = content.encode("latin1") if isinstance(content, str) else content
+    return np.frombuffer(content, np.uint8).reshape(shape)

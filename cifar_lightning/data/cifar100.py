@@ -9,7 +9,7 @@ import torch
 from torchvision.datasets.utils import check_integrity
 
 from cifar_lightning.data.archive import extract
-from cifar_lightning.data.array_pickle import load_arrays
+from cifar_lightning.data.array_pickle import load_arrays, to_bytes
 from cifar_lightning.data.download import download
 from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.source import ImageSource, Split, resolve_root
@@ -102,7 +102,7 @@ class Cifar100(ImageSource):
             for name in (split, "meta"):
                 _check_md5(path.with_name(name), FILE_MD5[name])
         pixels, labels = _check_contents(load_arrays(path), path)
-        images = torch.from_numpy(pixels).reshape(-1, 3, 32, 32)
+        images = torch.tensor(pixels).view(-1, 3, 32, 32)
         return LabelledImages(images, torch.from_numpy(labels), FINE_CLASSES, torch.arange(len(labels)))
 
 
@@ -121,8 +121,8 @@ def _check_md5(path: Path, md5: str) -> None:
 def _check_contents(contents: Any, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """The pixels, uint8 (N, 3072), and fine labels, int64 (N,), of an unpickled CIFAR file."""
     try:
-        pixels, labels = contents["data"], np.array(contents["fine_labels"], np.int64)
-        if pixels.dtype == np.uint8 and pixels.shape == (len(labels), 3072) and set(labels) <= set(range(100)):
+        pixels, labels = to_bytes(contents["data"]), np.array(contents["fine_labels"], np.int64)
+        if pixels.shape == (len(labels), 3072) and set(labels) <= set(range(100)):
             return pixels, labels
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         pass

@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import random
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torchvision.datasets import CIFAR100
 
 from cifar_lightning.data import cifar100
+from cifar_lightning.data.array_pickle import load_arrays, to_bytes
 from cifar_lightning.data.cifar100 import FILE_MD5, FINE_CLASSES, Cifar100
 
 
@@ -133,6 +135,8 @@ PIXELS = np.zeros((2, 3072), np.uint8)
         {"data": PIXELS, "fine_labels": [1, -1]},
         {"data": PIXELS[:, :3000], "fine_labels": [1, 2]},
         {"data": PIXELS.astype(np.int64), "fine_labels": [1, 2]},
+        {"data": PIXELS.astype(object), "fine_labels": [1, 2]},
+        {"data": np.asfortranarray(PIXELS), "fine_labels": [1, 2]},
         {"data": PIXELS.tolist(), "fine_labels": [1, 2]},
     ],
     ids=str,
@@ -142,6 +146,34 @@ def test_a_pickle_of_something_else_is_refused(tmp_path, contents):
     (tmp_path / "cifar-100-python/test").write_bytes(pickle.dumps(contents))
     with pytest.raises(ValueError, match=r"but .*cifar-100-python/test holds something else"):
         Cifar100(str(tmp_path), verify_md5=False).load("test")
+
+
+def test_a_damaged_pickle_is_read_or_refused_and_never_crashes(tmp_path):
+    # NumPy's own classes, which believe what a pickle states of an array, ended the process here.
+    content = pickle.dumps({"data": PIXELS[:, :8], "fine_labels": [1, 2]}, protocol=2)
+    generator, path, refused = random.Random(1), tmp_path / "damaged", 0
+    for _ in range(1000):
+        damaged = bytearray(content)
+        damaged[generator.randrange(len(damaged))] = generator.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            to_bytes(load_arrays(path)["data"])
+        except (ValueError, TypeError, LookupError, AttributeError):
+            refused += 1
+    assert 0 < refused < 1000
+
+
+@pytest.mark.parametrize("named", ["numpy\nndarray", "numpy.core.multiarray\n_reconstruct", "_codecs\nencode"])
+@pytest.mark.parametrize(
+    "state", ["}", "(S'__new__'\nI1\nd", "N(S'__new__'\nI1\nd\x86"], ids=["empty", "filled", "slots"]
+)
+def test_a_pickle_cannot_change_what_it_names(small_cifar, tmp_path, named, state):
+    folder = small_cifar.put_folder(tmp_path)
+    (folder / "train").write_bytes(f"c{named}\n{state}b.".encode("latin1"))
+    source = Cifar100(str(tmp_path), verify_md5=False)
+    with pytest.raises(ValueError, match=r"cifar-100-python/train (is none|holds something else)"):
+        source.load("train")
+    assert source.load("test").labels.tolist() == small_cifar.labels["test"]
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4])

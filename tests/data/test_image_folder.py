@@ -73,3 +73,9 @@ def test_a_folder_feeds_the_data_module(tmp_path):
     # By name: ant has places 0-3 of the test split, bee 4-7, cat 8-11.
     assert data.test.indices.tolist() == [0, 1, 2, 3, 8, 9, 10, 11]
     assert data.test.labels.tolist() == [1] * 4 + [0] * 4
+
+
+def test_preparing_warns_of_classes_without_test_images(tmp_path):
+    put_images(tmp_path, {"train/dog": ["red"], "train/cat": ["red"], "test/dog": ["red"]})
+    with pytest.warns(UserWarning, match=r"no test images in .*test for \['cat'\]; add some before `test`"):
+        ImageFolder(str(tmp_path)).prepare()
