@@ -113,11 +113,12 @@ def slow_disk(patch: Any, seconds: float) -> None:
 
 
 # The option of `compare` that leaves images out of the page.
-NO_IMAGES = "--no_pictures"
+NO_IMAGES = "--no_images"
 
 
 def write_test_images(run: Path, images: Any) -> None:
     """Writes the test images, uint8 (N, 32, 32, 3), of which `compare` shows some."""
-    from cifar_lightning.runs import figures, folder
+    from cifar_lightning.plots.image_sheet import draw_test_images
+    from cifar_lightning.runs import folder
 
-    figures.draw_test_pictures(run / folder.TEST_PICTURES, images)
+    draw_test_images(run / folder.TEST_IMAGES, images)

@@ -67,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, MemoryError, RuntimeError) as error:
         return fail(error, 1)
     except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            # The trainer's own answer to Ctrl-C is 1, as is that of Rich to a closed pipe.
+            return CTRL_C
         # How argparse ends `--help`, and how a run ends that was stopped by a signal.
         if isinstance(stop.code, str):
             print(stop.code, file=sys.stderr)
@@ -99,7 +102,7 @@ def _run(arguments: list[str]) -> int:
         from cifar_lightning.training.configs import resolve_configs
 
         # A config that does not exist is reported before anything that takes time is imported.
-        rest = resolve_configs(rest)
+        resolve_configs(rest)
     with ended_at_once():
         module = importlib.import_module(f"cifar_lightning.cli.{command}")
     with ended_by_exception(), OwnCodeShown():

@@ -60,7 +60,7 @@ class RunLogger(TensorBoardLogger):
                 number += 1
 
     def release(self) -> None:
-        """Removes the folder, if it was claimed for this run; for a run that left nothing to go on from."""
+        """Removes the folder, if it was claimed for this run; for a run that left nothing to resume."""
         if self._claimed:
             run, *parents = self._claimed
             shutil.rmtree(run, ignore_errors=True)
@@ -133,6 +133,6 @@ def log_test_scores(run: Path, scores: dict[str, float], figures: Sequence[Path]
         for name, value in scores.items():
             writer.add_scalar(f"test/{name}", value, epoch)
         for figure in figures:
-            with Image.open(figure) as picture:
-                pixels = np.asarray(picture.convert("RGB"))
+            with Image.open(figure) as image:
+                pixels = np.asarray(image.convert("RGB"))
             writer.add_image(f"test/{figure.stem}", pixels, epoch, dataformats="HWC")

@@ -10,7 +10,6 @@ from tiny import TINY
 FIT = ["fit", *TINY, "--trainer.max_epochs=3"]
 # What is deleted, and what the sentence has to name; None if the commands can do without.
 DELETED = {
-    "config.yaml": ("config.yaml", "config"),
     "checkpoints/last.ckpt": ("checkpoints/last.ckpt", "best.ckpt"),
     "checkpoints": ("checkpoints/*", "checkpoint"),
     "checkpoints/best.ckpt": ("checkpoints/best.ckpt", None),
@@ -68,6 +67,11 @@ def test_a_run_without_some_files_predicts_or_says_what_is_missing(command, tmp_
     else:
         assert (outcome.code, outcome.err) == (0, "")
         assert (tmp_path / "predictions.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
+
+
+def test_a_run_without_its_settings_is_not_tested_without_others(command, run, tmp_path):
+    (run / "config.yaml").unlink()
+    assert_one_sentence(command("test", "--ckpt_path", "run"), 2, "config.yaml", "add --config")
 
 
 def test_a_checkpoint_on_its_own_resumes_as_a_new_run_and_that_is_said(command, tmp_path, finished_run, longer_run):
