@@ -179,6 +179,7 @@ NOTHING = "no run folder was kept"
         (["--trainer.logger=false"], NOTHING),
         (["--trainer.logger=null"], NOTHING),
         (["--trainer.max_epochs=0"], NOTHING),
+        (["--trainer.max_steps=1", "--data.batch_size=20"], NOTHING),
         (
             ["--trainer.enable_checkpointing=false"],
             "no checkpoint was kept, but curves for TensorBoard: lightning_logs/quickstart/version_0\n",

@@ -202,13 +202,6 @@ def test_an_epoch_that_is_cut_short_is_run_again(command, tmp_path, longer_run):
     assert read_checkpoint(parts)["global_step"] == read_checkpoint(whole)["global_step"]
 
 
-def test_a_run_without_a_whole_epoch_is_not_kept_and_that_is_said(command, tmp_path):
-    outcome = command(*FIT, "--trainer.max_steps=1", "--data.batch_size=20")
-    assert (outcome.code, outcome.err) == (0, "")
-    assert "no run folder was kept" in outcome.out
-    assert not (tmp_path / "lightning_logs").exists()
-
-
 def test_a_version_that_has_a_run_is_never_written_into(command, tmp_path):
     assert command(*FIT, "--trainer.logger.version=0").code == 0
     before = contents(tmp_path / "lightning_logs")

@@ -187,23 +187,6 @@ def test_configs_of_the_four_nets_differ_in_backbone_and_name_alone():
     assert len(texts) == 1
 
 
-@pytest.mark.parametrize("split", ["train", "val", "test"])
-def test_intervals_are_wilsons(finished_run, split):
-    scores = json.loads((finished_run / "scores.json").read_text())["splits"][split]
-    for right, total, interval in [
-        (round(scores["accuracy"] * (n := sum(map(sum, scores["confusion_matrix"])))), n, scores["accuracy_ci95"]),
-        *(
-            (round(entry["recall"] * entry["support"]), entry["support"], entry["recall_ci95"])
-            for entry in scores["classes"]
-        ),
-    ]:
-        # The formula of Wilson 1927, with z = 1.96.
-        z, share = 1.959963984540054, right / total
-        centre = (share + z**2 / (2 * total)) / (1 + z**2 / total)
-        half = z / (1 + z**2 / total) * (share * (1 - share) / total + z**2 / (4 * total**2)) ** 0.5
-        assert interval == pytest.approx([centre - half, centre + half], abs=1e-9)
-
-
 def test_robustness_can_be_recomputed_from_the_probes_written_beside_it(finished_run):
     scores = json.loads((finished_run / "scores.json").read_text())
     rows = read_predictions(finished_run / "probes.csv")

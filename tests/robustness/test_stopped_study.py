@@ -11,7 +11,11 @@ import pytest
 import yaml
 from checks import read_checkpoint
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds workers by /proc")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds workers by /proc"),
+    # Six programs are started from nothing, which takes minutes beside other work.
+    pytest.mark.timeout(900),
+]
 
 STUDY = {
     "name": "tiny",
