@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 SETTINGS = {"trainer.max_epochs": 2, "data.source.num_train": 20, "data.source.num_test": 6}
 SCRIPT = """
 import sys
@@ -51,7 +49,6 @@ print("all of it")
 """
 
 
-@pytest.mark.slow
 def test_a_notebook_runs_from_top_to_bottom(tmp_path):
     (tmp_path / "lab.py").write_text(SCRIPT.format(settings=SETTINGS))
     done = subprocess.run([sys.executable, "lab.py"], cwd=tmp_path, capture_output=True, text=True)

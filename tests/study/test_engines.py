@@ -32,7 +32,6 @@ def test_the_serial_engine_makes_all_runs_in_this_process(tmp_path):
     assert {(run.folder / "made").read_text() for run in runs} == {str(os.getpid())}
 
 
-@pytest.mark.slow
 class TestProcesses:
     def execute(self, num_workers, runs, job):
         return outcomes_of(processes.Engine(num_workers, job), runs)
