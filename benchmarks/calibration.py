@@ -1,20 +1,20 @@
-"""Does `compare` keep its promise? Simulated studies whose truth is known, judged by it and by what else is in use.
+"""Does `compare` keep its promise? It judges simulated studies whose truth is known, and so do other methods in use.
 
-A study has two nets, S seeds each, and the same N images for all runs. A run of net g with seed s answers image i
-rightly if
+A study has two nets with S seeds each, and the same N images for all runs. A run of net g with seed s answers image i
+correctly if
 
     m_g + images * u_i + interaction * v_gi + seeds * w_gs + e_gsi > 0,      u, v, w, e standard normal,
 
-so a image is hard for all nets or for one, a seed is good or bad for a whole run, and the rest is chance. The truth
-follows in closed form: the share of new images that net g answers rightly is
+so an image is hard for all nets or for one, a seed is good or bad for a whole run, and the rest is chance. The truth
+has a closed form: the share of new images that net g answers correctly is
 Phi(m_g / sqrt(images^2 + interaction^2 + seeds^2 + 1)), and the variance of an estimated difference follows from
 Phi_2, the bivariate normal distribution.
 
     python benchmarks/calibration.py --accuracy 0.92 --seeds 3 5 10 10,5 --studies 4000
     python benchmarks/calibration.py --draw
 
-Every call replaces its settings in docs/calibration.json; `--draw` draws docs/calibration.png from all that are there
-and prints them as tables. `--peers` shows 220 studies to autorank, rliable and deepsig, which have to be installed.
+Every call replaces its settings in docs/calibration.json. `--draw` draws docs/calibration.png from all settings in that
+file and prints them as a table. `--peers` asks autorank, rliable and deepsig about 220 studies; they must be installed.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from cifar_lightning.compare.summaries import mean_interval
 from cifar_lightning.compare.wording import TOO_FEW
 
 DOCS = Path(__file__).parent.parent / "docs"
-# Points that two nets differ by where power is asked, by accuracy: so that power is neither 0 nor 1.
+# By accuracy, the difference of two nets for which power is simulated: power is then neither near 0 nor near 1.
 DIFFERENCES = {0.6: 0.08, 0.92: 0.04, 0.98: 0.02}
 CHUNK = 50
 BOOTSTRAPS = 500
@@ -42,7 +42,7 @@ BOOTSTRAPS = 500
 
 @dataclass(frozen=True)
 class Model:
-    """Standard deviations, in units of the chance that is left."""
+    """The standard deviations of a simulated study, in units of the chance that is left (e in the formula)."""
 
     images: float = 2.8
     interaction: float = 1.7
@@ -50,7 +50,7 @@ class Model:
 
     @property
     def total(self) -> float:
-        """Variance of the whole sum."""
+        """The variance of the whole sum."""
         return self.images**2 + self.interaction**2 + self.seeds**2 + 1
 
     def draw(
@@ -60,7 +60,7 @@ class Model:
         seeds: tuple[int, int],
         shape: tuple[int, int],
     ) -> list[np.ndarray]:
-        """Float32 (T, S, N) of T studies, one for each net; `shape` is (T, N)."""
+        """Draws T studies: for each net, whether its answers are correct, float64 (T, S, N). `shape` is (T, N)."""
         studies, num_images = shape
 
         def normal(sd: float, *size: int) -> np.ndarray:
@@ -80,7 +80,7 @@ class Model:
         ]
 
     def covariance(self, first: float, second: float, shared: float) -> float:
-        """Of two answers, right with these probabilities, that have `shared` of the variance in common."""
+        """The covariance of two answers, correct with these probabilities, that share `shared` of the variance."""
         correlation = shared / self.total
         both = multivariate_normal.cdf(
             [ndtri(first), ndtri(second)], mean=[0, 0], cov=[[1, correlation], [correlation, 1]]
@@ -88,7 +88,7 @@ class Model:
         return float(both - first * second)
 
     def variance(self, accuracies: tuple[float, float], seeds: tuple[int, int], num_images: int) -> float:
-        """Of the estimated difference of two nets, exactly."""
+        """The exact variance of the estimated difference of two nets."""
         from_images = -2 * self.covariance(*accuracies, self.images**2)
         of_runs = 0.0
         for accuracy, num_seeds in zip(accuracies, seeds, strict=True):
@@ -99,7 +99,7 @@ class Model:
         return (from_images + of_runs) / num_images
 
     def describe(self, accuracy: float, num_images: int) -> dict[str, float]:
-        """What a real study can be compared with: variance components, sd of seeds as seen, and as it is."""
+        """What can be compared with a real study: sd of runs (seeds and chance), sd of seeds, variance components."""
         same_image = self.covariance(accuracy, accuracy, self.images**2 + self.interaction**2)
         same_seed = self.covariance(accuracy, accuracy, self.seeds**2)
         between = self.covariance(accuracy, accuracy, self.images**2)
@@ -114,7 +114,7 @@ class Model:
 
 
 def judge(a: np.ndarray, b: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """p-value and interval as `compare` gives them."""
+    """The p-value and the interval that `compare` gives."""
     if len(a) == len(b) == 1:
         p, ci95 = mcnemar(a[0], b[0])
     else:
@@ -125,12 +125,12 @@ def judge(a: np.ndarray, b: np.ndarray) -> tuple[float, tuple[float, float]]:
 
 
 def bootstrap_both_ways(generator: np.random.Generator, nets: list[np.ndarray]) -> np.ndarray:
-    """Whether the percentile interval of seeds and images drawn anew together leaves out 0, bool (T,)."""
+    """Whether the percentile interval excludes 0 when seeds and images are resampled together, bool (T,)."""
 
     def draw(count: int) -> np.ndarray:
         return generator.multinomial(count, np.full(count, 1 / count), BOOTSTRAPS) / count
 
-    # Drawn once for all studies of a chunk, which costs no study anything.
+    # Drawn once for all studies of a chunk: for each study by itself the weights are still random.
     images = draw(nets[0].shape[2]).T
     weights = [draw(values.shape[1]) for values in nets]
     drawn = [np.einsum("tsb,bs->tb", values @ images, own) for own, values in zip(weights, nets, strict=True)]
@@ -141,7 +141,7 @@ def bootstrap_both_ways(generator: np.random.Generator, nets: list[np.ndarray]) 
 def simulate(
     model: Model, accuracies: tuple[float, float], seeds: tuple[int, int], num_images: int, studies: int, seed: int
 ) -> dict[str, float | None]:
-    """Shares of studies that call two nets different, by method, and of intervals that hold the truth."""
+    """By method, the share of studies that call two nets different; and the share of intervals with the truth."""
     generator = np.random.default_rng(seed)
     truth, error = accuracies[0] - accuracies[1], model.variance(accuracies, seeds, num_images) ** 0.5
     found: dict[str, list[bool]] = {}
@@ -190,7 +190,7 @@ def run_setting(accuracy: float, seeds: tuple[int, int], num_images: int, model:
 
 
 def ask_peers(studies: int, seed: int = 2) -> dict[str, float]:
-    """Shares of studies of two equal nets (10 seeds, 300 images, 92 %) that other packages call different."""
+    """By package, the share of studies of two equal nets (10 seeds, 300 images, 92 %) that it calls different."""
     import pandas as pd
     from autorank import autorank
     from deepsig import aso
@@ -222,7 +222,7 @@ def _leaves_out_half(interval: np.ndarray) -> bool:
 
 
 def print_tables(rows: list[dict]) -> None:
-    """As Markdown: false alarms, coverage and power, by accuracy and number of seeds."""
+    """Prints false alarms, coverage and power of every setting as a Markdown table."""
     header = ["accuracy", "seeds", "images", "sd of runs", "false alarms", "coverage", "of a mean", "power", "oracle"]
     print("| " + " | ".join([*header, "Welch t", "paired t", "bootstrap"]) + " |")
     print("|" + "---|" * (len(header) + 3))
@@ -243,7 +243,7 @@ def print_tables(rows: list[dict]) -> None:
 
 
 def select(rows: list[dict], accuracy: float) -> Iterator[dict]:
-    """Rows of the curve: both nets with the same number of seeds, 300 images, usual seed noise."""
+    """The rows of a curve: both nets with the same number of seeds, 300 images, the usual seed noise."""
     for row in rows:
         usual = row["model"] == asdict(Model()) and row["images"] == 300
         if usual and row["accuracy"] == accuracy and row["seeds"][0] == row["seeds"][1]:
@@ -251,7 +251,7 @@ def select(rows: list[dict], accuracy: float) -> Iterator[dict]:
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    """False alarms and power against the number of seeds, a column for each accuracy."""
+    """Draws false alarms and power against the number of seeds, one column per accuracy."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -292,15 +292,15 @@ def draw(rows: list[dict], path: Path) -> None:
 
 
 def main() -> None:
-    """Runs the settings that the arguments name, or draws those that have been run."""
+    """Runs the settings named by the arguments, or draws all settings that have been run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accuracy", type=float, choices=list(DIFFERENCES), nargs="+", default=list(DIFFERENCES))
-    parser.add_argument("--seeds", nargs="+", default=["3", "5", "10", "10,5", "10,3"], help="one number, or one a net")
+    parser.add_argument("--seeds", nargs="+", default=["3", "5", "10", "10,5", "10,3"], help="a number, or one per net")
     parser.add_argument("--images", type=int, default=300)
     parser.add_argument("--seed_noise", type=float, default=Model.seeds, help="standard deviation `seeds` of the model")
     parser.add_argument("--studies", type=int, default=2000, help=f"a multiple of {CHUNK}")
     parser.add_argument("--output", type=Path, default=DOCS)
-    parser.add_argument("--draw", action="store_true", help="draw and print what docs/calibration.json holds")
+    parser.add_argument("--draw", action="store_true", help="draw and print what docs/calibration.json contains")
     parser.add_argument("--peers", action="store_true", help="ask autorank, rliable and deepsig")
     options = parser.parse_args()
     path = options.output / "calibration.json"

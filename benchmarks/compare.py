@@ -1,8 +1,9 @@
-"""How long `compare` takes, and how much memory, on many simulated run folders; and on twelve, to its first line.
+"""How much time and memory `compare` takes, on 12 and on many simulated run folders.
 
     python benchmarks/compare.py --seeds 100
 
-Each run has 300 test and 1500 training images of three classes, all probes, and curves of 500 epochs.
+Each run has 300 test and 1 500 training images of three classes, all probes, and curves of 500 epochs. Every command is
+timed from the start of its process to its end: up to the table, and with figures and page.
 """
 
 import argparse
@@ -19,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from simulated_runs import write_study
 
 ACCURACIES = {"maxpool": 0.94, "avgpool": 0.91, "stride": 0.895, "baseline": 0.895}
-# Up to the table, without figures and page.
+# Prints the table, without figures and page.
 TABLE = """
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.terminal import print_comparison
@@ -28,7 +29,7 @@ print_comparison(compare({folder!r}))
 
 
 def measure(*command: str) -> float:
-    """Seconds of one Python process, from its start to its end."""
+    """Times one Python process from its start to its end, in seconds."""
     start = time.perf_counter()
     subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - start
@@ -36,7 +37,7 @@ def measure(*command: str) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=100, help="runs of each of four strategies")
+    parser.add_argument("--seeds", type=int, default=100, help="seeds of each of the four strategies")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -54,5 +55,5 @@ if __name__ == "__main__":
         for name, command in commands.items():
             times = [measure(*command) for _ in range(options.rounds)]
             print(f"{name:<32}{sorted(times)[len(times) // 2]:6.2f} s")
-    # Linux counts it in kilobytes.
+    # Linux counts memory in kilobytes.
     print(f"largest process: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e6:.2f} GB")

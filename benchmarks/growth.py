@@ -1,8 +1,9 @@
-"""Time an epoch and memory of `cifar-lightning fit` against the number of training pictures, 300 to 50 000.
+"""Time per epoch and peak memory of `cifar-lightning fit`, for 300 to 50 000 training images.
 
     python benchmarks/growth.py --data_root data --output docs/growth.json --figure docs/growth.png
 
-Every size is a process of its own: some of CIFAR-100's classes, up to all 100, with curves, checkpoints and metrics on.
+Each size takes more of CIFAR-100's classes, up to all 100, and is fitted in a process of its own, with curves,
+checkpoints and metrics on.
 """
 
 import argparse
@@ -14,12 +15,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-# (training pictures, classes, val_fraction): 500 pictures a class, less what is held out.
+# (training images, classes, val_fraction): 500 images per class, less what is held out.
 SIZES = [(300, 2, 0.7), (1500, 3, 0.0), (5000, 10, 0.0), (15000, 30, 0.0), (30000, 60, 0.0), (50000, 100, 0.0)]
 
 
 def measure(num_classes: int, val_fraction: float, root: str, config: str, num_epochs: int) -> tuple[float, float]:
-    """Median seconds an epoch, and peak memory in MB, of one fit."""
+    """Fits once; returns the median seconds per epoch and the peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
         arguments = ["fit", "--config", config, f"--data.classes={list(range(num_classes))}"]
         arguments += [f"--data.val_fraction={val_fraction}", f"--trainer.max_epochs={num_epochs}"]
@@ -35,7 +36,7 @@ def measure(num_classes: int, val_fraction: float, root: str, config: str, num_e
 
 
 def draw(rows: list[dict[str, float]], path: Path) -> None:
-    """Two panels: seconds an epoch, and peak memory, against the number of pictures."""
+    """Draws two panels: seconds per epoch and peak memory against the number of images."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -43,9 +44,9 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     pictures = [row["pictures"] for row in rows]
-    for axis, key, label in zip(axes, ("seconds", "megabytes"), ("seconds an epoch", "peak memory, MB"), strict=True):
+    for axis, key, label in zip(axes, ("seconds", "megabytes"), ("seconds per epoch", "peak memory, MB"), strict=True):
         axis.plot(pictures, [row[key] for row in rows], "o-")
-        axis.set(xlabel="training pictures", ylabel=label, ylim=(0, 1.08 * max(row[key] for row in rows)))
+        axis.set(xlabel="training images", ylabel=label, ylim=(0, 1.08 * max(row[key] for row in rows)))
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
@@ -56,8 +57,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_root", default="data", help="folder of cifar-100-python")
     parser.add_argument("--config", default="avgpool")
-    parser.add_argument("--epochs", type=int, default=6, help="of each run")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each size, of which the medians are shown")
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of each run")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each size; medians are shown")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
@@ -68,7 +69,7 @@ if __name__ == "__main__":
         table.append({"pictures": num_pictures, "classes": num_classes, "seconds": seconds, "megabytes": megabytes})
         per_thousand = 1e6 * seconds / num_pictures
         print(
-            f"{num_pictures:>6} pictures: {seconds:.3f} s an epoch, {per_thousand:.0f} ms a 1 000; {megabytes:.0f} MB"
+            f"{num_pictures:>6} images: {seconds:.3f} s per epoch, {per_thousand:.0f} ms per 1 000; {megabytes:.0f} MB"
         )
     if options.output:
         options.output.write_text(json.dumps(table, indent=1) + "\n")

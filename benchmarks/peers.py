@@ -1,7 +1,8 @@
-"""What people write today, to be timed against `cifar-lightning fit`: a notebook loop, and stock Lightning.
+"""What people write today, timed against `cifar-lightning fit`: a notebook loop and stock Lightning.
 
-Each function trains for some epochs and returns the seconds of each. Both peers normalise, validate every epoch and
-sum up the losses; neither writes checkpoints, TensorBoard events or per-class scores, as `fit` does.
+`notebook_loop` and `stock_lightning` train for some epochs and return the seconds of each. Both normalise, validate
+every epoch and sum up the losses. Neither computes recall per class, as `fit` does. The notebook loop writes no
+checkpoints and no TensorBoard events either.
 """
 
 import time
@@ -18,7 +19,7 @@ MEAN, STD = (0.5074, 0.4867, 0.4411), (0.2011, 0.1987, 0.2025)
 
 
 def lab_net(name: str, num_classes: int) -> nn.Sequential:
-    """The net as the lab text writes it, with its head."""
+    """The net as in the lab's text, with its head."""
     layers: dict[str, list[nn.Module]] = {
         "baseline": [nn.Conv2d(3, 32, 5, 4, 2), nn.ReLU(), nn.Conv2d(32, 64, 3, 1, 1), nn.ReLU()],
         "stride": [nn.Conv2d(3, 32, 5, 3, 2), nn.ReLU(), nn.Conv2d(32, 64, 3, 3, 1), nn.ReLU()],
@@ -42,7 +43,7 @@ def notebook_loop(
     num_epochs: int,
     device: str,
 ) -> list[float]:
-    """A plain PyTorch loop; `train` and `val` are normalised float images and labels."""
+    """Trains with a plain PyTorch loop; `train` and `val` are normalised float images and labels."""
     torch.manual_seed(0)
     net = lab_net(name, num_classes).to(device)
     optimizer = sgd(net)
@@ -106,11 +107,11 @@ class StockModule(pl.LightningModule):
 
 
 def stock_lightning(name: str, root: str, labels: list[int], num_epochs: int, device: str, folder: str) -> list[float]:
-    """torchvision's CIFAR100, Subset, and transforms in a DataLoader, fitted with Lightning's defaults."""
+    """Trains on torchvision's CIFAR100, Subset and transforms in a DataLoader, with Lightning's defaults."""
     to_tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(MEAN, STD)])
     loaders = []
     for is_train in (True, False):
-        # The check of the files is skipped, since a copy without the `filenames` key is as good for timing.
+        # Skips the check of the files: a copy without the `filenames` key is good enough for timing.
         CIFAR100._check_integrity = lambda self: True  # type: ignore[method-assign]
         data = CIFAR100(
             root, is_train, transform=to_tensor, target_transform=lambda label: labels.index(label), download=False

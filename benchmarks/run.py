@@ -1,11 +1,11 @@
-"""Seconds an epoch: `cifar-lightning fit` against a notebook loop, stock Lightning and the machine's own limit.
+"""Time per epoch: `cifar-lightning fit` against a notebook loop, stock Lightning and the machine's own limit.
 
     python benchmarks/run.py --data_root data --output speed.json
 
-At the lab's size: 1 500 training pictures, 300 for validation each epoch, batch 128. Runs alternate, one at a time,
-round after round, since other work on a machine comes and goes; the table gives medians over all epochs but the first
-of each run. `fit` is the command itself, with curves, checkpoints and metrics on; peers are in peers.py, and run in a
-process of their own, which no setting of ours reaches.
+The size is the lab's: 1 500 training images, 300 for validation every epoch, batch size 128. Runs alternate, one at a
+time, round after round, since other work on a machine comes and goes. The table gives medians over all epochs but the
+first of each run. `fit` is the command itself, with curves, checkpoints and metrics on. The peers (peers.py) run in a
+process of their own, which none of our settings reaches.
 """
 
 import argparse
@@ -41,12 +41,12 @@ NUM_TRAIN = 1500
 
 
 def fit_seconds(name: str, root: str, num_epochs: int, device: str, folder: str) -> list[float]:
-    """Seconds of each epoch of `cifar-lightning fit`, from its curves.csv."""
+    """The seconds of each epoch of `cifar-lightning fit`, from its curves.csv."""
     arguments = ["fit", "--config", name, "--config", "lab_protocol", f"--trainer.max_epochs={num_epochs}"]
     arguments += [f"--data.source.root={root}", "--data.source.verify_md5=false"]
     arguments += [f"--trainer.accelerator={'gpu' if device == 'cuda' else 'cpu'}"]
     arguments += [f"--trainer.logger.save_dir={folder}"]
-    # A process of its own, as users start it: the length of the threads' waits is settled when torch is loaded.
+    # A process of its own, as users start it: how long torch's threads spin is set before torch is loaded.
     subprocess.run([sys.executable, "-m", "cifar_lightning", *arguments], check=True, stdout=subprocess.DEVNULL)
     run = max(Path(folder, name).iterdir(), key=lambda path: path.stat().st_mtime)
     ends = [float(line.rpartition(",")[2]) for line in (run / "curves.csv").read_text().splitlines()[1:]]
@@ -54,7 +54,7 @@ def fit_seconds(name: str, root: str, num_epochs: int, device: str, folder: str)
 
 
 def matmul_rate(device: str) -> float:
-    """FLOP a second of torch's own float32 matrix product, 1024 x 1024."""
+    """FLOPs per second of torch's own float32 matrix product, 1024 x 1024."""
     a = torch.rand(1024, 1024, device=device)
     times = []
     for _ in range(20):
@@ -67,20 +67,20 @@ def matmul_rate(device: str) -> float:
 
 
 def normalized(root: str, split: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Float pictures and labels of the lab's classes, as a notebook prepares them."""
+    """Normalised float images and labels of the lab's classes, as a notebook prepares them."""
     images = Cifar100(root, verify_md5=False).load(split).keep_classes(tuple(LABELS))  # type: ignore[arg-type]
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (peers.MEAN, peers.STD))
     return (images.images / 255 - mean) / std, images.labels
 
 
 def quiet() -> None:
-    """For the peers' process: Lightning's tips stay off the table."""
+    """Silences Lightning's tips in the peers' process."""
     warnings.simplefilter("ignore")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
 
 
 def run(root: str, rounds: int, num_epochs: int, device: str) -> dict[str, dict[str, float]]:
-    """Milliseconds an epoch for every net: ours, notebook, stock, limit."""
+    """Milliseconds per epoch by net: ours, notebook, stock, limit."""
     train, val = normalized(root, "train"), normalized(root, "test")
     times: dict[str, dict[str, list[float]]] = {name: {"ours": [], "notebook": [], "stock": []} for name in NETS}
     rates = []
@@ -110,9 +110,9 @@ def run(root: str, rounds: int, num_epochs: int, device: str) -> dict[str, dict[
 
 
 def print_table(table: dict[str, dict[str, float]]) -> None:
-    """As Markdown, so that it can be put into a page."""
+    """Prints the table as Markdown."""
     print(
-        "| ms an epoch | ours | notebook loop | stock Lightning | FLOPs at matmul rate | loop / ours | stock / ours |"
+        "| ms per epoch | ours | notebook loop | stock Lightning | FLOPs at matmul rate | loop / ours | stock / ours |"
     )
     print("|---|---|---|---|---|---|---|")
     for name, row in table.items():
@@ -128,7 +128,7 @@ if __name__ == "__main__":
     parser.add_argument("--data_root", default="data", help="folder of cifar-100-python")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=20, help="of each run")
+    parser.add_argument("--epochs", type=int, default=20, help="epochs of each run")
     parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args()
     results = run(options.data_root, options.rounds, options.epochs, options.device)

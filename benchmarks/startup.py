@@ -1,6 +1,8 @@
-"""How long commands take to start, beside `import lightning.pytorch`, as medians of alternating processes.
+"""How long commands take to start, compared with `import lightning.pytorch`.
 
-python benchmarks/startup.py --data_root data
+    python benchmarks/startup.py --data_root data
+
+Each command runs in a process of its own. The commands alternate, and the table gives medians.
 """
 
 import argparse
@@ -21,7 +23,7 @@ main({arguments})
 
 
 def seconds(*command: str) -> float:
-    """Of one process, from its start to its end."""
+    """Times one process from its start to its end, in seconds."""
     start = time.perf_counter()
     subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     return time.perf_counter() - start

@@ -1,9 +1,10 @@
-"""A whole study by worker processes against the same one run after run.
+"""A whole study in worker processes against the same study one run after another.
 
     python benchmarks/study.py --data_root data --seeds 2 --epochs 100 --rounds 3
 
-Four nets in the lab's protocol, everything included: start of the command and of its workers, data, fits, tests with
-pictures. `serial` gives all cores to each run, `processes` one core to each of as many runs. The two alternate.
+The study has four nets in the lab's protocol. The time includes everything: the start of the command and its workers,
+data, fits, and tests with their figures. `serial` gives all cores to each run; `processes` runs one fit on each core.
+The two alternate.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from pathlib import Path
 
 
 def study_seconds(engine: str, options: argparse.Namespace) -> float:
-    """Seconds of the command."""
+    """Times one study, in seconds."""
     with tempfile.TemporaryDirectory() as folder:
         words = ["-m", "cifar_lightning", "study", "--config", "study", "--engine", engine, "--save_dir", folder]
         words += ["--seeds", str(options.seeds), "--max_epochs", str(options.epochs)]
@@ -31,7 +32,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data_root", type=Path, default=Path("data"), help="folder of cifar-100-python")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=100, help="of each run")
+    parser.add_argument("--epochs", type=int, default=100, help="epochs of each run")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args()
