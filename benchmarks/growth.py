@@ -43,9 +43,9 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    pictures = [row["pictures"] for row in rows]
+    images = [row["images"] for row in rows]
     for axis, key, label in zip(axes, ("seconds", "megabytes"), ("seconds per epoch", "peak memory, MB"), strict=True):
-        axis.plot(pictures, [row[key] for row in rows], "o-")
+        axis.plot(images, [row[key] for row in rows], "o-")
         axis.set(xlabel="training images", ylabel=label, ylim=(0, 1.08 * max(row[key] for row in rows)))
         axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.grid(alpha=0.3)
@@ -63,13 +63,13 @@ if __name__ == "__main__":
     parser.add_argument("--figure", type=Path)
     options = parser.parse_args()
     table = []
-    for num_pictures, num_classes, share in SIZES:
+    for num_images, num_classes, share in SIZES:
         fit = (num_classes, share, options.data_root, options.config, options.epochs)
         seconds, megabytes = map(statistics.median, zip(*(measure(*fit) for _ in range(options.rounds)), strict=True))
-        table.append({"pictures": num_pictures, "classes": num_classes, "seconds": seconds, "megabytes": megabytes})
-        per_thousand = 1e6 * seconds / num_pictures
+        table.append({"images": num_images, "classes": num_classes, "seconds": seconds, "megabytes": megabytes})
+        per_thousand = 1e6 * seconds / num_images
         print(
-            f"{num_pictures:>6} images: {seconds:.3f} s per epoch, {per_thousand:.0f} ms per 1 000; {megabytes:.0f} MB"
+            f"{num_images:>6} images: {seconds:.3f} s per epoch, {per_thousand:.0f} ms per 1 000; {megabytes:.0f} MB"
         )
     if options.output:
         options.output.write_text(json.dumps(table, indent=1) + "\n")
