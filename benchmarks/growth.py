@@ -68,9 +68,7 @@ if __name__ == "__main__":
         seconds, megabytes = map(statistics.median, zip(*(measure(*fit) for _ in range(options.rounds)), strict=True))
         table.append({"images": num_images, "classes": num_classes, "seconds": seconds, "megabytes": megabytes})
         per_thousand = 1e6 * seconds / num_images
-        print(
-            f"{num_images:>6} images: {seconds:.3f} s per epoch, {per_thousand:.0f} ms per 1 000; {megabytes:.0f} MB"
-        )
+        print(f"{num_images:>6} images: {seconds:.3f} s per epoch, {per_thousand:.0f} ms per 1 000; {megabytes:.0f} MB")
     if options.output:
         options.output.write_text(json.dumps(table, indent=1) + "\n")
     if options.figure:

@@ -1,9 +1,9 @@
 """The callback that keeps a run folder while a net is fitted."""
 
-import csv
 import math
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,12 @@ class RunRecorder(Checkpoint):
         class_names: K names, in the order of the labels.
         keep_best: whether there is a validation share to choose by.
         resumed: the state to resume from; None for a new run.
-        global_step: the steps of the optimiser that a resumed run has taken, if its checkpoint has no loop state of
-            Lightning's.
-        sync_seconds: how old the files may grow, in seconds.
+        global_step: the optimiser's steps so far, for a checkpoint that says so nowhere else: one without the state of
+            Lightning's loops. None: Lightning restores them.
+        sync_seconds: the files are written when they are older than this.
+
+    Raises:
+        ValueError: at the end of an epoch whose loss or weights are not finite.
     """
 
     def __init__(
@@ -48,19 +51,16 @@ class RunRecorder(Checkpoint):
         global_step: int | None = None,
         sync_seconds: float = 5.0,
     ) -> None:
-        # At the end of an epoch other callbacks ask for the state when this one has brought it up to date.
-        self.state = ResumeState(0, True, class_names, config, HEADER)
-        if resumed is not None:
-            self.state.num_epochs, self.state.curves = resumed.num_epochs, resumed.curves
-            self.state.best_loss, self.state.stopped_early = resumed.best_loss, resumed.stopped_early
-            self.state.random_state = resumed.random_state
+        new = ResumeState(num_epochs=0, is_finished=True, class_names=class_names, config=config, curves=HEADER)
+        # The settings of a resumed run are its own, but for how long it is.
+        self.state = new if resumed is None else replace(resumed, config=config)
         self.keep_best = keep_best
         self.sync_seconds = sync_seconds
         self._seconds_before = self.state.seconds or 0.0
         self._is_resumed = resumed is not None
         self._global_step = global_step
         self._validated = False
-        self._is_tested_run = False
+        self._overwrites_config = False
         self._checkpoints = HeldCheckpointIO()
 
     @property
@@ -70,8 +70,10 @@ class RunRecorder(Checkpoint):
 
     def last_epoch(self) -> dict[str, float]:
         """The metrics of the last finished epoch by their names, as in `curves.csv`; empty if there is none."""
-        _, *rows = csv.reader(self.curves.splitlines())
-        return {name: float(text) for name, text in zip(COLUMNS, rows[-1][1:], strict=False) if text} if rows else {}
+        if self.state.num_epochs == 0:
+            return {}
+        _, *cells, _ = self.curves.splitlines()[-1].split(",")
+        return {name: float(cell) for name, cell in zip(COLUMNS, cells, strict=True) if cell}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self.state.is_finished = checkpoint["epoch"] + 1 == self.state.num_epochs
@@ -80,17 +82,17 @@ class RunRecorder(Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         trainer.strategy.checkpoint_io = self._checkpoints
-        # Asked for once, by all processes together: the answer is one for all of them.
-        self._checkpoint_folder = Path(trainer.log_dir or trainer.default_root_dir, CHECKPOINTS)
+        # The trainer broadcasts the folder, so all processes have to ask for it at the same time.
+        self._folder = Path(trainer.log_dir or trainer.default_root_dir)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Or the trainer would train on until a callback finds once more that it is enough.
+        # Without this, a run that EarlyStopping ended would train until EarlyStopping ends it again.
         trainer.should_stop = trainer.should_stop or self.state.stopped_early
         if self._global_step is not None:
-            self._count_finished(trainer, self._global_step)
+            self._restore_progress(trainer, self._global_step)
 
-    def _count_finished(self, trainer: Trainer, global_step: int) -> None:
-        """Tells the trainer's loops how far the run has come, where the checkpoint does not."""
+    def _restore_progress(self, trainer: Trainer, global_step: int) -> None:
+        """Sets the counters of the trainer's loops."""
         loop: Any = trainer.fit_loop
         for count in (loop.epoch_progress.total, loop.epoch_progress.current):
             count.ready = count.started = count.processed = count.completed = self.state.num_epochs
@@ -99,11 +101,10 @@ class RunRecorder(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            # Not before it is sure that there is something left to train.
-            config = self._checkpoint_folder.parent / CONFIG
-            self._is_tested_run = config.exists()
-            if not self._is_tested_run:
-                write_text(config, self.state.config)
+            # A run that exists keeps its settings and scores until another epoch is kept (`_sync`).
+            self._overwrites_config = (self._folder / CONFIG).exists()
+            if not self._overwrites_config:
+                write_text(self._folder / CONFIG, self.state.config)
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
             trainer.logger.first_epoch = trainer.current_epoch
         if self._is_resumed:
@@ -119,49 +120,53 @@ class RunRecorder(Checkpoint):
             # Cut short by `max_steps` or `max_time`: an unfinished epoch is run again.
             return
         now = time.monotonic()
-        # Where validation is rarer than epochs, the metrics still hold the values of an earlier one.
-        metrics = {
-            name: value.item()
-            for name, value in trainer.callback_metrics.items()
-            if name in COLUMNS and (self._validated or not name.startswith("val_"))
-        }
-        self._validated = False
+        metrics = self._take_metrics(trainer)
         _refuse_divergence(metrics, pl_module, trainer.current_epoch)
-        values = [metrics.get(name) for name in COLUMNS]
-        numbers = [trainer.current_epoch, *values, round(self._seconds_before + now - self._start, 3)]
-        self.state.curves += ",".join("" if number is None else repr(number) for number in numbers) + "\n"
-        self.state.num_epochs = trainer.current_epoch + 1
-        val_loss = metrics.get("val_loss", math.inf) if self.keep_best else math.inf
-        is_best = val_loss < self.state.best_loss
-        if is_best:
-            self.state.best_loss = val_loss
-        best = self._checkpoint_folder / BEST_CHECKPOINT if is_best else None
+        self._append_row(trainer.current_epoch, metrics, seconds=self._seconds_before + now - self._start)
         self.state.stopped_early = trainer.should_stop and not is_time_up(trainer)
-        trainer.save_checkpoint(self._checkpoint_folder / LAST_CHECKPOINT, storage_options=best)
+        best = None
+        if self.keep_best and metrics.get("val_loss", math.inf) < self.state.best_loss:
+            self.state.best_loss = metrics["val_loss"]
+            best = self._folder / CHECKPOINTS / BEST_CHECKPOINT
+        # `HeldCheckpointIO` takes the second path, if any, by the option that Lightning passes through.
+        trainer.save_checkpoint(self._folder / CHECKPOINTS / LAST_CHECKPOINT, storage_options=best)
         if now - self._last_sync > self.sync_seconds:
             self._sync(trainer)
+
+    def _take_metrics(self, trainer: Trainer) -> dict[str, float]:
+        """The epoch's metrics; without those of validation where there was none in this epoch."""
+        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name in COLUMNS}
+        if not self._validated:
+            # The trainer still has the values of an earlier epoch.
+            metrics = {name: value for name, value in metrics.items() if not name.startswith("val_")}
+        self._validated = False
+        return metrics
+
+    def _append_row(self, epoch: int, metrics: dict[str, float], seconds: float) -> None:
+        cells = [repr(metrics[name]) if name in metrics else "" for name in COLUMNS]
+        self.state.curves += ",".join([str(epoch), *cells, repr(round(seconds, 3))]) + "\n"
+        self.state.num_epochs = epoch + 1
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._sync(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         if isinstance(exception, KeyboardInterrupt):
-            # The trainer is deaf to Ctrl-C from the first one on; a second one aborts this too.
+            # The trainer ignores Ctrl-C once it has seen one; a second one should end the writing too.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self._sync(trainer)
 
     def _sync(self, trainer: Trainer) -> None:
         if not self._checkpoints.held:
             return
-        # Other callbacks may save before the first epoch is finished.
-        if last := self._checkpoints.held.get(self._checkpoint_folder / LAST_CHECKPOINT):
-            if self._is_tested_run:
-                # Only now is it no longer the run that was tested.
-                (self._checkpoint_folder.parent / SCORES).unlink(missing_ok=True)
-                write_text(self._checkpoint_folder.parent / CONFIG, self.state.config)
-                self._is_tested_run = False
+        # There is none if another callback saved before the first epoch was finished.
+        if last := self._checkpoints.held.get(self._folder / CHECKPOINTS / LAST_CHECKPOINT):
+            if self._overwrites_config:
+                (self._folder / SCORES).unlink(missing_ok=True)
+                write_text(self._folder / CONFIG, self.state.config)
+                self._overwrites_config = False
             # The checkpoints come last, so that the curves always hold the epochs of both.
-            write_text(self._checkpoint_folder.parent / CURVES, last[BLOCK]["curves"])
+            write_text(self._folder / CURVES, last[BLOCK]["curves"])
         if isinstance(trainer.logger, RunLogger):
             trainer.logger.flush()
         self._checkpoints.flush()
@@ -169,16 +174,21 @@ class RunRecorder(Checkpoint):
 
 
 def is_time_up(trainer: Trainer) -> bool:
-    """Whether `max_time` is over; a run may be given more."""
-    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
-    # A timer without a limit says None.
-    return any(left is not None and left <= 0 for left in (timer.time_remaining() for timer in timers))
+    """Whether `trainer.max_time` is used up."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Timer):
+            left = callback.time_remaining()
+            if left is not None and left <= 0:
+                return True
+    return False
 
 
 def _refuse_divergence(metrics: dict[str, float], pl_module: LightningModule, epoch: int) -> None:
+    """Raises a ValueError if a loss, or a weight, is not finite after `epoch`, counted from 0."""
     problem = ""
-    if not all(math.isfinite(metrics[name]) for name in ("train_loss", "val_loss") if name in metrics):
-        problem = f"the loss became {metrics.get('train_loss')} (train) and {metrics.get('val_loss')} (validation)"
+    losses = {name: metrics[name] for name in ("train_loss", "val_loss") if name in metrics}
+    if not all(map(math.isfinite, losses.values())):
+        problem = "the loss became " + " and ".join(f"{loss} ({name[:-5]})" for name, loss in losses.items())
     elif not all(bool(weights.isfinite().all()) for weights in pl_module.parameters()):
         # Caused by the last step, after the last loss.
         problem = "weights became infinite or NaN"
@@ -188,6 +198,7 @@ def _refuse_divergence(metrics: dict[str, float], pl_module: LightningModule, ep
 
 
 def _random_state() -> dict[str, torch.Tensor]:
+    """The state of torch's generators: of the CPU, and of the GPU in use."""
     state = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_initialized():
         state["cuda"] = torch.cuda.get_rng_state()
