@@ -48,7 +48,7 @@ def study(
         failed = [outcome for outcome in execute(what, runs, restart, progress) if outcome.error is not None]
     if failed:
         said = "; ".join(dict.fromkeys(f"{outcome.run}: {outcome.error}" for outcome in failed))
-        raise RuntimeError(f"{len(failed)} of {len(runs)} runs failed ({said})")
+        raise RuntimeError(f"{len(failed)} of {len(runs)} runs failed ({said})") from failed[0].error
     return [load_run(run.folder) for run in runs]
 
 

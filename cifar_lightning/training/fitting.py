@@ -20,6 +20,7 @@ from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.experiment import RUN_LOGGER, Config, Experiment, to_arguments
 from cifar_lightning.training.logger import RunLogger
+from cifar_lightning.training.own_code import OwnFramesAlone
 from cifar_lightning.training.progress import EpochProgress
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.recorder import RunRecorder, is_time_up
@@ -39,7 +40,7 @@ def fit(
     config: Config,
     settings: Mapping[str, Any] | None = None,
     *,
-    ckpt_path: str | Path | None = None,
+    ckpt_path: Run | str | Path | None = None,
     progress: bool = True,
 ) -> Run:
     """Trains a net and keeps its run folder.
@@ -56,8 +57,11 @@ def fit(
     Raises:
         ValueError: if a setting is wrong, the training diverges, or the settings keep no run folder.
     """
-    with quiet_framework():
-        this = Fit([*to_arguments(config, settings), *([f"--ckpt_path={ckpt_path}"] if ckpt_path else [])], progress)
+    arguments = to_arguments(config, settings)
+    if ckpt_path is not None:
+        arguments.append(f"--ckpt_path={ckpt_path.folder if isinstance(ckpt_path, Run) else ckpt_path}")
+    with quiet_framework(), OwnFramesAlone():
+        this = Fit(arguments, progress)
         this.run()
     if not this.is_kept:
         raise ValueError(f"expected a run to keep, but no epoch was finished in {this.folder}, or nothing records it")

@@ -7,6 +7,8 @@ import threading
 import warnings
 from collections.abc import Iterator
 
+import torch
+
 # The beginnings of their texts; anything else is shown.
 _NO_ACTION = (
     ".*does not have many workers.*",  # batches are cut from memory; workers would only cost time
@@ -19,14 +21,20 @@ _NO_ACTION = (
     ".*You're using the WeightAveraging callback, but loading a checkpoint outside.*",
     ".*LeafSpec.*",
     ".*isinstance\\(treespec.*",
-    ".*You are using `torch.load` with.*",
 )
+_VARIABLES = ("PL_DISABLE_TIPS", "PL_GLOBAL_SEED", "PL_SEED_WORKERS")
 _LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning")
 
 
 @contextlib.contextmanager
 def quiet_framework() -> Iterator[None]:
-    """Shows only errors of Lightning, and none of the warnings above, for the length of the block."""
+    """Shows only errors of Lightning, and none of the warnings above, for the length of the block.
+
+    What Lightning and a fit set for the whole process (torch's threads, variables of the environment) is put back at
+    the end, but for the random state.
+    """
+    environment = {name: os.environ.get(name) for name in _VARIABLES}
+    num_threads = torch.get_num_threads()
     # Read by Lightning when it decides whether to advertise.
     os.environ.setdefault("PL_DISABLE_TIPS", "1")
     levels = {name: logging.getLogger(name).level for name in _LOGGERS}
@@ -42,6 +50,11 @@ def quiet_framework() -> Iterator[None]:
         threading.excepthook = excepthook
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+        torch.set_num_threads(num_threads)
+        for name, value in environment.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _report_thread(failure: threading.ExceptHookArgs) -> None:

@@ -1,0 +1,37 @@
+"""What Lightning says and sets for the whole process, for the length of a block."""
+
+import logging
+import os
+import threading
+import warnings
+
+import pytest
+import torch
+from lightning.pytorch import seed_everything
+
+from cifar_lightning.training.quiet import quiet_framework
+
+NAMES = ("lightning", "lightning.pytorch", "lightning.fabric")
+
+
+def state():
+    levels = [logging.getLogger(name).level for name in NAMES]
+    return levels, warnings.filters[:], threading.excepthook, torch.get_num_threads(), dict(os.environ)
+
+
+def test_everything_is_put_back_though_the_block_fails():
+    before = state()
+    with pytest.raises(KeyError), quiet_framework():
+        seed_everything(3, workers=True, verbose=False)
+        torch.set_num_threads(before[3] + 1)
+        raise KeyError
+    assert state() == before
+
+
+def test_tips_are_not_shown_and_other_warnings_are():
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("always")
+        with quiet_framework():
+            warnings.warn("The 'train_dataloader' does not have many workers which may be a bottleneck.", stacklevel=1)
+            warnings.warn("your net is odd", stacklevel=1)
+    assert [str(warning.message) for warning in shown] == ["your net is odd"]
