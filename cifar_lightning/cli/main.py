@@ -61,8 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough (`| head`).
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return 1
-    # OverflowError: a number too large for any machine.
-    except (ValueError, ImportError, OverflowError) as error:
+    except (ValueError, ImportError) as error:
         return fail(error, 2)
     except (OSError, MemoryError, RuntimeError) as error:
         return fail(error, 1)

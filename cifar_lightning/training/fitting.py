@@ -30,7 +30,7 @@ from cifar_lightning.training.resuming import (
     refuse_resuming,
     refuse_taken_version,
 )
-from cifar_lightning.training.saved_settings import LIMITS, refuse_changes
+from cifar_lightning.training.saved_settings import LIMITS, refuse_other_experiment
 
 # `plain_loop` builds on Lightning's own loop, which is no public interface; other releases take their own steps.
 _TESTED_LIGHTNING = "2.6."
@@ -120,7 +120,7 @@ class Fit(Experiment):
                 settings.num_threads = settings.num_threads or saved.get("num_threads")
         super().before_instantiate_classes()
         if self.resumed is not None:
-            refuse_changes(self.resumed, saved, self.settings(), with_training=True)
+            refuse_other_experiment(self.resumed, saved, self.settings(), with_training=True)
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
@@ -143,13 +143,11 @@ class Fit(Experiment):
             # Or Lightning's own checkpoints would go to the working folder.
             kwargs["enable_checkpointing"] = False
         if has_folder and not settings.fast_dev_run:
-            known_steps = self.checkpoint is None or self.checkpoint.has_loops
             self.recorder = RunRecorder(
                 self._config_to_save(),
                 self.model.class_names,
                 keep_best=self.datamodule.val_fraction > 0,
-                resumed=self.checkpoint.resume if self.checkpoint else None,
-                global_step=None if known_steps else self.checkpoint.global_step,  # type: ignore[union-attr]
+                resumed=self.checkpoint,
             )
             callbacks.append(self.recorder)
         self.trainer_defaults["callbacks"] = callbacks

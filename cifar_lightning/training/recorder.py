@@ -4,24 +4,25 @@ import csv
 import math
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, Timer
+from lightning.pytorch import callbacks as lightnings
 
 from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import BEST_CHECKPOINT, CHECKPOINTS, CONFIG, CURVES, LAST_CHECKPOINT, SCORES
 from cifar_lightning.training.checkpoint_io import HeldCheckpointIO
-from cifar_lightning.training.checkpoints import BLOCK, ResumeState
+from cifar_lightning.training.checkpoints import BLOCK, Checkpoint, ResumeState
 from cifar_lightning.training.logger import RunLogger
 
 COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 HEADER = ",".join(("epoch", *COLUMNS, "seconds")) + "\n"
 
 
-class RunRecorder(Checkpoint):
+class RunRecorder(lightnings.Checkpoint):
     """Keeps `last.ckpt`, `best.ckpt`, `curves.csv` and the events of a run.
 
     The state of every finished epoch is held in memory; files are written every `sync_seconds`, at the end, and when
@@ -33,9 +34,7 @@ class RunRecorder(Checkpoint):
         config: the resolved settings as YAML, for `config.yaml` and for the checkpoints.
         class_names: K names, in the order of the labels.
         keep_best: whether there is a validation share to choose by.
-        resumed: the state to resume from; None for a new run.
-        global_step: the steps of the optimiser that a resumed run has taken, if its checkpoint has no loop state of
-            Lightning's.
+        resumed: the checkpoint to resume from; None for a new run.
         sync_seconds: how old the files may grow, in seconds.
     """
 
@@ -44,33 +43,26 @@ class RunRecorder(Checkpoint):
         config: str,
         class_names: list[str],
         keep_best: bool,
-        resumed: ResumeState | None = None,
-        global_step: int | None = None,
+        resumed: Checkpoint | None = None,
         sync_seconds: float = 5.0,
     ) -> None:
         # At the end of an epoch other callbacks ask for the state when this one has brought it up to date.
-        self.state = ResumeState(0, True, class_names, config, HEADER)
-        if resumed is not None:
-            self.state.num_epochs, self.state.curves = resumed.num_epochs, resumed.curves
-            self.state.best_loss, self.state.stopped_early = resumed.best_loss, resumed.stopped_early
-            self.state.random_state = resumed.random_state
+        self.state = (
+            ResumeState(0, True, class_names, config, HEADER)
+            if resumed is None
+            else replace(resumed.resume, class_names=class_names, config=config)
+        )
         self.keep_best = keep_best
         self.sync_seconds = sync_seconds
         self._seconds_before = self.state.seconds or 0.0
-        self._is_resumed = resumed is not None
-        self._global_step = global_step
+        self._resumed = resumed
         self._validated = False
         self._is_tested_run = False
         self._checkpoints = HeldCheckpointIO()
 
-    @property
-    def curves(self) -> str:
-        """The text of `curves.csv` so far."""
-        return self.state.curves
-
     def last_epoch(self) -> dict[str, float]:
         """The metrics of the last finished epoch by their names, as in `curves.csv`; empty if there is none."""
-        _, *rows = csv.reader(self.curves.splitlines())
+        _, *rows = csv.reader(self.state.curves.splitlines())
         return {name: float(text) for name, text in zip(COLUMNS, rows[-1][1:], strict=False) if text} if rows else {}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -86,8 +78,8 @@ class RunRecorder(Checkpoint):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Or the trainer would train on until a callback finds once more that it is enough.
         trainer.should_stop = trainer.should_stop or self.state.stopped_early
-        if self._global_step is not None:
-            self._count_finished(trainer, self._global_step)
+        if self._resumed is not None and not self._resumed.has_loops:
+            self._count_finished(trainer, self._resumed.global_step)
 
     def _count_finished(self, trainer: Trainer, global_step: int) -> None:
         """Tells the trainer's loops how far the run has come, where the checkpoint does not."""
@@ -106,7 +98,7 @@ class RunRecorder(Checkpoint):
                 write_text(config, self.state.config)
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
             trainer.logger.first_epoch = trainer.current_epoch
-        if self._is_resumed:
+        if self._resumed is not None:
             # A net that draws (dropout) continues drawing where it stopped.
             _set_random_state(self.state.random_state)
         self._start = self._last_sync = time.monotonic()
@@ -170,7 +162,7 @@ class RunRecorder(Checkpoint):
 
 def is_time_up(trainer: Trainer) -> bool:
     """Whether `max_time` is over; a run may be given more."""
-    timers = [callback for callback in trainer.callbacks if isinstance(callback, Timer)]  # type: ignore[attr-defined]
+    timers = [callback for callback in trainer.callbacks if isinstance(callback, lightnings.Timer)]  # type: ignore[attr-defined]
     # A timer without a limit says None.
     return any(left is not None and left <= 0 for left in (timer.time_remaining() for timer in timers))
 

@@ -272,7 +272,6 @@ MISTAKES = {
     "seeds in words": (["--seeds", "few"], "'few'"),
     "no epoch": (["--max_epochs", "0"], "max_epochs"),
     "epochs in words": (["--max_epochs", "many"], "'many'"),
-    "two devices": (["--trainer.devices", "2"], "trainer.devices 2"),
     "an unknown engine": (["--engine", "threads"], "'threads'"),
     "no thread": (["--num_threads", "0"], "num_threads"),
     "an unknown option": (["--nonsense"], "'nonsense'"),
@@ -297,7 +296,7 @@ def test_mistakes_are_found_before_any_training(study, tmp_path, arguments, name
     ("text", "named"),
     [
         ("strategies: {}", "strategies"),
-        ("strategies: [maxpool]", "strategies: expected"),
+        ("strategies: [maxpool]", "strategies: "),
         ("strategies: {a: {model: {num_outputs: 3}}, a: {model: {num_outputs: 4}}}", "'a'"),
         ("strategies: {a/b: {model: {num_outputs: 3}}}", "a name for a strategy"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nsedes: 3", "did you mean 'seeds'?"),

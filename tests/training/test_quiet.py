@@ -19,12 +19,17 @@ def state():
     return levels, warnings.filters[:], threading.excepthook, torch.get_num_threads(), dict(os.environ)
 
 
+def change_everything_and_fail(num_threads):
+    with quiet_framework():
+        seed_everything(3, workers=True, verbose=False)
+        torch.set_num_threads(num_threads)
+        raise KeyError
+
+
 def test_everything_is_put_back_though_the_block_fails():
     before = state()
-    with pytest.raises(KeyError), quiet_framework():
-        seed_everything(3, workers=True, verbose=False)
-        torch.set_num_threads(before[3] + 1)
-        raise KeyError
+    with pytest.raises(KeyError):
+        change_everything_and_fail(num_threads=before[3] + 1)
     assert state() == before
 
 
