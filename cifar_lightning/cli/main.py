@@ -66,9 +66,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, MemoryError, RuntimeError) as error:
         return fail(error, 1)
     except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            # The trainer's own answer to Ctrl-C is 1, as is that of Rich to a closed pipe.
-            return CTRL_C
         # How argparse ends `--help`, and how a run ends that was stopped by a signal.
         if isinstance(stop.code, str):
             print(stop.code, file=sys.stderr)

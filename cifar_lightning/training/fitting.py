@@ -102,7 +102,9 @@ class Fit(Experiment):
         settings = self.config
         if settings.trainer.logger is True:
             # Lightning would take a logger of its own, whose folder holds no run.
-            settings.trainer.logger = Namespace(class_path=RUN_LOGGER, init_args=Namespace(_logger_defaults()))
+            settings.trainer.logger = Namespace(
+                class_path=RUN_LOGGER, init_args=Namespace(save_dir="lightning_logs", name="run", version=None)
+            )
         elif settings.trainer.logger is None:
             settings.trainer.logger = False
         saved: dict[str, Any] = {}
@@ -247,10 +249,6 @@ class Fit(Experiment):
             for metric in ("loss", "accuracy")
             if f"{split}_{metric}" in metrics
         }
-
-
-def _logger_defaults() -> dict[str, Any]:
-    return {"save_dir": "lightning_logs", "name": "run", "version": None}
 
 
 def _hyperparameters(settings: Any) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 import contextlib
 import logging
 import os
+import signal
 import threading
 import warnings
 from collections.abc import Iterator
 
 import torch
+
+from cifar_lightning.runs.signals import signals_handled
 
 # The beginnings of their texts; anything else is shown.
 _NO_ACTION = (
@@ -30,8 +33,11 @@ _LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning")
 def quiet_framework() -> Iterator[None]:
     """Shows only errors of Lightning, and none of the warnings above, for the length of the block.
 
-    What Lightning and a fit set for the whole process (torch's threads, variables of the environment) is put back at
-    the end, but for the random state.
+    What Lightning and a fit set for the whole process (torch's threads, the answer to Ctrl-C, variables of the
+    environment) is put back at the end, but for the random state.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, for which a Trainer raises SystemExit.
     """
     environment = {name: os.environ.get(name) for name in _VARIABLES}
     num_threads = torch.get_num_threads()
@@ -40,12 +46,16 @@ def quiet_framework() -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in _LOGGERS}
     excepthook, threading.excepthook = threading.excepthook, _report_thread
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), signals_handled({signal.SIGINT: signal.getsignal(signal.SIGINT)}):
             for message in _NO_ACTION:
                 warnings.filterwarnings("ignore", message=message)
             for name in _LOGGERS:
                 logging.getLogger(name).setLevel(logging.ERROR)
             yield
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
     finally:
         threading.excepthook = excepthook
         for name, level in levels.items():
