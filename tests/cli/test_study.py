@@ -1,9 +1,7 @@
 """`study` on drawn shapes: two strategies, two seeds, two epochs."""
 
-import json
 import re
 import shutil
-import sys
 
 import insides
 import pytest
