@@ -29,28 +29,21 @@ if TYPE_CHECKING:
     from cifar_lightning.training.predicting import predict
     from cifar_lightning.training.scoring import test
 
-_HOMES = {
-    "fit": "training.fitting",
-    "test": "training.scoring",
-    "predict": "training.predicting",
-    "load_model": "training.evaluation",
-    "load_run": "runs.run",
-    "Run": "runs.run",
-    "Scores": "runs.scores",
-    "study": "study.executing",
-    "compare": "compare.api",
-    "Comparison": "compare.comparison",
-    "Cifar100": "data",
-    "DrawnShapes": "data",
-    "ImageFolder": "data",
-    "LabelledImages": "data",
-    "SubsetDataModule": "data",
-    "ImageClassifier": "models.classifier",
-    "BaselineNet": "models.backbones",
-    "StrideNet": "models.backbones",
-    "MaxPoolNet": "models.backbones",
-    "AvgPoolNet": "models.backbones",
+_NAMES = {
+    "training.fitting": ["fit"],
+    "training.scoring": ["test"],
+    "training.predicting": ["predict"],
+    "training.evaluation": ["load_model"],
+    "runs.run": ["Run", "load_run"],
+    "runs.scores": ["Scores"],
+    "study.executing": ["study"],
+    "compare.api": ["compare"],
+    "compare.comparison": ["Comparison"],
+    "data": ["Cifar100", "DrawnShapes", "ImageFolder", "LabelledImages", "SubsetDataModule"],
+    "models.classifier": ["ImageClassifier"],
+    "models.backbones": ["AvgPoolNet", "BaselineNet", "MaxPoolNet", "StrideNet"],
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
 __all__ = [*_HOMES, "__version__"]
 
 

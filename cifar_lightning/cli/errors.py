@@ -4,15 +4,10 @@ import errno
 import os
 import sys
 import traceback
-from dataclasses import replace
-from pathlib import Path
-from types import FrameType
-from typing import Any
+from types import TracebackType
 
-DEBUG_VARIABLE = "CIFAR_LIGHTNING_DEBUG"
+from cifar_lightning.training.own_code import DEBUG_VARIABLE, is_of_library, is_of_own_code, keep_own_frames
 
-_PACKAGE = Path(__file__).resolve().parent.parent
-_STANDARD_LIBRARY = Path(os.__file__).parent
 # What to do about a disk that refuses.
 _ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there"),
@@ -66,52 +61,19 @@ class OwnCodeShown:
 
     def __enter__(self) -> None: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         of_machine = isinstance(error, OSError | MemoryError) or type(error).__name__ == "OutOfMemoryError"
         if not isinstance(error, Exception) or of_machine or os.environ.get(DEBUG_VARIABLE) == "1":
             return
-        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-        written = [frame for frame in frames if not _is_library(frame)]
-        if written and not _is_ours(written[-1]):
-            print_own_frames(error)
+        if is_of_own_code(trace):
+            keep_own_frames(error)
+            traceback.print_exception(error)
             raise SystemExit(2) from error
-        if not isinstance(error, ValueError | ImportError | RuntimeError) and _is_library(frames[-1]):
+        *_, (last, _) = traceback.walk_tb(trace)
+        if not isinstance(error, ValueError | ImportError | RuntimeError) and is_of_library(last):
             raise ValueError(
-                f"{frames[-1].f_globals['__name__']} refuses a setting ({type(error).__name__}: {describe(error)});"
+                f"{last.f_globals['__name__']} refuses a setting ({type(error).__name__}: {describe(error)});"
                 f" {DEBUG_VARIABLE}=1 shows where"
             ) from error
-
-
-def print_own_frames(error: BaseException) -> None:
-    """Prints the traceback of `error` to stderr, without the frames of libraries and of this package."""
-    from rich.console import Console
-    from rich.traceback import Traceback
-
-    trace = Traceback.extract(type(error), error, error.__traceback__)
-    here = Path.cwd()
-    for stack in trace.stacks:
-        stack.frames = [
-            # Short paths are not cut in two by Rich's box.
-            replace(frame, filename=str(file.relative_to(here) if here in file.parents else file))
-            for frame in stack.frames
-            if not _is_library_file(frame.filename) and _PACKAGE not in (file := Path(frame.filename)).parents
-        ]
-    Console(stderr=True).print(Traceback(trace))
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return _PACKAGE in Path(frame.f_code.co_filename).parents
-
-
-def _is_library(frame: FrameType) -> bool:
-    return _is_library_file(frame.f_code.co_filename)
-
-
-def _is_library_file(name: str) -> bool:
-    file = Path(name)
-    # `<string>` and the like are code that a library has written.
-    return (
-        _STANDARD_LIBRARY in file.parents
-        or bool({"site-packages", "dist-packages"} & set(file.parts))
-        or not file.is_file()
-    )

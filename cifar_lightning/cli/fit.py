@@ -54,6 +54,6 @@ def _print_end(fit: Fit) -> None:
         fit.folder if fit.is_kept else None,
         fit.folder if has_events else None,
         fit.final_scores(),
-        Curves.parse(fit.recorder.curves) if fit.recorder else None,
+        Curves.parse(fit.recorder.state.curves) if fit.recorder else None,
         lab_protocol=fit.datamodule.validate_on_test,
     )

@@ -61,15 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has seen enough (`| head`).
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         return 1
-    # OverflowError: a number too large for any machine.
-    except (ValueError, ImportError, OverflowError) as error:
+    except (ValueError, ImportError) as error:
         return fail(error, 2)
     except (OSError, MemoryError, RuntimeError) as error:
         return fail(error, 1)
     except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            # The trainer's own answer to Ctrl-C is 1, as is that of Rich to a closed pipe.
-            return CTRL_C
         # How argparse ends `--help`, and how a run ends that was stopped by a signal.
         if isinstance(stop.code, str):
             print(stop.code, file=sys.stderr)

@@ -17,7 +17,7 @@ from cifar_lightning.cli.stopping import CTRL_C
 from cifar_lightning.cli.tables import count, plain_console
 from cifar_lightning.study.engines import Outcome
 from cifar_lightning.study.estimating import TIMED_EPOCHS, estimate
-from cifar_lightning.study.executing import execute, refuse_changes
+from cifar_lightning.study.executing import execute, refuse_other_runs
 from cifar_lightning.study.plan import plan_runs
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.study.study_progress import describe_duration
@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> int:
         runs = plan_runs(what, to_runs)
         if options.dry_run:
             if not options.restart:
-                refuse_changes(runs)
+                refuse_other_runs(runs)
             _print_plan(what, runs, options.restart)
             return 0
         failures = _execute(what, runs, options.restart, arguments)

@@ -17,7 +17,7 @@ from cifar_lightning.study.study_progress import StudyProgress
 from cifar_lightning.study.study_settings import StudySettings, read_study
 from cifar_lightning.training.experiment import Config, to_arguments
 from cifar_lightning.training.quiet import quiet_framework
-from cifar_lightning.training.saved_settings import find_change
+from cifar_lightning.training.saved_settings import refuse_changes
 
 
 def study(
@@ -48,7 +48,7 @@ def study(
         failed = [outcome for outcome in execute(what, runs, restart, progress) if outcome.error is not None]
     if failed:
         said = "; ".join(dict.fromkeys(f"{outcome.run}: {outcome.error}" for outcome in failed))
-        raise RuntimeError(f"{len(failed)} of {len(runs)} runs failed ({said})")
+        raise RuntimeError(f"{len(failed)} of {len(runs)} runs failed ({said})") from failed[0].error
     return [load_run(run.folder) for run in runs]
 
 
@@ -66,7 +66,7 @@ def execute(
             if restart:
                 for folder_there in [run.folder for run in runs if run.folder.exists()]:
                     shutil.rmtree(folder_there)
-            refuse_changes(runs)
+            refuse_other_runs(runs)
             engine = load_engine(str(what.engine), what.num_workers, fit_and_test)
             todo = [run for run in runs if not run.is_finished]
             with StudyProgress(runs, progress) as bar, contextlib.closing(engine(todo)) as outcomes:  # type: ignore[type-var]
@@ -79,22 +79,19 @@ def execute(
         ) from error
 
 
-def refuse_changes(runs: Sequence[PlannedRun]) -> None:
-    """Raises a ValueError if a run is there already with other settings."""
-    ours = ("trainer.logger", "trainer.enable_progress_bar")
+def refuse_other_runs(runs: Sequence[PlannedRun]) -> None:
+    """Raises a ValueError if a run is there already with other settings, or without any."""
     for run in runs:
+        config = run.folder / folder.CONFIG
         if not (run.is_finished or run.can_resume):
             continue
-        if not (run.folder / folder.CONFIG).is_file():
-            raise ValueError(
-                f"expected the settings of the run in {run.folder}, but its {folder.CONFIG} is gone; put it back, or"
-                " move that folder away, and the run is made anew"
-            )
-        saved = read_settings(run.folder / folder.CONFIG)
-        change = find_change(saved, run.settings, ("data", "model", "seed_everything", "trainer"), besides=ours)
-        if change is not None:
-            key, old, new = change
-            raise ValueError(
-                f"expected {key} {old!r}, as the run in {run.folder} has it, got {new!r}; leave it as it was, name"
-                " another study, or discard its runs with --restart"
-            )
+        if not config.is_file():
+            raise ValueError(f"expected the settings of the run in {run.folder}, but there is no {config}; put it back")
+        refuse_changes(
+            read_settings(config),
+            run.settings,
+            ("data", "model", "seed_everything", "trainer"),
+            besides=("trainer.logger", "trainer.enable_progress_bar"),
+            owner=f"as the run in {run.folder} has it",
+            advice="leave it as it was, name another study, or discard its runs with --restart",
+        )

@@ -46,11 +46,6 @@ def _resolve(study: StudySettings, strategy: str, arguments: Sequence[str]) -> d
             f"expected trainer.max_epochs of at least 1 in a study, got {resolved['trainer']['max_epochs']}; name a"
             " number of epochs"
         )
-    if resolved["trainer"]["devices"] not in (1, "1", "auto"):
-        # A worker is itself one process of many.
-        raise ValueError(
-            f"expected one device per run, got trainer.devices {resolved['trainer']['devices']}; leave it out"
-        )
     return resolved
 
 

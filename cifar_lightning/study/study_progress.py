@@ -1,6 +1,5 @@
 """One line of progress for a whole study."""
 
-import statistics
 import time
 from collections.abc import Sequence
 from types import TracebackType
@@ -15,7 +14,7 @@ from cifar_lightning.training.progress import is_live
 
 
 class StudyProgress:
-    """Counts runs, with the time left and the best strategy so far.
+    """Counts runs, with the time left.
 
     On a terminal and in a notebook one line is rewritten; elsewhere a line is printed for every run that ends.
 
@@ -28,11 +27,7 @@ class StudyProgress:
         self._runs = runs
         self._is_shown = is_shown
         self._total = sum(run.num_epochs for run in runs)
-        self._accuracies: dict[str, list[float]] = {}
-        self._num_ended = 0
-        for run in runs:
-            if run.is_finished:
-                self._count(run)
+        self._num_ended = sum(run.is_finished for run in runs)
         self._done_before = self._epochs_done()
         self._start = time.monotonic()
         self._live: Live | None = None
@@ -41,13 +36,13 @@ class StudyProgress:
             self._progress = Progress(
                 TextColumn("run {task.fields[runs]}"),
                 BarColumn(bar_width=None),
-                TextColumn("{task.fields[left]}{task.fields[best]}", markup=False),
+                TextColumn("{task.fields[left]}"),
                 console=console,
                 auto_refresh=False,
                 expand=True,
             )
             # The bar counts epochs: a run takes minutes.
-            self._task = self._progress.add_task("", total=self._total, runs="", left="", best="")
+            self._task = self._progress.add_task("", total=self._total, runs="", left="")
             # Rich's own thread asks how far the runs have come; this process has nothing else to do.
             self._live = Live(console=console, get_renderable=self._render, refresh_per_second=2)
 
@@ -65,33 +60,28 @@ class StudyProgress:
     def ended(self, outcome: Outcome) -> None:
         """Counts a run that has ended, with or without an error."""
         run, error = outcome
-        if error is None:
-            self._count(run)
-        else:
-            self._num_ended += 1
+        self._num_ended += 1
+        if error is not None:
             # Nobody waits for the rest of its epochs.
             self._total -= run.num_epochs - run.num_epochs_done
         if self._is_shown and self._live is None:
-            result = f"test accuracy {self._accuracies[run.strategy][-1]:.3f}" if error is None else "failed"
+            result = "failed"
+            if error is None:
+                result = f"test accuracy {run.read_scores().splits['test'].accuracy:.3f}"
             left = self._describe_left(self._epochs_done())
             print(f"[{self._num_ended}/{len(self._runs)}] {run}: {result}" + (f", {left}" if left else ""), flush=True)
 
     def _render(self) -> RenderableType:
         """The line, with how far the runs have come."""
-        best, done = self._describe_best(), self._epochs_done()
+        done = self._epochs_done()
         self._progress.update(
             self._task,
             completed=done,
             total=self._total,
             runs=f"{self._num_ended}/{len(self._runs)}",
             left=self._describe_left(done),
-            best=best and f"  {best}",
         )
         return self._progress.get_renderable()
-
-    def _count(self, run: PlannedRun) -> None:
-        self._num_ended += 1
-        self._accuracies.setdefault(run.strategy, []).append(run.read_scores().splits["test"].accuracy)
 
     def _epochs_done(self) -> int:
         return sum(min(run.num_epochs_done, run.num_epochs) for run in self._runs)
@@ -105,15 +95,6 @@ class StudyProgress:
             return ""
         pace = (time.monotonic() - self._start) / (done - self._done_before)
         return f"{describe_duration(max(1, pace * (self._total - done)))} left"
-
-    def _describe_best(self) -> str:
-        if not self._accuracies:
-            return ""
-        means = {name: statistics.mean(values) for name, values in self._accuracies.items()}
-        name = max(means, key=means.__getitem__)
-        # The line has room for this much.
-        short = name if len(name) <= 24 else f"{name[:23]}…"
-        return f"best: {short} {means[name]:.3f}"
 
 
 def describe_duration(seconds: float) -> str:

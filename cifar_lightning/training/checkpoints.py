@@ -11,7 +11,7 @@ import torch
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.settings import flatten, load_plain_yaml, read_settings
-from cifar_lightning.training.saved_settings import LIMITS, find_change
+from cifar_lightning.training.saved_settings import LIMITS, refuse_changes
 
 BLOCK = "cifar_lightning"
 
@@ -159,14 +159,11 @@ def _find_other(damaged: Path) -> str:
 
 def _check_config(checkpoint: Checkpoint, run: Path) -> None:
     """Refuses a checkpoint that does not belong to its folder."""
-    free = (*LIMITS, "trainer.logger.init_args.save_dir", "trainer.logger.init_args.version")
-    groups = ("data", "model", "seed_everything", "num_threads", "trainer")
-    change = find_change(
-        load_plain_yaml(checkpoint.resume.config), read_settings(run / folder.CONFIG), groups, besides=free
+    refuse_changes(
+        load_plain_yaml(checkpoint.resume.config),
+        read_settings(run / folder.CONFIG),
+        ("data", "model", "seed_everything", "num_threads", "trainer"),
+        besides=(*LIMITS, "trainer.logger.init_args.save_dir", "trainer.logger.init_args.version"),
+        owner=f"as {checkpoint.path} was made with",
+        advice=f"it or {run / folder.CONFIG} is edited or belongs to another run; put the right one back",
     )
-    if change is not None:
-        key, old, new = change
-        raise ValueError(
-            f"expected {key} {old!r} in {run / folder.CONFIG}, as {checkpoint.path} was made with, got {new!r}: one of"
-            " them is edited or belongs to another run; put the right one back"
-        )

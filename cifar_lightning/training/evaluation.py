@@ -13,14 +13,14 @@ from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.experiment import Experiment
 from cifar_lightning.training.resuming import logger_options
-from cifar_lightning.training.saved_settings import refuse_changes
+from cifar_lightning.training.saved_settings import refuse_other_experiment
 
 
 class Evaluation(Experiment):
     """Trainer, net and data for the evaluation of a checkpoint; the settings come from its run folder.
 
     Args:
-        checkpoint: a run folder, which stands for its `last.ckpt`, or a checkpoint file.
+        checkpoint: the checkpoint file.
         arguments: settings laid over those of the run folder, as on the command line.
         callbacks: further callbacks of the trainer.
 
@@ -31,7 +31,7 @@ class Evaluation(Experiment):
     """
 
     def __init__(self, checkpoint: Path, arguments: Sequence[str] = (), callbacks: Sequence[Callback] = ()) -> None:
-        self.checkpoint = Checkpoint.read(folder.resolve_checkpoint(checkpoint))
+        self.checkpoint = Checkpoint.read(checkpoint)
         self.run_folder = folder.find_run_folder(self.checkpoint.path)
         self._callbacks = list(callbacks)
         arguments = list(arguments)
@@ -50,7 +50,7 @@ class Evaluation(Experiment):
         self.strategy = logger_options(self.config).get("name") or "run"
         if self.run_folder is not None:
             saved = read_settings(self.run_folder / folder.CONFIG)
-            refuse_changes(self.run_folder, saved, self.settings(), with_training=False)
+            refuse_other_experiment(self.run_folder, saved, self.settings(), with_training=False)
         settings.logger = False
         # Distributed samplers pad with repeats, which would count some images twice.
         settings.devices = 1

@@ -105,14 +105,3 @@ def to_arguments(config: Config | Sequence[Config], settings: Mapping[str, Any] 
     for key, value in (settings or {}).items():
         arguments.append(f"--{key}={value if isinstance(value, str | Path) else json.dumps(value)}")
     return arguments
-
-
-def resolve(config: Config | Sequence[Config], settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The complete settings of a fit, as its `config.yaml` would have them.
-
-    Trainer, net and data module are built, so that every mistake in the settings is found, but nothing is run.
-
-    Raises:
-        ValueError: if a setting is wrong.
-    """
-    return Experiment(to_arguments(config, settings)).settings()

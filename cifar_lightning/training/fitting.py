@@ -20,6 +20,7 @@ from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.experiment import RUN_LOGGER, Config, Experiment, to_arguments
 from cifar_lightning.training.logger import RunLogger
+from cifar_lightning.training.own_code import OwnFramesAlone
 from cifar_lightning.training.progress import EpochProgress
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.recorder import RunRecorder, is_time_up
@@ -29,7 +30,7 @@ from cifar_lightning.training.resuming import (
     refuse_resuming,
     refuse_taken_version,
 )
-from cifar_lightning.training.saved_settings import LIMITS, refuse_changes
+from cifar_lightning.training.saved_settings import LIMITS, refuse_other_experiment
 
 # `plain_loop` builds on Lightning's own loop, which is no public interface; other releases take their own steps.
 _TESTED_LIGHTNING = "2.6."
@@ -39,7 +40,7 @@ def fit(
     config: Config,
     settings: Mapping[str, Any] | None = None,
     *,
-    ckpt_path: str | Path | None = None,
+    ckpt_path: Run | str | Path | None = None,
     progress: bool = True,
 ) -> Run:
     """Trains a net and keeps its run folder.
@@ -56,8 +57,11 @@ def fit(
     Raises:
         ValueError: if a setting is wrong, the training diverges, or the settings keep no run folder.
     """
-    with quiet_framework():
-        this = Fit([*to_arguments(config, settings), *([f"--ckpt_path={ckpt_path}"] if ckpt_path else [])], progress)
+    arguments = to_arguments(config, settings)
+    if ckpt_path is not None:
+        arguments.append(f"--ckpt_path={ckpt_path.folder if isinstance(ckpt_path, Run) else ckpt_path}")
+    with quiet_framework(), OwnFramesAlone():
+        this = Fit(arguments, progress)
         this.run()
     if not this.is_kept:
         raise ValueError(f"expected a run to keep, but no epoch was finished in {this.folder}, or nothing records it")
@@ -98,7 +102,9 @@ class Fit(Experiment):
         settings = self.config
         if settings.trainer.logger is True:
             # Lightning would take a logger of its own, whose folder holds no run.
-            settings.trainer.logger = Namespace(class_path=RUN_LOGGER, init_args=Namespace(_logger_defaults()))
+            settings.trainer.logger = Namespace(
+                class_path=RUN_LOGGER, init_args=Namespace(save_dir="lightning_logs", name="run", version=None)
+            )
         elif settings.trainer.logger is None:
             settings.trainer.logger = False
         saved: dict[str, Any] = {}
@@ -116,7 +122,7 @@ class Fit(Experiment):
                 settings.num_threads = settings.num_threads or saved.get("num_threads")
         super().before_instantiate_classes()
         if self.resumed is not None:
-            refuse_changes(self.resumed, saved, self.settings(), with_training=True)
+            refuse_other_experiment(self.resumed, saved, self.settings(), with_training=True)
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
@@ -139,13 +145,11 @@ class Fit(Experiment):
             # Or Lightning's own checkpoints would go to the working folder.
             kwargs["enable_checkpointing"] = False
         if has_folder and not settings.fast_dev_run:
-            known_steps = self.checkpoint is None or self.checkpoint.has_loops
             self.recorder = RunRecorder(
                 self._config_to_save(),
                 self.model.class_names,
                 keep_best=self.datamodule.val_fraction > 0,
-                resumed=self.checkpoint.resume if self.checkpoint else None,
-                global_step=None if known_steps else self.checkpoint.global_step,  # type: ignore[union-attr]
+                resumed=self.checkpoint,
             )
             callbacks.append(self.recorder)
         self.trainer_defaults["callbacks"] = callbacks
@@ -245,10 +249,6 @@ class Fit(Experiment):
             for metric in ("loss", "accuracy")
             if f"{split}_{metric}" in metrics
         }
-
-
-def _logger_defaults() -> dict[str, Any]:
-    return {"save_dir": "lightning_logs", "name": "run", "version": None}
 
 
 def _hyperparameters(settings: Any) -> dict[str, Any]:

@@ -10,8 +10,6 @@ from cifar_lightning.hints import did_you_mean
 
 _UNKNOWN = re.compile(r"[Uu]nrecognized arguments: (\S+)|Option '([^']+)' is not accepted")
 _UNKNOWN_OF_GROUP = re.compile(r"Group '([^']+)' does not accept option '([^']+)'")
-_TYPE = re.compile(r"<class '(?:\w+\.)*(\w+)'>")
-_TYPE_NAMES = {"int": "whole number", "float": "number", "str": "text", "bool": "true or false", "NoneType": "null"}
 
 
 class SettingsError(ValueError):
@@ -39,38 +37,23 @@ class SettingsParser(LightningArgumentParser):
 
 
 def describe_error(message: str, error: BaseException | None) -> str:
-    """The key and the last cause of what jsonargparse says in many lines."""
+    """The key, and the last cause of what jsonargparse says in many lines."""
     keys = ".".join(re.findall(r'Parser key "([^"]+)"', message))
-    choices = list(
-        dict.fromkeys(re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message))))
-    )
     # That a value is no path either explains nothing.
-    causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"] or list(_causes(error))
-    nested = [cause for cause in causes if isinstance(cause, SettingsError)]
-    if nested:
-        return f"in {keys}: {nested[-1]}" if keys not in ("", "config") else str(nested[-1])
-    # Said about one of the types that the value may have.
-    required = re.search(r"the following arguments are required: [\w., ]+", message)
-    text = required[0] if required else " ".join((str(causes[-1]) if causes else message).split())
+    causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
+    for cause in reversed(causes):
+        if isinstance(cause, SettingsError):
+            return f"in {keys}: {cause}" if keys not in ("", "config") else str(cause)
+    text = " ".join(str(causes[-1] if causes else message).split())
+    # The last cause is about one of the types that the value may have; these are about all of them.
+    if required := re.search(r"the following arguments are required: [\w., ]+", message):
+        text = required[0]
     text = re.sub(r'^(Parser key "[^"]+": )+', "", text)
-    for pattern, said in (
-        (r"Expected a (.*)\. Got value: (.*)", "expected a {0}, got {1!r}"),
-        (r"Expected a dot import path string: (.*)", "expected a class with its module, as in my_net.MyNet, got {0!r}"),
-        (
-            r"Import path (\S+) does not correspond to a subclass of (\w+)",
-            "expected a class derived from {1}, got {0!r}",
-        ),
-    ):
-        if match := re.search(pattern, text):
-            text = said.format(*(_TYPE.sub(_name_type, group) for group in match.groups()))
-            break
-    if choices and "got" in text:
-        text = f"expected one of {', '.join(choices)}, {text[text.index('got') :]}"
+    choices = re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))
+    if got := re.search(r"Expected a (?:<class ')?(?:\w+\.)*(.*?)(?:'>)?\. Got value: (.*)", text):
+        expected = f"one of {', '.join(dict.fromkeys(choices))}" if choices else got[1]
+        text = f"expected {expected}, got {got[2]!r}"
     return f"{keys}: {text}; `--help` explains it" if keys else f"{text}; `--help` explains it"
-
-
-def _name_type(match: re.Match[str]) -> str:
-    return _TYPE_NAMES.get(match[1], match[1])
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from lightning.pytorch import Trainer
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from cifar_lightning.data.images import find_images, read_image
 from cifar_lightning.runs.disk import write_csv
@@ -14,18 +15,8 @@ from cifar_lightning.runs.predictions import OTHER
 from cifar_lightning.runs.run import Run
 from cifar_lightning.runs.table import Table
 from cifar_lightning.training.evaluation import load_model
+from cifar_lightning.training.own_code import OwnFramesAlone
 from cifar_lightning.training.quiet import quiet_framework
-
-
-class _ImageFiles(Dataset):
-    def __init__(self, files: list[Path], image_size: int) -> None:
-        self.files, self.image_size = files, image_size
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, place: int) -> torch.Tensor:
-        return read_image(self.files[place], self.image_size)
 
 
 def predict(run: Run | str | Path, images: str | Path, *, accelerator: str = "auto") -> "FilePredictions":
@@ -40,7 +31,7 @@ def predict(run: Run | str | Path, images: str | Path, *, accelerator: str = "au
         ValueError: if there is no checkpoint or no image, an image is broken, or the net's answers are not finite.
     """
     files = find_images(Path(images))
-    with quiet_framework():
+    with quiet_framework(), OwnFramesAlone():
         model = load_model(run)
         trainer = Trainer(
             accelerator=accelerator,
@@ -50,7 +41,12 @@ def predict(run: Run | str | Path, images: str | Path, *, accelerator: str = "au
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        loader = DataLoader(_ImageFiles(files, model.hparams["image_size"]), batch_size=64)
+        size = model.hparams["image_size"]
+        loader: Any = DataLoader(
+            files,  # type: ignore[arg-type]
+            batch_size=64,
+            collate_fn=lambda batch: torch.stack([read_image(file, size) for file in batch]),
+        )
         batches = trainer.predict(model, dataloaders=loader)
     answers = torch.cat(batches)  # type: ignore[arg-type]
     if not bool(answers.isfinite().all()):

@@ -3,9 +3,14 @@
 import contextlib
 import logging
 import os
+import signal
 import threading
 import warnings
 from collections.abc import Iterator
+
+import torch
+
+from cifar_lightning.runs.signals import signals_handled
 
 # The beginnings of their texts; anything else is shown.
 _NO_ACTION = (
@@ -19,29 +24,47 @@ _NO_ACTION = (
     ".*You're using the WeightAveraging callback, but loading a checkpoint outside.*",
     ".*LeafSpec.*",
     ".*isinstance\\(treespec.*",
-    ".*You are using `torch.load` with.*",
 )
+_VARIABLES = ("PL_DISABLE_TIPS", "PL_GLOBAL_SEED", "PL_SEED_WORKERS")
 _LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning")
 
 
 @contextlib.contextmanager
 def quiet_framework() -> Iterator[None]:
-    """Shows only errors of Lightning, and none of the warnings above, for the length of the block."""
+    """Shows only errors of Lightning, and none of the warnings above, for the length of the block.
+
+    What Lightning and a fit set for the whole process (torch's threads, the answer to Ctrl-C, variables of the
+    environment) is put back at the end, but for the random state.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C, for which a Trainer raises SystemExit.
+    """
+    environment = {name: os.environ.get(name) for name in _VARIABLES}
+    num_threads = torch.get_num_threads()
     # Read by Lightning when it decides whether to advertise.
     os.environ.setdefault("PL_DISABLE_TIPS", "1")
     levels = {name: logging.getLogger(name).level for name in _LOGGERS}
     excepthook, threading.excepthook = threading.excepthook, _report_thread
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), signals_handled({signal.SIGINT: signal.getsignal(signal.SIGINT)}):
             for message in _NO_ACTION:
                 warnings.filterwarnings("ignore", message=message)
             for name in _LOGGERS:
                 logging.getLogger(name).setLevel(logging.ERROR)
             yield
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
     finally:
         threading.excepthook = excepthook
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+        torch.set_num_threads(num_threads)
+        for name, value in environment.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _report_thread(failure: threading.ExceptHookArgs) -> None:

@@ -9,19 +9,19 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, Timer
+from lightning.pytorch import callbacks as lightnings
 
 from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import BEST_CHECKPOINT, CHECKPOINTS, CONFIG, CURVES, LAST_CHECKPOINT, SCORES
 from cifar_lightning.training.checkpoint_io import HeldCheckpointIO
-from cifar_lightning.training.checkpoints import BLOCK, ResumeState
+from cifar_lightning.training.checkpoints import BLOCK, Checkpoint, ResumeState
 from cifar_lightning.training.logger import RunLogger
 
 COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 HEADER = ",".join(("epoch", *COLUMNS, "seconds")) + "\n"
 
 
-class RunRecorder(Checkpoint):
+class RunRecorder(lightnings.Checkpoint):
     """Keeps `last.ckpt`, `best.ckpt`, `curves.csv` and the events of a run.
 
     The state of every finished epoch is held in memory; files are written every `sync_seconds`, at the end, and when
@@ -33,9 +33,7 @@ class RunRecorder(Checkpoint):
         config: the resolved settings as YAML, for `config.yaml` and for the checkpoints.
         class_names: K names, in the order of the labels.
         keep_best: whether there is a validation share to choose by.
-        resumed: the state to resume from; None for a new run.
-        global_step: the optimiser's steps so far, for a checkpoint that says so nowhere else: one without the state of
-            Lightning's loops. None: Lightning restores them.
+        resumed: the checkpoint to resume from; None for a new run.
         sync_seconds: the files are written when they are older than this.
 
     Raises:
@@ -47,32 +45,25 @@ class RunRecorder(Checkpoint):
         config: str,
         class_names: list[str],
         keep_best: bool,
-        resumed: ResumeState | None = None,
-        global_step: int | None = None,
+        resumed: Checkpoint | None = None,
         sync_seconds: float = 5.0,
     ) -> None:
         new = ResumeState(num_epochs=0, is_finished=True, class_names=class_names, config=config, curves=HEADER)
         # The settings of a resumed run are its own, but for how long it is.
-        self.state = new if resumed is None else replace(resumed, config=config)
+        self.state = new if resumed is None else replace(resumed.resume, config=config)
         self.keep_best = keep_best
         self.sync_seconds = sync_seconds
         self._seconds_before = self.state.seconds or 0.0
-        self._is_resumed = resumed is not None
-        self._global_step = global_step
+        self._resumed = resumed
         self._validated = False
         self._overwrites_config = False
         self._checkpoints = HeldCheckpointIO()
-
-    @property
-    def curves(self) -> str:
-        """The text of `curves.csv` so far."""
-        return self.state.curves
 
     def last_epoch(self) -> dict[str, float]:
         """The metrics of the last finished epoch by their names, as in `curves.csv`; empty if there is none."""
         if self.state.num_epochs == 0:
             return {}
-        _, *cells, _ = self.curves.splitlines()[-1].split(",")
+        _, *cells, _ = self.state.curves.splitlines()[-1].split(",")
         return {name: float(cell) for name, cell in zip(COLUMNS, cells, strict=True) if cell}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -88,8 +79,8 @@ class RunRecorder(Checkpoint):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Without this, a run that EarlyStopping ended would train until EarlyStopping ends it again.
         trainer.should_stop = trainer.should_stop or self.state.stopped_early
-        if self._global_step is not None:
-            self._restore_progress(trainer, self._global_step)
+        if self._resumed is not None and not self._resumed.has_loops:
+            self._restore_progress(trainer, self._resumed.global_step)
 
     def _restore_progress(self, trainer: Trainer, global_step: int) -> None:
         """Sets the counters of the trainer's loops."""
@@ -107,7 +98,7 @@ class RunRecorder(Checkpoint):
                 write_text(self._folder / CONFIG, self.state.config)
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
             trainer.logger.first_epoch = trainer.current_epoch
-        if self._is_resumed:
+        if self._resumed is not None:
             # A net that draws (dropout) continues drawing where it stopped.
             _set_random_state(self.state.random_state)
         self._start = self._last_sync = time.monotonic()
@@ -176,7 +167,7 @@ class RunRecorder(Checkpoint):
 def is_time_up(trainer: Trainer) -> bool:
     """Whether `trainer.max_time` is used up."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, Timer):
+        if isinstance(callback, lightnings.Timer):
             left = callback.time_remaining()
             if left is not None and left <= 0:
                 return True

@@ -43,17 +43,7 @@ def _find_last(settings: Namespace) -> Path:
             f"expected a checkpoint in {newest}, the newest run, but it has none; leave out --ckpt_path to start"
             " anew, or name an older run"
         )
-    # If the newest is finished, one that was stopped before it was begun.
-    unfinished = (run for run in versions if folder.count_epochs(run) > 0 and not _is_finished(run, settings.trainer))
-    return next(unfinished, newest)
-
-
-def _is_finished(run: Path, limits: Namespace) -> bool:
-    num_epochs = folder.count_epochs(run)
-    if limits.max_epochs is not None and 0 <= limits.max_epochs <= num_epochs:
-        return True
-    last = run / folder.CHECKPOINTS / folder.LAST_CHECKPOINT
-    return num_epochs >= (limits.min_epochs or 1) and last.is_file() and Checkpoint.read(last).resume.stopped_early
+    return newest
 
 
 def _runs_folder(settings: Namespace) -> Path:

@@ -19,33 +19,39 @@ _NO_EXPERIMENT = (
 )
 
 
-def refuse_changes(run: Path, saved: dict[str, Any], settings: dict[str, Any], with_training: bool) -> None:
-    """Raises a ValueError that names the first setting in which `settings` differ from those `saved` with a run.
+def refuse_other_experiment(run: Path, saved: dict[str, Any], settings: dict[str, Any], with_training: bool) -> None:
+    """Raises a ValueError if `settings` would make another experiment than those `saved` with a run.
 
     The data and the seed are compared; `with_training`, the model, its optimiser, the number of threads and what the
     trainer does in an epoch as well.
     """
     groups = ("data", "seed_everything", *(("model", "num_threads", "trainer") if with_training else ()))
-    change = find_change(saved, settings, groups, besides=(*_CHECKED_ELSEWHERE, *LIMITS, *_NO_EXPERIMENT))
-    if change is not None:
-        key, old, new = change
-        raise ValueError(
-            f"expected {key} {old!r}, as the run in {run} has it, got {new!r}; leave it as it was"
-            f" (--config {run / folder.CONFIG} has all settings), or start a new run with fit"
-        )
+    refuse_changes(
+        saved,
+        settings,
+        groups,
+        besides=(*_CHECKED_ELSEWHERE, *LIMITS, *_NO_EXPERIMENT),
+        owner=f"as the run in {run} has it",
+        advice=f"leave it as it was (--config {run / folder.CONFIG} has all settings), or start a new run with fit",
+    )
 
 
-def find_change(
-    saved: dict[str, Any], settings: dict[str, Any], groups: Iterable[str], besides: Collection[str] = ()
-) -> tuple[str, Any, Any] | None:
-    """The first key in which two settings differ, with its value before and now; None if there is none.
+def refuse_changes(
+    saved: dict[str, Any],
+    settings: dict[str, Any],
+    groups: Iterable[str],
+    *,
+    besides: Collection[str],
+    owner: str,
+    advice: str,
+) -> None:
+    """Raises a ValueError that names the first key in which two settings differ, with its value before and now.
 
     The top-level `groups` are compared, except the keys in `besides`, everything below those, and how the data are
-    reached on a machine.
+    reached on a machine. `owner` and `advice` say whose the saved value is, and what to do.
     """
-    free = (*SOURCE_ACCESS, *besides)
-    old, new = (flatten({group: flat.get(group) for group in groups}) for flat in (saved, settings))
+    free = tuple(f"{name}." for name in (*SOURCE_ACCESS, *besides))
+    old, new = (flatten({group: nested.get(group) for group in groups}) for nested in (saved, settings))
     for key in sorted(old.keys() | new.keys()):
-        if not f"{key}.".startswith(tuple(f"{name}." for name in free)) and old.get(key) != new.get(key):
-            return key, old.get(key), new.get(key)
-    return None
+        if not f"{key}.".startswith(free) and old.get(key) != new.get(key):
+            raise ValueError(f"expected {key} {old.get(key)!r}, {owner}, got {new.get(key)!r}; {advice}")

@@ -1,9 +1,7 @@
 """`study` on drawn shapes: two strategies, two seeds, two epochs."""
 
-import json
 import re
 import shutil
-import sys
 
 import insides
 import pytest
@@ -199,35 +197,10 @@ def test_a_run_that_fails_stops_no_other_and_a_log_gets_a_line_per_run(resume, t
     ]
     assert "left" not in lines[-1]
     assert "hot seed 1 failed: the loss became" in outcome.err
-    assert re.search(r'own_study_net\.py(:|", line )13\b', outcome.err)
+    assert re.search(r'own_study_net\.py", line 13\b', outcome.err)
     assert "has no attribute 'conv'" in outcome.err
     assert (tmp_path / "tries").read_text() == "tried "
     assert (tmp_path / "tiny/Own/seed_1/scores.json").is_file()
-
-
-def test_the_line_of_progress_fits_80_columns_and_tells_of_tests_when_all_epochs_are_done(
-    resume, tmp_path, monkeypatch
-):
-    name = "max pooling after both of the convolutions"
-    shutil.copytree(tmp_path / "tiny/maxpool", tmp_path / "tiny" / name)
-    for path in (tmp_path / "tiny" / name).rglob("scores.json"):
-        scores = json.loads(path.read_text())
-        scores["splits"]["test"]["accuracy"] = 1.0
-        path.write_text(json.dumps(scores))
-    net = {"class_path": "cifar_lightning.models.backbones.MaxPoolNet"}
-    (tmp_path / "long.yaml").write_text(yaml.safe_dump({"strategies": {name: {"model": {"backbone": net}}}}))
-    (tmp_path / "tiny/quick/seed_1/scores.json").unlink()
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("TERM", "xterm")
-    outcome = resume("--config", "long.yaml")
-    assert outcome.code == 0
-    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", outcome.out)
-    lines = [line for line in re.split(r"[\r\n]+", shown) if line.startswith("run ")]
-    assert {len(line) for line in lines} == {80}
-    best = "best: max pooling after both … 1.000"
-    assert re.fullmatch(rf"run 5/6 ━+ +tests left  {best}", lines[0])
-    assert re.fullmatch(rf"run 6/6 ━+ +{best}", lines[-1])
 
 
 @pytest.mark.parametrize(
@@ -272,7 +245,6 @@ MISTAKES = {
     "seeds in words": (["--seeds", "few"], "'few'"),
     "no epoch": (["--max_epochs", "0"], "max_epochs"),
     "epochs in words": (["--max_epochs", "many"], "'many'"),
-    "two devices": (["--trainer.devices", "2"], "trainer.devices 2"),
     "an unknown engine": (["--engine", "threads"], "'threads'"),
     "no thread": (["--num_threads", "0"], "num_threads"),
     "an unknown option": (["--nonsense"], "'nonsense'"),
@@ -297,7 +269,7 @@ def test_mistakes_are_found_before_any_training(study, tmp_path, arguments, name
     ("text", "named"),
     [
         ("strategies: {}", "strategies"),
-        ("strategies: [maxpool]", "strategies: expected"),
+        ("strategies: [maxpool]", "strategies: "),
         ("strategies: {a: {model: {num_outputs: 3}}, a: {model: {num_outputs: 4}}}", "'a'"),
         ("strategies: {a/b: {model: {num_outputs: 3}}}", "a name for a strategy"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nsedes: 3", "did you mean 'seeds'?"),

@@ -6,9 +6,13 @@ import yaml
 
 from cifar_lightning.models.backbones import AvgPoolNet, MaxPoolNet
 from cifar_lightning.training.configs import find_config, list_configs
-from cifar_lightning.training.experiment import Experiment, resolve, to_arguments
+from cifar_lightning.training.experiment import Experiment, to_arguments
 
 SMALL = {"data.source.num_train": 20, "data.source.num_test": 6}
+
+
+def resolve(config, settings=None):
+    return Experiment(to_arguments(config, settings)).settings()
 
 
 def test_settings_by_dotted_names_are_those_of_the_command_line():

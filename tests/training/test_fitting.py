@@ -54,7 +54,7 @@ def test_a_resumed_run_is_the_same_run_with_more_epochs(tmp_path):
     settings = {**SMALL, "trainer.logger.save_dir": str(tmp_path)}
     run = fit("quickstart", settings, progress=False)
     more = {**settings, "trainer.max_epochs": 3}
-    resumed = fit("quickstart", more, ckpt_path=run.folder, progress=False)
+    resumed = fit("quickstart", more, ckpt_path=run, progress=False)
     whole = fit("quickstart", {**more, "trainer.logger.name": "whole"}, progress=False)
     assert resumed.folder == run.folder
     assert np.array_equal(resumed.curves["train_loss"], whole.curves["train_loss"])

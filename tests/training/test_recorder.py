@@ -55,8 +55,7 @@ def fit(folder, max_epochs, resume=False, keep_best=True, sync_seconds=1000.0, c
         "seed: 0\n",
         CLASSES,
         keep_best,
-        checkpoint.resume if checkpoint else None,
-        checkpoint.global_step if checkpoint and not checkpoint.has_loops else None,
+        checkpoint,
         sync_seconds,
     )
     trainer = Trainer(
