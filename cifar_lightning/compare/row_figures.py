@@ -58,16 +58,9 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.
         if len(shown) == len(pairs)
         else f"{best} against each of the others"
     )
-    reading = "Thick bar: 95 % interval for new seeds and new images."
-    if not all(pair.method == "crossed" for pair in shown):
-        reading = "Thick bar: 95 % interval for new images; seed noise is not covered."
-        if any(pair.method == "crossed" for pair in shown):
-            reading = "Thick bar: 95 % interval for new seeds and new images, with one seed for new images alone."
+    reading = f"Thick bar: 95 % interval for {wording.covered_by([pair.method for pair in shown])}."
     if any(pair.training_noise_only is not None for pair in shown):
-        seeds = {summary.name: {run.seed for run in summary.runs} for summary in comparison.strategies}
-        unequal = any(seeds[pair.a] != seeds[pair.b] for pair in shown if pair.training_noise_only is not None)
-        common = ", from the seeds that both have, so its middle need not be the mark" if unequal else ""
-        reading += f" Thin bar: for new seeds on these same images{common}."
+        reading += " Thin bar: for new seeds on these same images, from the seeds that both have."
     if any(pair.winner for pair in shown):
         after = " (after Holm's correction)" if len(pairs) > 1 else ""
         reading += f" Filled mark: a difference that is shown{after}."

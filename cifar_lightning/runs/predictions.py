@@ -82,19 +82,6 @@ class Predictions(Table):
             np.stack(list(columns.values()), axis=1),
         )
 
-    def select(self, indices: np.ndarray) -> "Predictions":
-        """The predictions of the images `indices`, int (M,), alone, and in that order."""
-        rows = find_rows(self.indices, indices)
-        return Predictions(self.class_names, indices, self.labels[rows], self.predicted[rows], self.probabilities[rows])
-
-    def order_classes(self, names: Sequence[str]) -> "Predictions":
-        """The same predictions with the classes in the order `names`."""
-        # An unused output, K, stays one.
-        places = np.array([*(list(names).index(name) for name in self.class_names), len(names)])
-        shares = np.empty_like(self.probabilities)
-        shares[:, places[:-1]] = self.probabilities
-        return Predictions(names, self.indices, places[self.labels], places[self.predicted], shares)
-
     @property
     def is_right(self) -> np.ndarray:
         """bool (N,): whether each answer is right."""
@@ -157,9 +144,3 @@ class Predictions(Table):
             return ScoresWithout(0, None, None)
         accuracy = float(right.mean())
         return ScoresWithout(len(right), accuracy, list(wilson_interval(accuracy, len(right))))
-
-
-def find_rows(indices: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The place in `indices` of each of the `wanted`, int (M,), all of which are there."""
-    order = np.argsort(indices)
-    return order[np.searchsorted(indices, wanted, sorter=order)]
