@@ -7,8 +7,6 @@ from cifar_lightning.compare.pairs import MIN_SEEDS
 from cifar_lightning.compare.scale import Scale
 from cifar_lightning.compare.wording import capitalise, count_runs, list_names, write_p
 
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-
 
 def describe_answer(comparison: Comparison) -> str:
     """The headline: which strategies are ahead, by how much, how surely, and seen with how much."""
@@ -41,7 +39,7 @@ def _describe_winner(comparison: Comparison, best: str, beaten: Sequence[str]) -
     if len(beaten) == 1:
         return f"{best} is better than {beaten[0]}: {_describe_margin(comparison, best, beaten[0])}"
     margin = _describe_margin(comparison, best, beaten[0], f" of {beaten[0]}, the next,")
-    return f"{best} is better than the other {_number(len(beaten))}: {margin}"
+    return f"{best} is better than all {len(beaten)} others: {margin}"
 
 
 def _describe_rest(verdicts: Mapping[str, Verdict]) -> str:
@@ -68,8 +66,7 @@ def _describe_nothing(comparison: Comparison) -> str:
     if pair.ci95[0] > 0 or pair.ci95[1] < 0:
         # The interval is the pair's own, the verdict that of all pairs together.
         lead += f", not enough among {len(comparison.pairs)} pairs (Holm's p {write_p(pair.p_holm)})"
-    number = _number(len(others) + 1)
-    return f"no difference between the {number} strategies is shown: the first, {best}, {lead}"
+    return f"no difference between the {len(others) + 1} strategies is shown: the first, {best}, {lead}"
 
 
 def _describe_too_few(comparison: Comparison) -> str:
@@ -121,7 +118,3 @@ def describe_sensitivity(comparison: Comparison) -> str:
 def _range(values: Sequence[float], scale: Scale) -> str:
     low, high = scale.number(min(values)), scale.number(max(values))
     return low + scale.difference_unit if low == high else f"{low} to {high}{scale.difference_unit} (by pair)"
-
-
-def _number(number: int) -> str:
-    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)

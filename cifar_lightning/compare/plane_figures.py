@@ -137,39 +137,33 @@ def draw_noise(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart 
 def _draw_probe(
     comparison: Comparison, looks: dict[str, kit.Look], probe: str, what: str, x_label: str, unit: str
 ) -> kit.Chart | None:
-    """Draws mean accuracy and its interval on plain images and at each level that all runs of a strategy have.
+    """Draws mean accuracy and its interval on plain images and at each level of the probe.
 
     None where there is no strategy whose runs were all probed.
     """
-    levels = {summary.name: _find_levels(summary, probe) for summary in comparison.strategies}
-    strategies = [summary for summary in comparison.strategies if levels[summary.name]]
+    strategies = [summary for summary in comparison.strategies if all(run.has(PROBES) for run in summary.runs)]
     if not strategies:
         return None
+    probed = strategies[0].runs[0].probes.probes
+    levels = np.array([0, *sorted(level for kind, level in probed if kind == probe)])
     title = f"Accuracy on {what}"
     reading = f"{wording.read_marks(strategies)} Strategies are drawn side by side."
     figure, axes = kit.new_panel(_HEIGHT, title, reading, x_label, "accuracy, %")
-    everywhere = sorted({0, *(level for its_levels in levels.values() for level in its_levels)})
-    step = 0.34 * min(np.diff(everywhere)) / len(strategies)
+    step = 0.34 * min(np.diff(levels)) / len(strategies)
     falls = []
     for place, summary in enumerate(strategies):
-        look, at = looks[summary.name], np.array([0, *levels[summary.name]])
-        values = [_probe_values(summary, probe, level) for level in at]
+        look = looks[summary.name]
+        values = [_probe_values(summary, probe, level) for level in levels]
         means = 100 * np.array([at_level.mean() for at_level in values])
         ends = 100 * np.array([mean_interval(at_level) for at_level in values])
-        x = at + (place - (len(strategies) - 1) / 2) * step
+        x = levels + (place - (len(strategies) - 1) / 2) * step
         axes.vlines(x, ends[:, 0], ends[:, 1], color=look.colour, linewidth=2, alpha=0.5)
         axes.plot(x, means, linewidth=2, **look.style())
         falls.append(f"{summary.name} {means[0]:.1f} % to {means[-1]:.1f} %")
-    axes.set_xticks(everywhere)
+    axes.set_xticks(levels)
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
-    finding = f"Mean accuracy from 0 to {everywhere[-1]} {unit}: {wording.name_some(falls)}."
+    finding = f"Mean accuracy from 0 to {levels[-1]} {unit}: {wording.name_some(falls)}."
     return kit.finish_panel(figure, probe, title, finding, reading)
-
-
-def _find_levels(summary: Summary, probe: str) -> list[int]:
-    """The levels at which every run of a strategy was probed, ascending."""
-    probes = [set(run.probes.probes) if run.has(PROBES) else set() for run in summary.runs]
-    return sorted(level for kind, level in set.intersection(*probes) if kind == probe)
 
 
 def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:

@@ -61,11 +61,9 @@ def mark_of(strategies: Sequence[Summary]) -> str:
 
 def interval_of(strategies: Sequence[Summary]) -> str:
     """What the interval of a mean covers."""
-    if all(len(summary.runs) > 1 for summary in strategies):
-        return "95 % interval for new seeds and new images"
-    if has_several_runs(strategies):
-        return "95 % interval for new seeds and new images (with one seed: for new images alone)"
-    return "95 % interval for new images (one seed: its noise is not covered)"
+    return (
+        f"95 % interval for {covered_by(['crossed' if len(summary.runs) > 1 else 'images' for summary in strategies])}"
+    )
 
 
 def read_marks(strategies: Sequence[Summary]) -> str:

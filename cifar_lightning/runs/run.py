@@ -123,9 +123,8 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
             what = f"got the file {root}" if root.exists() else f"but there is no {root}"
             raise ValueError(f"expected a folder with run folders below it, {what}; check the path")
     found = {path.resolve(): path for root in roots for path in _walk(root)}
-    # A config.yaml above run folders belongs to no run, even where a link leads from it to them.
+    # A config.yaml above run folders belongs to no run.
     above = {parent.resolve() for path in found.values() for parent in path.absolute().parents}
-    above |= {parent for place in found for parent in place.parents}
     runs = [Run(path) for place, path in found.items() if place not in above]
     if not runs:
         named = " or ".join(map(str, roots))
