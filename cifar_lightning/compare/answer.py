@@ -39,7 +39,7 @@ def _describe_winner(comparison: Comparison, best: str, beaten: Sequence[str]) -
     if len(beaten) == 1:
         return f"{best} is better than {beaten[0]}: {_describe_margin(comparison, best, beaten[0])}"
     margin = _describe_margin(comparison, best, beaten[0], f" of {beaten[0]}, the next,")
-    return f"{best} is better than all {len(beaten)} others: {margin}"
+    return f"{best} is better than {list_names(beaten)}: {margin}"
 
 
 def _describe_rest(verdicts: Mapping[str, Verdict]) -> str:

@@ -61,9 +61,8 @@ def mark_of(strategies: Sequence[Summary]) -> str:
 
 def interval_of(strategies: Sequence[Summary]) -> str:
     """What the interval of a mean covers."""
-    return (
-        f"95 % interval for {covered_by(['crossed' if len(summary.runs) > 1 else 'images' for summary in strategies])}"
-    )
+    methods = ["crossed" if len(summary.runs) > 1 else "images" for summary in strategies]
+    return f"95 % interval for {covered_by(methods)}"
 
 
 def read_marks(strategies: Sequence[Summary]) -> str:
@@ -75,7 +74,11 @@ def covered_by(methods: Sequence[str]) -> str:
     """What the intervals of differences cover that these methods gave."""
     if set(methods) == {"crossed"}:
         return "new seeds and images"
-    return "new seeds and images, with one seed new images alone" if "crossed" in methods else "new images alone"
+    return (
+        "new seeds and images, with one seed new images alone"
+        if "crossed" in methods
+        else "new images alone, not new seeds"
+    )
 
 
 def in_unit(unit: str) -> str:

@@ -8,9 +8,9 @@ needed.
 The measure: an image is cut into cells of 2x2 pixels, and each cell gives its distance from the mean of the 5x5 cells
 around it, in units of their standard deviation (local contrast normalisation; Jarrett et al. 2009, "What is the Best
 Multi-Stage Architecture for Object Recognition?", ICCV), so brightness and contrast drop out. The central 12x12 cells
-of the training image, mirrored or not, are moved by up to 4 pixels each way over the test image at 7/8, 1 and 9/8 of its
-size. The similarity is the greatest correlation over all these places, -1..1. To save hours, a test image is compared
-with only those 20 training images, mirrored or not, that resemble it most at 8x8 pixels.
+of the training image, mirrored or not, are moved by up to 4 pixels each way over the test image, which is scaled to
+7/8, 1 and 9/8. The similarity is the greatest correlation over all these places, -1..1. To save hours, a test image is
+compared with only those 20 training images, mirrored or not, that resemble it most at 8x8 pixels.
 
 The threshold was chosen by eye, and against the list of the ciFAIR authors. From 0.77 on there are 735 of the 10 000
 test images (theirs: 891), with all 39 exact duplicates of their list. Larger moves and scales are missed, and so are

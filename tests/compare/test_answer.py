@@ -38,7 +38,7 @@ def test_a_winner_of_two_is_named_with_margin_interval_and_size(tmp_path):
 
 def test_a_winner_of_many_is_ahead_of_the_next(tmp_path):
     sentence = answer(write_nets(tmp_path, good=2, bad=30, worse=60))
-    assert sentence.startswith("good is better than all 2 others: ahead of bad, the next, by ")
+    assert sentence.startswith("good is better than bad and worse: ahead of bad, the next, by ")
 
 
 def test_where_less_is_better_ahead_is_still_above_zero(tmp_path):

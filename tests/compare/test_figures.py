@@ -96,7 +96,7 @@ def test_the_result_shows_each_mean_and_interval_and_a_dot_per_seed(comparison, 
         assert f"{summary.name} {100 * summary.mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})" in chart.finding
     root = ET.fromstring(chart.svg)
     assert len(list(root.iter(f"{SVG}use"))) >= 3 * (3 + 1)
-    assert "new seeds and new images" in chart.reading
+    assert "new seeds and images" in chart.reading
 
 
 def test_the_differences_are_those_of_the_pairs(comparison, drawn):
@@ -142,15 +142,15 @@ def test_what_the_marks_and_bars_mean_follows_from_how_many_seeds_there_are(tmp_
         comparison = compare(write_study(folder, {"a": 0.95, "b": 0.6}, seeds, 200))
         draw = (draw_result, draw_differences)
         readings[str(seeds)] = [one(comparison, strategy_looks(comparison)).reading for one in draw]
-    assert readings["1"][0].startswith("Large mark: the one run. Bar: 95 % interval for new images (one seed")
+    assert readings["1"][0].startswith("Large mark: the one run. Bar: 95 % interval for new images alone, not")
     assert "Thin bar" not in readings["1"][1]
-    assert readings["3"][0].startswith("Large mark: mean over seeds. Bar: 95 % interval for new seeds and new images.")
+    assert readings["3"][0].startswith("Large mark: mean over seeds. Bar: 95 % interval for new seeds and images.")
     # One pair alone needs no correction.
     assert "Filled mark: a difference that is shown. Dashed line" in readings["3"][1]
     assert "Thin bar: for new seeds on these same images, from the seeds that both have." in readings["3"][1]
     mixed = readings[str({"a": 1, "b": 3})]
-    assert "(with one seed: for new images alone)" in mixed[0]
-    assert mixed[1].startswith("Thick bar: 95 % interval for new images alone.")
+    assert "new seeds and images, with one seed new images alone" in mixed[0]
+    assert mixed[1].startswith("Thick bar: 95 % interval for new images alone, not new seeds.")
 
 
 def test_one_seed_says_that_its_noise_is_not_covered(tmp_path):
@@ -158,7 +158,7 @@ def test_one_seed_says_that_its_noise_is_not_covered(tmp_path):
     comparison = compare(root)
     looks = strategy_looks(comparison)
     result = draw_result(comparison, looks)
-    assert "one seed: its noise is not covered" in result.reading
+    assert "for new images alone, not new seeds" in result.reading
     assert "one per seed" not in result.reading
     assert "for new images alone" in draw_differences(comparison, looks).reading
 
