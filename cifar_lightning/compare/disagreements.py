@@ -21,7 +21,7 @@ class Disagreement:
     Attributes:
         index: its place in the source's test split as published.
         truth: the name of its class.
-        num_right: how many runs answer it rightly, by strategy.
+        num_right: how many runs answer it correctly, by strategy.
         image: the image itself, PNG as a `data:` URI; None where it is not at hand.
     """
 

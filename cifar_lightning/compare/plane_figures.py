@@ -90,7 +90,7 @@ def _draw_curves(
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     ends = [f"{summary.name} {written.format(ending[summary.name].mean[-1])}" for summary in strategies]
     finding = f"Mean {quantity} at the last epoch, {val_name if val else 'train'}: {wording.name_some(ends)}."
-    return kit.finish_panel(figure, f"{quantity}_curves", title, finding, reading)
+    return kit.finish_panel(figure, f"{quantity}_curves", finding, reading)
 
 
 @dataclass(frozen=True)
@@ -163,11 +163,11 @@ def _draw_probe(
     axes.set_xticks(levels)
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     finding = f"Mean accuracy from 0 to {levels[-1]} {unit}: {wording.name_some(falls)}."
-    return kit.finish_panel(figure, probe, title, finding, reading)
+    return kit.finish_panel(figure, probe, finding, reading)
 
 
 def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
-    """The share of draws answered rightly, float64 (S, N); level 0 means the images as they are."""
+    """The share of draws answered correctly, float64 (S, N); level 0 means the images as they are."""
     if level == 0:
         return stack_correctness(summary.runs)
     return np.stack([probe_shares(run, f"{probe}_{level}") for run in summary.runs])
@@ -228,4 +228,4 @@ def _draw_cost(
     axes.autoscale_view()
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     named = [f"{s.name} {scale.value(s.mean)} at {cost.write(costs[s.name])}" for s in strategies]
-    return kit.finish_panel(figure, cost.name, title, f"{title}: {wording.name_some(named)}.", reading)
+    return kit.finish_panel(figure, cost.name, f"{title}: {wording.name_some(named)}.", reading)

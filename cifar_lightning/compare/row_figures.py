@@ -45,7 +45,7 @@ def draw_result(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart
         _write_beside(axes, row, f"{scale.value(summary.mean)}\n{scale.interval(summary.ci95)}")
     kit.style_rows(axes, [looks[summary.name].label for summary in strategies])
     named = [f"{s.name} {scale.value(s.mean)} ({scale.interval(s.ci95)})" for s in strategies]
-    return kit.finish_panel(figure, "result", title, f"{title}: {wording.name_some(named)}.", reading)
+    return kit.finish_panel(figure, "result", f"{title}: {wording.name_some(named)}.", reading)
 
 
 def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart:
@@ -94,7 +94,7 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.
     if len(named) > wording.MOST_NAMED:
         num_shown = sum(pair.winner is not None for pair in pairs)
         finding = f"{num_shown} of {len(pairs)} pairs differ for new seeds and new images"
-    return kit.finish_panel(figure, "differences", title, finding + ".", reading)
+    return kit.finish_panel(figure, "differences", finding + ".", reading)
 
 
 def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
@@ -116,7 +116,7 @@ def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart
     step = 0.74 / len(strategies)
     row_height = max(0.5, 0.2 * len(strategies) + 0.15)
     figure, axes = kit.new_panel(
-        0.9 + row_height * len(shown), title, reading, "images of the class answered rightly, %"
+        0.9 + row_height * len(shown), title, reading, "images of the class answered correctly, %"
     )
     for place, summary in enumerate(strategies):
         look = looks[summary.name]
@@ -133,7 +133,7 @@ def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart
     hardest = min(means, key=lambda name: float(np.mean(means[name])))
     named = [f"{summary.name} {SHARES.value(mean)}" for summary, mean in zip(strategies, means[hardest], strict=True)]
     finding = f"The class with the lowest recall is {hardest}: {wording.name_some(named)}."
-    return kit.finish_panel(figure, "recall", title, finding, reading)
+    return kit.finish_panel(figure, "recall", finding, reading)
 
 
 def recall_intervals(summary: Summary, classes: Sequence[str]) -> dict[str, tuple[float, Interval]]:

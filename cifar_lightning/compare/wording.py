@@ -71,14 +71,12 @@ def read_marks(strategies: Sequence[Summary]) -> str:
 
 
 def covered_by(methods: Sequence[str]) -> str:
-    """What the intervals of differences cover that these methods gave."""
+    """What the intervals cover that these methods (see `Pair.method`) gave."""
     if set(methods) == {"crossed"}:
         return "new seeds and images"
-    return (
-        "new seeds and images, with one seed new images alone"
-        if "crossed" in methods
-        else "new images alone, not new seeds"
-    )
+    if "crossed" in methods:
+        return "new seeds and images, with one seed new images alone"
+    return "new images alone, not new seeds"
 
 
 def in_unit(unit: str) -> str:

@@ -64,7 +64,6 @@ class Chart:
 
     Attributes:
         name: the name of its files, without `.png` and `.svg`.
-        title: what it shows.
         finding: what can be seen in it, with numbers, for those who cannot see it.
         reading: how to read it.
         png: the bytes of the PNG file.
@@ -73,7 +72,6 @@ class Chart:
     """
 
     name: str
-    title: str
     finding: str
     reading: str
     png: bytes
@@ -211,7 +209,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
 
 @any_letters()
-def finish_panel(figure: "Figure", name: str, title: str, finding: str, reading: str) -> Chart:
+def finish_panel(figure: "Figure", name: str, finding: str, reading: str) -> Chart:
     """Draws a figure of a comparison as PNG and as SVG; the same figure gives the same bytes."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -234,7 +232,7 @@ def finish_panel(figure: "Figure", name: str, title: str, finding: str, reading:
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Title": finding})
     svg = re.sub(r'(?<= d=")[^"]*(?=")', _shorten_path, text.getvalue())
-    return Chart(name, title, finding, reading, png.getvalue(), svg, reading_height)
+    return Chart(name, finding, reading, png.getvalue(), svg, reading_height)
 
 
 def _shorten_path(match: re.Match[str]) -> str:

@@ -105,8 +105,8 @@ class Predictions(Table):
     def scores(self) -> SplitScores:
         """Loss, accuracy, macro F1, scores per class and the confusion matrix.
 
-        The precision of a class that is never predicted, and the F1 of one that is never predicted rightly, are 0 as in
-        scikit-learn. A class without images has no recall (None) and does not count in macro F1.
+        As in scikit-learn, the precision of a class that is never predicted is 0, and so is the F1 of one that is never
+        predicted correctly. A class without images has no recall (None) and does not count in macro F1.
         """
         confusion = self.confusion_matrix()
         support = confusion.sum(axis=1)
