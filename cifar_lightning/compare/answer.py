@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from cifar_lightning.compare.comparison import Comparison, Pair, Power, Verdict
+from cifar_lightning.compare.comparison import Comparison, Pair, Verdict
 from cifar_lightning.compare.pairs import MIN_SEEDS
 from cifar_lightning.compare.scale import Scale
 from cifar_lightning.compare.wording import capitalise, count_runs, list_names, write_p
-
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def describe_answer(comparison: Comparison) -> str:
@@ -41,7 +39,7 @@ def _describe_winner(comparison: Comparison, best: str, beaten: Sequence[str]) -
     if len(beaten) == 1:
         return f"{best} is better than {beaten[0]}: {_describe_margin(comparison, best, beaten[0])}"
     margin = _describe_margin(comparison, best, beaten[0], f" of {beaten[0]}, the next,")
-    return f"{best} is better than the other {_number(len(beaten))}: {margin}"
+    return f"{best} is better than {list_names(beaten)}: {margin}"
 
 
 def _describe_rest(verdicts: Mapping[str, Verdict]) -> str:
@@ -68,8 +66,7 @@ def _describe_nothing(comparison: Comparison) -> str:
     if pair.ci95[0] > 0 or pair.ci95[1] < 0:
         # The interval is the pair's own, the verdict that of all pairs together.
         lead += f", not enough among {len(comparison.pairs)} pairs (Holm's p {write_p(pair.p_holm)})"
-    number = _number(len(others) + 1)
-    return f"no difference between the {number} strategies is shown: the first, {best}, {lead}"
+    return f"no difference between the {len(others) + 1} strategies is shown: the first, {best}, {lead}"
 
 
 def _describe_too_few(comparison: Comparison) -> str:
@@ -101,7 +98,7 @@ def _describe_margin(comparison: Comparison, first: str, second: str, whom: str 
 
 
 def describe_sensitivity(comparison: Comparison) -> str:
-    """What a study of this size would probably miss, what it would find, and what would find half of that.
+    """What a study of this size would probably miss, and what it would find.
 
     Over all pairs, each with its own components of variance; empty where none is known.
     """
@@ -114,33 +111,10 @@ def describe_sensitivity(comparison: Comparison) -> str:
     return (
         f"With {count_runs(strategies)} x {comparison.num_images} images a difference below"
         f" {_range([power.missed_below for power in powers], scale)} would probably be missed, and one of"
-        f" {_range([power.detectable for power in powers], scale)} be found in 80 % of such studies."
-        f" To find half of that, {_describe_half(powers)}."
+        f" {_range([power.detectable for power in powers], scale)} would be found in 80 % of such studies."
     )
 
 
 def _range(values: Sequence[float], scale: Scale) -> str:
     low, high = scale.number(min(values)), scale.number(max(values))
     return low + scale.difference_unit if low == high else f"{low} to {high}{scale.difference_unit} (by pair)"
-
-
-def _describe_half(powers: Sequence[Power]) -> str:
-    """The seeds, or the images, that are enough for every pair."""
-    sizes = {
-        "seeds": [power.seeds_for_half for power in powers],
-        "images": [power.images_for_half for power in powers],
-    }
-    enough = [
-        f"{max(known):,} {'seeds per strategy' if what == 'seeds' else what}"
-        for what, numbers in sizes.items()
-        if len(known := [number for number in numbers if number is not None]) == len(numbers)
-    ]
-    lacking = [what for what, numbers in sizes.items() if None in numbers]
-    # A number may be enough for some of the pairs.
-    everywhere = " for every pair" if any(set(numbers) > {None} for numbers in sizes.values()) else ""
-    alone = f"no number of {' or of '.join(lacking)} alone is enough{everywhere}" if lacking else ""
-    return ", and ".join(filter(None, [f"{' or '.join(enough)} are needed" if enough else "", alone]))
-
-
-def _number(number: int) -> str:
-    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)

@@ -40,20 +40,14 @@ def _describe_variation(strategies: Mapping[str, Sequence[Run]]) -> str:
 
 
 def _describe_training_images(strategies: Mapping[str, Sequence[Run]]) -> str:
-    by_strategy: dict[str, set[bytes]] = {}
     by_seed: dict[int, set[bytes]] = {}
-    for name, runs in strategies.items():
-        for run in runs:
-            choice = np.sort(run.predictions("train").indices).tobytes()
-            by_strategy.setdefault(name, set()).add(choice)
-            by_seed.setdefault(run.seed, set()).add(choice)
+    for run in (run for runs in strategies.values() for run in runs):
+        by_seed.setdefault(run.seed, set()).add(np.sort(run.predictions("train").indices).tobytes())
     if len(set.union(*by_seed.values())) == 1:
         return (
             "The training images are the same in all runs: what other ones would change is in no interval"
             " (study --vary_split puts some of it there)."
         )
-    if all(len(choices) == 1 for choices in by_strategy.values()):
-        return "The training images differ from strategy to strategy: a verdict is about them too."
     if all(len(choices) == 1 for choices in by_seed.values()):
         return "The choice of training images differs from run to run with the seed."
     return "The training images differ from run to run, and not by the seed alone: a verdict is about them too."

@@ -21,7 +21,7 @@ from cifar_lightning.compare.grouping import flat_settings
 from cifar_lightning.compare.pairs import MIN_SEEDS, holm
 from cifar_lightning.compare.questions import correctness, gap, probe_shares
 from cifar_lightning.compare.scale import SHARES
-from cifar_lightning.compare.wording import list_names, write_p
+from cifar_lightning.compare.wording import write_p
 from cifar_lightning.runs.run import MissingFileError, Run
 
 _BACKBONES = "cifar_lightning.models.backbones."
@@ -31,7 +31,6 @@ LAB_NETS = {
     "stride": _BACKBONES + "StrideNet",
     "baseline": _BACKBONES + "BaselineNet",
 }
-_NOISE_LEVELS = (8, 16, 32)
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,6 @@ class _Line:
         phrase: what the quantity says of a net, with a place for the number.
         higher: whether the claim says that the quantity is higher.
         each: whether it must be so against each of the others; otherwise against their mean.
-        noise_levels: the levels of noise that the quantity is the mean over, if any.
         most: the largest possible difference of two nets.
     """
 
@@ -57,7 +55,6 @@ class _Line:
     phrase: str
     higher: bool
     each: bool = False
-    noise_levels: tuple[int, ...] = ()
     most: float = 1.0
 
 
@@ -69,9 +66,9 @@ class _Difference(NamedTuple):
     p: float
 
 
-def noise_drop(run: Run, levels: Sequence[int] = _NOISE_LEVELS) -> np.ndarray:
-    """What noise takes: correctness less the mean share right under these levels of noise; float64 (N,), -1..1."""
-    return correctness(run) - probe_shares(run, *(f"noise_{level}" for level in levels))
+def noise_drop(run: Run) -> np.ndarray:
+    """The accuracy lost to noise: correctness minus the mean share right under noise; float64 (N,), -1..1."""
+    return correctness(run) - probe_shares(run, "noise_8", "noise_16", "noise_32")
 
 
 def small_shift_consistency(run: Run) -> np.ndarray:
@@ -80,8 +77,8 @@ def small_shift_consistency(run: Run) -> np.ndarray:
 
 
 def _line_on_noise(text: str, about: str) -> _Line:
-    phrase = "loses {} points of accuracy under noise of 8 to 32 grey levels"
-    return _Line(text, about, _STRIDED, noise_drop, phrase, higher=False, noise_levels=_NOISE_LEVELS, most=2.0)
+    phrase = "loses {} points of accuracy on average under noise of 8, 16 and 32 grey levels"
+    return _Line(text, about, _STRIDED, noise_drop, phrase, higher=False, most=2.0)
 
 
 _STRIDED, _POOLED = ("stride", "baseline"), ("maxpool", "avgpool")
@@ -96,7 +93,7 @@ _LINES = (
         higher=True,
     ),
     _line_on_noise("average pooling smooths noise", "avgpool"),
-    _Line("a large stride loses detail", "stride", _POOLED, correctness, "answers {} % rightly", higher=False),
+    _Line("a large stride loses detail", "stride", _POOLED, correctness, "gets {} % right", higher=False),
     _Line(
         "a large stride overfits most",
         "stride",
@@ -119,7 +116,7 @@ def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
     claims = []
     for (line, values), differences in zip(asked, found, strict=True):
         p_values = [next(corrected) for _ in differences]
-        evidence = _describe(line, values, differences, p_values, labs[line.about])
+        evidence = _describe(line, values, differences, p_values)
         claims.append(Claim(line.text, _judge(line, differences, p_values), evidence))
     return claims
 
@@ -177,18 +174,13 @@ def _describe(
     values: Mapping[str, np.ndarray],
     differences: Mapping[str, _Difference],
     p_values: Sequence[float],
-    runs: Sequence[Run],
 ) -> str:
     mean, *others = (SHARES.number(float(its_values.mean())) for its_values in values.values())
-    said = f"{line.about} {line.phrase.format(mean)}"
-    if line.noise_levels:
-        # One mean would hide where the loss begins.
-        drops = ((level, np.mean([noise_drop(run, [level]) for run in runs])) for level in line.noise_levels)
-        said += f" on average, {list_names([f'{SHARES.number(float(drop))} at {level}' for level, drop in drops])}"
     names = [name for name in values if name != line.about]
-    said += f" ({', '.join(f'{name} {other}' for name, other in zip(names, others, strict=True))})"
+    compared = ", ".join(f"{name} {other}" for name, other in zip(names, others, strict=True))
+    said = f"{line.about} {line.phrase.format(mean)} ({compared})"
     if not differences:
-        return f"{said}; to judge this takes {MIN_SEEDS} seeds of each"
+        return f"{said}; {MIN_SEEDS} seeds of each are needed to judge this"
     against = "; ".join(
         f"{SHARES.difference(difference.value)} against {'the mean of ' if ' and ' in name else ''}{name}"
         f" (95 % interval {SHARES.difference_interval(difference.ci95)}, Holm's p {write_p(p)})"

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,6 @@ from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.questions import stack_correctness
 from cifar_lightning.plots.image_sheet import read_test_images
 from cifar_lightning.runs.folder import TEST_IMAGES
-from cifar_lightning.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Disagreement:
     Attributes:
         index: its place in the source's test split as published.
         truth: the name of its class.
-        num_right: how many runs answer it rightly, by strategy.
+        num_right: how many runs answer it correctly, by strategy.
         image: the image itself, PNG as a `data:` URI; None where it is not at hand.
     """
 
@@ -42,7 +42,7 @@ def find_disagreements(comparison: Comparison, most: int = 12, with_images: bool
     order = np.lexsort((-shares.var(axis=0), -spread))
     places = [int(place) for place in order[:most] if spread[place] > 0]
     test = comparison.strategies[0].runs[0].predictions("test")
-    images = _cut_images(comparison, test.indices[places]) if with_images else None
+    images = _cut_images(comparison, places) if with_images else None
     return [
         Disagreement(
             int(test.indices[place]),
@@ -60,14 +60,12 @@ def count_agreements(comparison: Comparison) -> tuple[int, int]:
     return int((right == 1).all(axis=0).sum()), int((right == 0).all(axis=0).sum())
 
 
-def _cut_images(comparison: Comparison, indices: np.ndarray) -> list[str] | None:
-    """The images `indices` as `data:` URIs, from the first sheet that fits; None where no run has one."""
+def _cut_images(comparison: Comparison, places: Sequence[int]) -> list[str] | None:
+    """The images at these places as `data:` URIs, from the first sheet that fits; None where no run has one."""
     for run in (run for summary in comparison.strategies for run in summary.runs if run.has(TEST_IMAGES)):
-        # The sheet has the order of the file, which a run that was limited to shared images may not have.
-        order = Run(run.folder).predictions("test").indices.tolist()
-        images = read_test_images(run.folder / TEST_IMAGES, len(order))
+        images = read_test_images(run.folder / TEST_IMAGES, len(run.predictions("test").indices))
         if images is not None:
-            return [_embed(images[order.index(index)]) for index in indices]
+            return [_embed(images[place]) for place in places]
     return None
 
 

@@ -1,5 +1,6 @@
 """Which runs may be compared with one another."""
 
+import filecmp
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
@@ -24,21 +25,20 @@ _TRAINER = (
 
 
 def group_strategies(runs: Sequence[Run], allow_mixed: bool) -> tuple[dict[str, list[Run]], list[str]]:
-    """The runs by strategy, sorted by seed, all with the same test images in the same order.
+    """The runs by strategy, sorted by seed.
 
     Returns:
         The strategies, and a sentence for each thing that was mixed.
 
     Raises:
-        ValueError: if runs cannot be compared. Other classes, another label of an image and a seed of a strategy that
-            appears twice are always refused. Other test images, protocols, epochs, checkpoints, sources of images, and
-            other settings within a strategy are refused unless `allow_mixed`, which compares the images that all have.
+        ValueError: if runs cannot be compared. Other classes, other test images and a seed of a strategy that appears
+            twice are always refused; other protocols, epochs, checkpoints, sources of images, and other settings
+            within a strategy are refused unless `allow_mixed`.
     """
     runs = sorted(runs, key=lambda run: (run.strategy, run.seed))
+    _refuse_other_tests(runs)
     mixed = list(_find_mixtures(runs))
     _refuse_twins(runs, mixed)
-    runs = _share_classes(runs, mixed)
-    runs = _share_images(runs, mixed)
     if mixed and not allow_mixed:
         raise ValueError(f"{mixed[0]}; name runs that go together, or compare them all the same with --allow_mixed")
     strategies: dict[str, list[Run]] = {}
@@ -57,22 +57,34 @@ def flat_settings(run: Run) -> dict[str, Any]:
     return flatten(run.settings) if run.has(CONFIG) else {}
 
 
-def differing_settings(runs: Sequence[Run]) -> list[str]:
-    """The keys of model, data and training in which the settings of runs differ."""
-    return [key for key, _ in _find_differences(runs, _is_training)]
+def differing_settings(runs: Sequence[Run], wanted: Callable[[str], bool] | None = None) -> list[str]:
+    """The wanted keys, by default those of model, data and training, in which the settings of runs differ.
+
+    A run without a config.yaml differs from none.
+    """
+    settings = [flat for run in runs if (flat := flat_settings(run))]
+    keys = dict.fromkeys(key for flat in settings for key in flat if (wanted or _is_training)(key))
+    return [key for key in keys if _differs(key, settings)]
 
 
-def describe_groups(expected: str, runs: Sequence[Run], value: Callable[[Run], Hashable]) -> Iterator[str]:
+def _differs(key: str, settings: Sequence[dict[str, Any]]) -> bool:
+    # Another version of torch may know an option of a class that this one lacks.
+    owner = key.rpartition(".init_args.")[0]
+    is_option = bool(owner) and len({flat.get(f"{owner}.class_path") for flat in settings}) == 1
+    return len({repr(flat.get(key)) for flat in settings if key in flat or not is_option}) > 1
+
+
+def _describe_groups(expected: str, runs: Sequence[Run], value: Callable[[Run], Hashable]) -> Iterator[str]:
     """A sentence on who has which value, if the runs do not all have the same."""
     groups: dict[Hashable, list[Run]] = {}
     for run in runs:
         groups.setdefault(value(run), []).append(run)
     if len(groups) > 1:
-        parts = [f"{what} in {name_runs(those)}" for what, those in groups.items()]
+        parts = [f"{what} in {_name_runs(those)}" for what, those in groups.items()]
         yield f"expected {expected}, but there is " + " and ".join(parts[:3])
 
 
-def name_runs(runs: Sequence[Run]) -> str:
+def _name_runs(runs: Sequence[Run]) -> str:
     """The runs as `maxpool (seeds 0, 1), stride (seed 0)`, the first few of many, and the folder of the first."""
     seeds: dict[str, list[int]] = {}
     for run in runs:
@@ -92,21 +104,21 @@ def name_seeds(seeds: Iterable[int]) -> str:
 
 
 def _find_mixtures(runs: Sequence[Run]) -> Iterator[str]:
-    yield from describe_groups("one protocol in all runs", runs, lambda run: run.facts.protocol)
-    yield from describe_groups("one number of epochs in all runs", runs, lambda run: run.facts.epochs)
-    yield from describe_groups("one checkpoint in all runs", runs, lambda run: run.facts.checkpoint)
+    yield from _describe_groups("one protocol in all runs", runs, lambda run: run.facts.protocol)
+    yield from _describe_groups("one number of epochs in all runs", runs, lambda run: run.facts.epochs)
+    yield from _describe_groups("one checkpoint in all runs", runs, lambda run: run.facts.checkpoint)
     # The best epoch differs from run to run, the last one must not.
     last = [run for run in runs if run.facts.checkpoint == LAST_CHECKPOINT]
-    yield from describe_groups("one epoch tested in all runs", last, lambda run: run.facts.epoch)
+    yield from _describe_groups("one epoch tested in all runs", last, lambda run: run.facts.epoch)
     known = [run for run in runs if run.has(CONFIG)]
-    for key, value in _find_differences(known, _is_source):
-        yield from describe_groups(f"one {key} in all runs", known, value)
+    for key in differing_settings(known, _is_source):
+        yield from _describe_groups(f"one {key} in all runs", known, partial(_setting, key))
     for strategy in dict.fromkeys(run.strategy for run in known):
         same = [run for run in known if run.strategy == strategy]
         own_splits = all(flat_settings(run).get("data.split_seed") == run.seed for run in same)
-        for key, value in _find_differences(same, _is_training):
+        for key in differing_settings(same):
             if not (key == "data.split_seed" and own_splits):
-                yield from describe_groups(f"one {key} in all runs of {strategy}", same, value)
+                yield from _describe_groups(f"one {key} in all runs of {strategy}", same, partial(_setting, key))
     yield from _find_other_images(runs)
 
 
@@ -124,27 +136,8 @@ def _is_training(key: str) -> bool:
     )
 
 
-def _find_differences(
-    runs: Sequence[Run], wanted: Callable[[str], bool]
-) -> Iterator[tuple[str, Callable[[Run], Hashable]]]:
-    """The wanted keys in which the settings of runs differ, each with what gives a run's value."""
-    # A run without a config.yaml differs from none.
-    settings = {run: flat for run in runs if (flat := flat_settings(run))}
-    for key in dict.fromkeys(key for flat in settings.values() for key in flat if wanted(key)):
-        values = {repr(flat[key]) for flat in settings.values() if key in flat}
-        lacking = any(key not in flat for flat in settings.values())
-        if len(values) > 1 or (lacking and values != {"None"} and not _is_option_of_another_class(key, settings)):
-            yield key, partial(_get_setting, settings, key)
-
-
-def _get_setting(settings: dict[Run, dict[str, Any]], key: str, run: Run) -> str:
-    return repr(settings.get(run, {}).get(key))
-
-
-def _is_option_of_another_class(key: str, settings: dict[Run, dict[str, Any]]) -> bool:
-    """Whether runs lack an option because another version of the same class wrote their settings."""
-    owner = key.rpartition(".init_args.")[0]
-    return bool(owner) and len({flat.get(f"{owner}.class_path") for flat in settings.values()}) == 1
+def _setting(key: str, run: Run) -> str:
+    return repr(flat_settings(run).get(key))
 
 
 def _find_other_images(runs: Sequence[Run]) -> Iterator[str]:
@@ -152,21 +145,14 @@ def _find_other_images(runs: Sequence[Run]) -> Iterator[str]:
 
     A folder of images may have been moved, or filled anew: the settings do not say so.
     """
-    files: dict[tuple[bytes, bytes], list[Run]] = {}
-    for run in (run for run in runs if run.has(TEST_IMAGES)):
-        content = (run.folder / TEST_IMAGES).read_bytes()
-        files.setdefault((run.predictions("test").indices.tobytes(), content), []).append(run)
-    seen: dict[bytes, tuple[bytes, list[Run]]] = {}
-    for (indices, _), same in files.items():
-        images = read_test_images(same[0].folder / TEST_IMAGES, len(same[0].predictions("test").indices))
-        if images is None:
-            continue
-        pixels, first = seen.setdefault(indices, (images.tobytes(), same))
-        if pixels != images.tobytes():
-            yield (
-                f"expected the same test images in all runs, but {TEST_IMAGES} of {name_runs(first)}, shows others than"
-                f" that of {name_runs(same)}"
-            )
+    sheets = [(run, run.folder / TEST_IMAGES) for run in runs if run.has(TEST_IMAGES)]
+    for (one, first), (other, second) in pairwise(sheets):
+        # The same images may be packed in other bytes on another machine.
+        if not filecmp.cmp(first, second, shallow=False):
+            count = len(one.predictions("test").indices)
+            images, others = read_test_images(first, count), read_test_images(second, count)
+            if images is not None and others is not None and not np.array_equal(images, others):
+                yield f"expected one {TEST_IMAGES} in all runs, but those of {one.folder} and {other.folder} differ"
 
 
 def _refuse_twins(runs: Sequence[Run], mixed: Sequence[str]) -> None:
@@ -179,48 +165,20 @@ def _refuse_twins(runs: Sequence[Run], mixed: Sequence[str]) -> None:
             )
 
 
-def _share_classes(runs: Sequence[Run], mixed: list[str]) -> list[Run]:
-    names = list(runs[0].predictions("test").class_names)
-    for run in runs:
-        others = run.predictions("test").class_names
-        if sorted(others) != sorted(names):
-            raise ValueError(
-                f"expected the classes {', '.join(names)} of {runs[0].folder} in all runs, but {run.folder} has"
-                f" {', '.join(others)}; nets that choose among other classes cannot be compared, name"
-                " the runs of one class list"
-            )
-    mixed += describe_groups(
-        "one order of the classes", runs, lambda run: ", ".join(run.predictions("test").class_names)
-    )
-    return [run if list(run.predictions("test").class_names) == names else run.order_classes(names) for run in runs]
-
-
-def _share_images(runs: Sequence[Run], mixed: list[str]) -> list[Run]:
-    groups: dict[bytes, list[Run]] = {}
-    for run in runs:
-        groups.setdefault(np.sort(run.predictions("test").indices).tobytes(), []).append(run)
-    shared = runs[0].predictions("test").indices
-    for one, *_ in groups.values():
-        shared = shared[np.isin(shared, one.predictions("test").indices)]
-    if len(groups) > 1:
-        here, there, *_ = groups.values()
-        apart = (
-            f"expected the same test images in all runs, but {name_runs(here)}, and {name_runs(there)}, have"
-            f" {len(here[0].predictions('test').indices)} and {len(there[0].predictions('test').indices)}, of which"
-            f" {len(shared)} are in all runs"
-        )
-        if len(shared) < 2:
-            raise ValueError(f"{apart}; name runs that were tested on the same images")
-        mixed.append(apart)
-    runs = [run if np.array_equal(run.predictions("test").indices, shared) else run.select(shared) for run in runs]
-    first = runs[0].predictions("test")
-    for run in runs:
+def _refuse_other_tests(runs: Sequence[Run]) -> None:
+    first, *others = runs
+    expected = first.predictions("test")
+    for run in others:
         test = run.predictions("test")
-        if (test.labels != first.labels).any():
-            place = int((test.labels != first.labels).argmax())
+        if list(test.class_names) != list(expected.class_names):
             raise ValueError(
-                f"expected the same test images in all runs, but image {shared[place]} is"
-                f" {first['label'][place]} in {runs[0].folder} and {test['label'][place]} in {run.folder};"
-                " name runs that were tested on the same images"
+                f"expected the classes {', '.join(expected.class_names)} of {first.folder} in all runs, but"
+                f" {run.folder} has {', '.join(test.class_names)}; nets that choose among other classes cannot be"
+                " compared, name the runs of one class list"
             )
-    return runs
+        for name in ("index", "label"):
+            if not np.array_equal(test[name], expected[name]):
+                raise ValueError(
+                    f"expected the same test images in the same order in all runs, but the column {name} of"
+                    f" {first.folder} differs from that of {run.folder}; name runs that were tested on the same images"
+                )

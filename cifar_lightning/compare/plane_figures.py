@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,16 +15,11 @@ from cifar_lightning.plots import kit
 from cifar_lightning.runs.folder import CURVES, PROBES
 from cifar_lightning.runs.overfitting import validation_name
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 # For all strategies together: a line with more points than a screen has looks the same and makes the page heavy.
 _MOST_POINTS = 1200
 _HEIGHT = 3.8  # inches, without title, legend and how to read it
 _DASHED = (0, (4, 2))
-_HIGHEST = 1e100  # the largest value that is drawn: beyond, a mean or an axis overflows
-# Points between the first and the last of a few strategies of equal cost; each line stays visible however many.
-_ASIDE, _LEAST_ASIDE = 8.0, 2.6
+_ASIDE = 4.0  # points between two strategies of equal cost
 
 
 def draw_loss_curves(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
@@ -66,8 +60,7 @@ def _draw_curves(
     strategies = [summary for summary in comparison.strategies if summary.name in ending]
     if not strategies:
         return None
-    lab_protocols = {run.facts.protocol == "lab" for summary in strategies for run in summary.runs}
-    val_name = wording.list_names([validation_name(lab_protocol) for lab_protocol in sorted(lab_protocols)])
+    val_name = validation_name(comparison.protocol == "lab")
     title = f"{wording.capitalise(quantity)} over the epochs, {wording.count_runs(strategies)}"
     spread = (
         ", mean over seeds, with a band from the lowest to the highest" if wording.has_several_runs(strategies) else ""
@@ -79,8 +72,7 @@ def _draw_curves(
     if quantity == "accuracy":
         lowest = max(min(_quantile(band.low, 0.05) for band in bands) - 2, lowest)
     else:
-        # An axis needs a length, also where all losses are 0.
-        highest = 1.08 * max(_quantile(band.high, 0.98) for band in bands) or 1
+        highest = 1.08 * max(_quantile(band.high, 0.98) for band in bands)
     if any(band.mean.min() < lowest or band.mean.max() > highest for band in bands):
         reading += " Off the axes: a few epochs, mostly the first."
     figure, axes = kit.new_panel(_HEIGHT, title, reading, "epoch", y_label)
@@ -98,7 +90,7 @@ def _draw_curves(
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     ends = [f"{summary.name} {written.format(ending[summary.name].mean[-1])}" for summary in strategies]
     finding = f"Mean {quantity} at the last epoch, {val_name if val else 'train'}: {wording.name_some(ends)}."
-    return kit.finish_panel(figure, f"{quantity}_curves", title, finding, reading)
+    return kit.finish_panel(figure, f"{quantity}_curves", finding, reading)
 
 
 @dataclass(frozen=True)
@@ -112,16 +104,13 @@ class Band:
 
 
 def find_band(summary: Summary, column: str, factor: float, most: int) -> Band | None:
-    """The band of a column of `curves.csv`: at most `most` epochs that all runs have; None without any.
-
-    Values are multiplied by `factor`; epochs with a value that cannot be drawn are left out.
-    """
+    """The band of a column of `curves.csv`, times `factor`: at most `most` of the epochs in which all runs have it."""
     if not all(run.has(CURVES) for run in summary.runs):
         return None
     curves = [run.curves for run in summary.runs]
-    common = reduce(np.intersect1d, (run_curves.epochs for run_curves in curves))
-    values = np.stack([run_curves[column][np.isin(run_curves.epochs, common)] for run_curves in curves])
-    seen = np.flatnonzero((np.abs(values) < _HIGHEST).all(axis=0))
+    common = min((run_curves.epochs for run_curves in curves), key=len)
+    values = np.stack([run_curves[column][: len(common)] for run_curves in curves])
+    seen = np.flatnonzero(np.isfinite(values).all(axis=0))
     if not len(seen):
         return None
     kept = seen[np.linspace(0, len(seen) - 1, min(len(seen), most)).round().astype(int)]
@@ -148,43 +137,37 @@ def draw_noise(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart 
 def _draw_probe(
     comparison: Comparison, looks: dict[str, kit.Look], probe: str, what: str, x_label: str, unit: str
 ) -> kit.Chart | None:
-    """Draws mean accuracy and its interval on plain images and at each level that all runs of a strategy have.
+    """Draws mean accuracy and its interval on plain images and at each level of the probe.
 
     None where there is no strategy whose runs were all probed.
     """
-    levels = {summary.name: _find_levels(summary, probe) for summary in comparison.strategies}
-    strategies = [summary for summary in comparison.strategies if levels[summary.name]]
+    strategies = [summary for summary in comparison.strategies if all(run.has(PROBES) for run in summary.runs)]
     if not strategies:
         return None
+    probed = strategies[0].runs[0].probes.probes
+    levels = np.array([0, *sorted(level for kind, level in probed if kind == probe)])
     title = f"Accuracy on {what}"
     reading = f"{wording.read_marks(strategies)} Strategies are drawn side by side."
     figure, axes = kit.new_panel(_HEIGHT, title, reading, x_label, "accuracy, %")
-    everywhere = sorted({0, *(level for its_levels in levels.values() for level in its_levels)})
-    step = 0.34 * min(np.diff(everywhere)) / len(strategies)
+    step = 0.34 * min(np.diff(levels)) / len(strategies)
     falls = []
     for place, summary in enumerate(strategies):
-        look, at = looks[summary.name], np.array([0, *levels[summary.name]])
-        values = [_probe_values(summary, probe, level) for level in at]
+        look = looks[summary.name]
+        values = [_probe_values(summary, probe, level) for level in levels]
         means = 100 * np.array([at_level.mean() for at_level in values])
         ends = 100 * np.array([mean_interval(at_level) for at_level in values])
-        x = at + (place - (len(strategies) - 1) / 2) * step
+        x = levels + (place - (len(strategies) - 1) / 2) * step
         axes.vlines(x, ends[:, 0], ends[:, 1], color=look.colour, linewidth=2, alpha=0.5)
         axes.plot(x, means, linewidth=2, **look.style())
         falls.append(f"{summary.name} {means[0]:.1f} % to {means[-1]:.1f} %")
-    axes.set_xticks(everywhere)
+    axes.set_xticks(levels)
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
-    finding = f"Mean accuracy from 0 to {everywhere[-1]} {unit}: {wording.name_some(falls)}."
-    return kit.finish_panel(figure, probe, title, finding, reading)
-
-
-def _find_levels(summary: Summary, probe: str) -> list[int]:
-    """The levels at which every run of a strategy was probed, ascending."""
-    probes = [set(run.probes.probes) if run.has(PROBES) else set() for run in summary.runs]
-    return sorted(level for kind, level in set.intersection(*probes) if kind == probe)
+    finding = f"Mean accuracy from 0 to {levels[-1]} {unit}: {wording.name_some(falls)}."
+    return kit.finish_panel(figure, probe, finding, reading)
 
 
 def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
-    """The share of draws answered rightly, float64 (S, N); level 0 means the images as they are."""
+    """The share of draws answered correctly, float64 (S, N); level 0 means the images as they are."""
     if level == 0:
         return stack_correctness(summary.runs)
     return np.stack([probe_shares(run, f"{probe}_{level}") for run in summary.runs])
@@ -214,18 +197,6 @@ def draw_fit_time(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Cha
     return _draw_cost(comparison, looks, costs, cost, " Times depend on the machine and its load.")
 
 
-def _scale_by_powers(axes: "Axes", times: float) -> None:
-    """Makes the axis of costs logarithmic, where the largest cost is `times` the smallest."""
-    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
-
-    axes.set_xscale("log")
-    # A short axis may have a single power of ten; on a long one the numbers between would run into each other.
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if times < 1000 else (1,), numticks=9))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    # Minor ticks would come in matplotlib's own black, which the page cannot recolour.
-    axes.xaxis.set_minor_locator(NullLocator())
-
-
 def _draw_cost(
     comparison: Comparison, looks: dict[str, kit.Look], costs: dict[str, float], cost: _Cost, note: str = ""
 ) -> kit.Chart | None:
@@ -243,23 +214,18 @@ def _draw_cost(
     figure, axes = kit.new_panel(
         _HEIGHT, title, reading, cost.label, comparison.question.label + wording.in_unit(scale.unit)
     )
-    if min(costs.values()) > 0 and max(costs.values()) > 10 * min(costs.values()):
-        _scale_by_powers(axes, max(costs.values()) / min(costs.values()))
-    else:
-        axes.set_xlim(0, 1.1 * max(costs.values()) or 1)
+    axes.set_xlim(0, 1.1 * max(costs.values()))
     for summary in strategies:
         look, x = looks[summary.name], costs[summary.name]
         equals = [other.name for other in strategies if costs[other.name] == x]
-        step = max(_ASIDE / max(len(equals) - 1, 1), _LEAST_ASIDE)
-        aside = step * (equals.index(summary.name) - (len(equals) - 1) / 2)
+        aside = _ASIDE * (equals.index(summary.name) - (len(equals) - 1) / 2)
         moved = axes.transData + ScaledTranslation(aside / kit.POINTS_PER_INCH, 0, figure.dpi_scale_trans)
         ends = [scale.factor * end for end in summary.ci95]
         # matplotlib does not count moved lines when it chooses the limits.
         axes.update_datalim([(x, end) for end in ends])
-        # A cost of 0 is on the edge.
-        axes.plot([x] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved, clip_on=False)
-        axes.plot(x, scale.factor * summary.mean, transform=moved, clip_on=False, **look.style(markersize=11))
+        axes.plot([x] * 2, ends, color=look.colour, linewidth=2.2, alpha=0.6, transform=moved)
+        axes.plot(x, scale.factor * summary.mean, transform=moved, **look.style(markersize=11))
     axes.autoscale_view()
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
     named = [f"{s.name} {scale.value(s.mean)} at {cost.write(costs[s.name])}" for s in strategies]
-    return kit.finish_panel(figure, cost.name, title, f"{title}: {wording.name_some(named)}.", reading)
+    return kit.finish_panel(figure, cost.name, f"{title}: {wording.name_some(named)}.", reading)

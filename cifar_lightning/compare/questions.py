@@ -67,7 +67,7 @@ class Question:
 
 
 def correctness(run: Run) -> np.ndarray:
-    """1 where a run answers a test image rightly, else 0; float64 (N,)."""
+    """1 where a run answers a test image correctly, else 0; float64 (N,)."""
     return run.predictions("test").is_right.astype(np.float64)
 
 
@@ -77,7 +77,7 @@ def stack_correctness(runs: Sequence[Run]) -> np.ndarray:
 
 
 def gap(run: Run) -> np.ndarray:
-    """The train accuracy of a run, minus 1 for each test image that it answers rightly; float64 (N,).
+    """The train accuracy of a run, minus 1 for each test image that it answers correctly; float64 (N,).
 
     The mean over test images is train minus test accuracy. The train accuracy is taken as it is: the interval covers
     other seeds and other test images, and other training images only as far as the runs have them.

@@ -45,7 +45,7 @@ def draw_result(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart
         _write_beside(axes, row, f"{scale.value(summary.mean)}\n{scale.interval(summary.ci95)}")
     kit.style_rows(axes, [looks[summary.name].label for summary in strategies])
     named = [f"{s.name} {scale.value(s.mean)} ({scale.interval(s.ci95)})" for s in strategies]
-    return kit.finish_panel(figure, "result", title, f"{title}: {wording.name_some(named)}.", reading)
+    return kit.finish_panel(figure, "result", f"{title}: {wording.name_some(named)}.", reading)
 
 
 def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart:
@@ -58,16 +58,9 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.
         if len(shown) == len(pairs)
         else f"{best} against each of the others"
     )
-    reading = "Thick bar: 95 % interval for new seeds and new images."
-    if not all(pair.method == "crossed" for pair in shown):
-        reading = "Thick bar: 95 % interval for new images; seed noise is not covered."
-        if any(pair.method == "crossed" for pair in shown):
-            reading = "Thick bar: 95 % interval for new seeds and new images, with one seed for new images alone."
+    reading = f"Thick bar: 95 % interval for {wording.covered_by([pair.method for pair in shown])}."
     if any(pair.training_noise_only is not None for pair in shown):
-        seeds = {summary.name: {run.seed for run in summary.runs} for summary in comparison.strategies}
-        unequal = any(seeds[pair.a] != seeds[pair.b] for pair in shown if pair.training_noise_only is not None)
-        common = ", from the seeds that both have, so its middle need not be the mark" if unequal else ""
-        reading += f" Thin bar: for new seeds on these same images{common}."
+        reading += " Thin bar: for new seeds on these same images, from the seeds that both have."
     if any(pair.winner for pair in shown):
         after = " (after Holm's correction)" if len(pairs) > 1 else ""
         reading += f" Filled mark: a difference that is shown{after}."
@@ -101,7 +94,7 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.
     if len(named) > wording.MOST_NAMED:
         num_shown = sum(pair.winner is not None for pair in pairs)
         finding = f"{num_shown} of {len(pairs)} pairs differ for new seeds and new images"
-    return kit.finish_panel(figure, "differences", title, finding + ".", reading)
+    return kit.finish_panel(figure, "differences", finding + ".", reading)
 
 
 def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
@@ -123,7 +116,7 @@ def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart
     step = 0.74 / len(strategies)
     row_height = max(0.5, 0.2 * len(strategies) + 0.15)
     figure, axes = kit.new_panel(
-        0.9 + row_height * len(shown), title, reading, "images of the class answered rightly, %"
+        0.9 + row_height * len(shown), title, reading, "images of the class answered correctly, %"
     )
     for place, summary in enumerate(strategies):
         look = looks[summary.name]
@@ -140,7 +133,7 @@ def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart
     hardest = min(means, key=lambda name: float(np.mean(means[name])))
     named = [f"{summary.name} {SHARES.value(mean)}" for summary, mean in zip(strategies, means[hardest], strict=True)]
     finding = f"The class with the lowest recall is {hardest}: {wording.name_some(named)}."
-    return kit.finish_panel(figure, "recall", title, finding, reading)
+    return kit.finish_panel(figure, "recall", finding, reading)
 
 
 def recall_intervals(summary: Summary, classes: Sequence[str]) -> dict[str, tuple[float, Interval]]:

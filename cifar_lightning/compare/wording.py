@@ -61,11 +61,8 @@ def mark_of(strategies: Sequence[Summary]) -> str:
 
 def interval_of(strategies: Sequence[Summary]) -> str:
     """What the interval of a mean covers."""
-    if all(len(summary.runs) > 1 for summary in strategies):
-        return "95 % interval for new seeds and new images"
-    if has_several_runs(strategies):
-        return "95 % interval for new seeds and new images (with one seed: for new images alone)"
-    return "95 % interval for new images (one seed: its noise is not covered)"
+    methods = ["crossed" if len(summary.runs) > 1 else "images" for summary in strategies]
+    return f"95 % interval for {covered_by(methods)}"
 
 
 def read_marks(strategies: Sequence[Summary]) -> str:
@@ -74,10 +71,12 @@ def read_marks(strategies: Sequence[Summary]) -> str:
 
 
 def covered_by(methods: Sequence[str]) -> str:
-    """What the intervals of differences cover that these methods gave."""
+    """What the intervals cover that these methods (see `Pair.method`) gave."""
     if set(methods) == {"crossed"}:
         return "new seeds and images"
-    return "new seeds and images, with one seed new images alone" if "crossed" in methods else "new images alone"
+    if "crossed" in methods:
+        return "new seeds and images, with one seed new images alone"
+    return "new images alone, not new seeds"
 
 
 def in_unit(unit: str) -> str:

@@ -1,7 +1,7 @@
 """Labelled images in memory, and images read from files."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -44,23 +44,17 @@ class LabelledImages:
 
     def subset(self, positions: Tensor) -> "LabelledImages":
         """The images at `positions`, int64 (M,)."""
-        return LabelledImages(
-            _take(self.images, positions), self.labels[positions], self.class_names, self.indices[positions]
-        )
+        # In the memory format channels_last: the one copy that loaders and nets work on.
+        images = self.images.permute(0, 2, 3, 1).index_select(0, positions).permute(0, 3, 1, 2)
+        return LabelledImages(images, self.labels[positions], self.class_names, self.indices[positions])
 
     def keep_classes(self, names: tuple[str, ...]) -> "LabelledImages":
         """The images of the classes `names`, in their present order; labels follow the order of `names`."""
         new_labels = torch.full((len(self.class_names),), -1)
         for label, name in enumerate(names):
             new_labels[self.class_names.index(name)] = label
-        labels = new_labels[self.labels]
-        kept = torch.nonzero(labels >= 0).flatten()
-        return LabelledImages(_take(self.images, kept), labels[kept], names, self.indices[kept])
-
-
-def _take(images: Tensor, positions: Tensor) -> Tensor:
-    """The images at `positions`, in the memory format channels_last: the one copy that loaders and nets work on."""
-    return images.permute(0, 2, 3, 1).index_select(0, positions).permute(0, 3, 1, 2)
+        kept = self.subset(torch.nonzero(new_labels[self.labels] >= 0).flatten())
+        return replace(kept, labels=new_labels[kept.labels], class_names=names)
 
 
 def find_images(path: Path) -> list[Path]:

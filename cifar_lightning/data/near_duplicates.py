@@ -7,17 +7,14 @@ needed.
 
 The measure: an image is cut into cells of 2x2 pixels, and each cell gives its distance from the mean of the 5x5 cells
 around it, in units of their standard deviation (local contrast normalisation; Jarrett et al. 2009, "What is the Best
-Multi-Stage Architecture for Object Recognition?", ICCV). Brightness, contrast and slow shades of light drop out. The
-central 12x12 cells of the training image are laid over the test image, mirrored or not, moved by up to 4 pixels each
-way, the test image at 7/8, 1 and 9/8 of its size. The similarity is the greatest correlation over all these places,
--1..1. An image of one colour has no contrast, and resembles nothing. To save hours, a test image is compared with only
-those 20 training images, mirrored or not, that resemble it most at 8x8 pixels.
+Multi-Stage Architecture for Object Recognition?", ICCV), so brightness and contrast drop out. The central 12x12 cells
+of the training image, mirrored or not, are moved by up to 4 pixels each way over the test image, which is scaled to
+7/8, 1 and 9/8. The similarity is the greatest correlation over all these places, -1..1. To save hours, a test image is
+compared with only those 20 training images, mirrored or not, that resemble it most at 8x8 pixels.
 
-The threshold was chosen by eye on pairs of several class sets, and against the list of the ciFAIR authors. From 0.77 on
-there are 735 of the 10 000 test images (theirs: 891): of their list all 39 exact duplicates, 81 % of the 582 other
-images of one shot and 34 % of the 270 that are only very similar; and 136 that are not on it, of which about half show
-one shot all the same, and the rest things of one outline: bottles, plates, horizons. Larger moves and scales are
-missed, and so are copies that are turned or squeezed.
+The threshold was chosen by eye, and against the list of the ciFAIR authors. From 0.77 on there are 735 of the 10 000
+test images (theirs: 891), with all 39 exact duplicates of their list. Larger moves and scales are missed, and so are
+copies that are turned or squeezed.
 """
 
 import contextlib

@@ -38,7 +38,7 @@ def draw_confusion(
     count_size = 72 * cell * min(0.5, 0.8 / (kit.CHARACTER_WIDTH * digits))
     with_counts = count_size >= _SMALLEST_COUNT
     label_size = min(kit.MEDIUM, 0.8 * 72 * cell)
-    name_width = max(kit.text_width(name, label_size) for name in names)
+    name_width = max(map(len, names)) * kit.CHARACTER_WIDTH * label_size / kit.POINTS_PER_INCH
     upright = name_width > cell
 
     width = num_columns * cell + name_width + (1.4 if with_counts else 3.0)

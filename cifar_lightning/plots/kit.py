@@ -56,8 +56,6 @@ _PANEL_WIDTH = 6.2  # inches
 # The id of the text that says how to read a figure.
 READING = "reading"
 _NAME_WIDTH = 1.8  # inches, of a strategy or class in a comparison
-# More letters of a name need not be measured: they never fit.
-_MOST_LETTERS = 60
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,6 @@ class Chart:
 
     Attributes:
         name: the name of its files, without `.png` and `.svg`.
-        title: what it shows.
         finding: what can be seen in it, with numbers, for those who cannot see it.
         reading: how to read it.
         png: the bytes of the PNG file.
@@ -75,7 +72,6 @@ class Chart:
     """
 
     name: str
-    title: str
     finding: str
     reading: str
     png: bytes
@@ -107,25 +103,13 @@ def looks_of(names: Iterable[str]) -> dict[str, Look]:
 
 
 def shorten(name: str, width: float = _NAME_WIDTH, size: float = SMALL) -> str:
-    """`name` in `width` inches at most, without its middle: names in one study often differ at the end alone.
+    """`name` in about `width` inches, without its middle: names in one study often differ at the end alone.
 
     Dollar signs are not taken for formulas.
     """
-    short, kept = name, min(len(name), _MOST_LETTERS)
-    while kept > 1 and (len(short) > _MOST_LETTERS or text_width(short, size) > width):
-        kept -= 1
-        short = f"{name[: kept - kept // 2]}…{name[len(name) - kept // 2 :]}"
+    most = max(3, int(width * POINTS_PER_INCH / (CHARACTER_WIDTH * size)))
+    short = name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
     return short.replace("$", r"\$")
-
-
-def text_width(text: str, size: float) -> float:
-    """The width in inches of `text` in a font of `size` points."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    with any_letters():
-        width = text_to_path.get_text_width_height_descent(text, FontProperties(size=size), ismath=False)[0]
-    return width / POINTS_PER_INCH
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -147,7 +131,7 @@ def new_panel(height: float, title: str, reading: str, x_label: str, y_label: st
     label = figure.supxlabel(reading, x=0.012, ha="left", fontsize=SMALL - 1, color=MUTED)
     label.set_gid(READING)
     axes = figure.subplots()
-    style_axes(axes, _wrap(x_label, MEDIUM, 0.9, ending=" ("), _wrap(y_label, MEDIUM, 0.6))
+    style_axes(axes, _wrap(x_label, MEDIUM, 0.9), _wrap(y_label, MEDIUM, 0.6))
     for axis in (axes.xaxis, axes.yaxis):
         # Steps of 2.5 would be written with one more digit.
         axis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10]))
@@ -225,7 +209,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
 
 @any_letters()
-def finish_panel(figure: "Figure", name: str, title: str, finding: str, reading: str) -> Chart:
+def finish_panel(figure: "Figure", name: str, finding: str, reading: str) -> Chart:
     """Draws a figure of a comparison as PNG and as SVG; the same figure gives the same bytes."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -248,7 +232,7 @@ def finish_panel(figure: "Figure", name: str, title: str, finding: str, reading:
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Title": finding})
     svg = re.sub(r'(?<= d=")[^"]*(?=")', _shorten_path, text.getvalue())
-    return Chart(name, title, finding, reading, png.getvalue(), svg, reading_height)
+    return Chart(name, finding, reading, png.getvalue(), svg, reading_height)
 
 
 def _shorten_path(match: re.Match[str]) -> str:
@@ -256,13 +240,7 @@ def _shorten_path(match: re.Match[str]) -> str:
     return re.sub(r"(\.\d\d)\d+", r"\1", match[0]).replace("\n", "")
 
 
-def _wrap(text: str, size: float, share: float = 0.97, ending: str = "") -> str:
-    """`text` in lines that take at most `share` of the width. Dollar signs are not taken for formulas.
-
-    A text that is too long is broken where `ending` begins, if that is enough.
-    """
+def _wrap(text: str, size: float, share: float = 0.97) -> str:
+    """`text` in lines that take at most `share` of the width. Dollar signs are not taken for formulas."""
     longest = int(share * _PANEL_WIDTH * POINTS_PER_INCH / (CHARACTER_WIDTH * size))
-    if ending and longest < len(text) and 0 <= text.rfind(ending) <= longest:
-        text = text.replace("$", r"\$")
-        return "\n".join((text[: text.rfind(ending)], text[text.rfind(ending) + 1 :]))
     return textwrap.fill(text, longest).replace("$", r"\$")

@@ -50,8 +50,7 @@ def _describe_losses(curves: Curves, best: int, val_name: str) -> str:
     rise = curves.val_loss[-1] / curves.val_loss[best] - 1 if curves.val_loss[best] > 0 else np.inf
     when, end = curves.epochs[best], curves.epochs[-1]
     if len(curves.epochs) == 1:
-        where = "after one epoch" if end == 1 else f"at epoch {end} alone"
-        return f"{val_name} loss {last} {where}, too early to see over-fitting"
+        return f"{val_name} loss {last} at epoch {end} alone, too early to see over-fitting"
     if best == len(curves.epochs) - 1:
         return f"{val_name} loss still falling: {last} at epoch {end}, its lowest"
     if curves.val_loss[-1] <= (1 + _RISE_THAT_COUNTS) * curves.val_loss[best]:

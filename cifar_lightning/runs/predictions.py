@@ -82,19 +82,6 @@ class Predictions(Table):
             np.stack(list(columns.values()), axis=1),
         )
 
-    def select(self, indices: np.ndarray) -> "Predictions":
-        """The predictions of the images `indices`, int (M,), alone, and in that order."""
-        rows = find_rows(self.indices, indices)
-        return Predictions(self.class_names, indices, self.labels[rows], self.predicted[rows], self.probabilities[rows])
-
-    def order_classes(self, names: Sequence[str]) -> "Predictions":
-        """The same predictions with the classes in the order `names`."""
-        # An unused output, K, stays one.
-        places = np.array([*(list(names).index(name) for name in self.class_names), len(names)])
-        shares = np.empty_like(self.probabilities)
-        shares[:, places[:-1]] = self.probabilities
-        return Predictions(names, self.indices, places[self.labels], places[self.predicted], shares)
-
     @property
     def is_right(self) -> np.ndarray:
         """bool (N,): whether each answer is right."""
@@ -118,8 +105,8 @@ class Predictions(Table):
     def scores(self) -> SplitScores:
         """Loss, accuracy, macro F1, scores per class and the confusion matrix.
 
-        The precision of a class that is never predicted, and the F1 of one that is never predicted rightly, are 0 as in
-        scikit-learn. A class without images has no recall (None) and does not count in macro F1.
+        As in scikit-learn, the precision of a class that is never predicted is 0, and so is the F1 of one that is never
+        predicted correctly. A class without images has no recall (None) and does not count in macro F1.
         """
         confusion = self.confusion_matrix()
         support = confusion.sum(axis=1)
@@ -157,9 +144,3 @@ class Predictions(Table):
             return ScoresWithout(0, None, None)
         accuracy = float(right.mean())
         return ScoresWithout(len(right), accuracy, list(wilson_interval(accuracy, len(right))))
-
-
-def find_rows(indices: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """The place in `indices` of each of the `wanted`, int (M,), all of which are there."""
-    order = np.argsort(indices)
-    return order[np.searchsorted(indices, wanted, sorter=order)]

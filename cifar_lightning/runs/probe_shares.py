@@ -6,7 +6,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from cifar_lightning.runs.predictions import find_rows
 from cifar_lightning.runs.table import Table
 
 
@@ -59,11 +58,6 @@ class ProbeShares(Table):
         for name in columns:
             Probe.parse(name)
         return cls(indices, columns)
-
-    def select(self, indices: np.ndarray) -> "ProbeShares":
-        """The shares of the images `indices`, int (M,), alone, and in that order."""
-        rows = find_rows(self.indices, indices)
-        return ProbeShares(indices, {name: share[rows] for name, share in self.shares.items()})
 
     @property
     def probes(self) -> list[Probe]:

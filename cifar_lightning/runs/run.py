@@ -1,13 +1,11 @@
 """A run as its folder describes it, and how runs are found."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from cifar_lightning.runs.curves import Curves
 from cifar_lightning.runs.folder import CONFIG, CURVES, PROBES, SCORES, predictions_name
@@ -27,13 +25,9 @@ class Run:
 
     Attributes:
         folder: the run folder.
-        classes: the order in which the classes are given; None: that of the files.
-        test_indices: int (M,), the test images that `predictions` and `probes` are limited to; None: all.
     """
 
     folder: Path
-    classes: Sequence[str] | None = None
-    test_indices: np.ndarray | None = None
     _predictions: dict[str, Predictions] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -63,18 +57,12 @@ class Run:
     @cached_property
     def probes(self) -> ProbeShares:
         """The answers under shifts and noise of `probes.csv`."""
-        probes = ProbeShares.read(self._find(PROBES, "test that run again"))
-        return probes if self.test_indices is None else probes.select(self.test_indices)
+        return ProbeShares.read(self._find(PROBES, "test that run again"))
 
     def predictions(self, split: str) -> Predictions:
         """The predictions of `train`, `val` (where there is a validation share) or `test`."""
         if split not in self._predictions:
-            predictions = Predictions.read(self._find(predictions_name(split), "test that run again"))
-            if self.classes is not None:
-                predictions = predictions.order_classes(self.classes)
-            if self.test_indices is not None and split == "test":
-                predictions = predictions.select(self.test_indices)
-            self._predictions[split] = predictions
+            self._predictions[split] = Predictions.read(self._find(predictions_name(split), "test that run again"))
         return self._predictions[split]
 
     @property
@@ -101,14 +89,6 @@ class Run:
         for name in ("settings", "facts", "_scores", "curves", "probes"):
             self.__dict__.pop(name, None)
         self._predictions.clear()
-
-    def select(self, indices: np.ndarray) -> "Run":
-        """The same run with the test images `indices`, int (M,), alone, and in that order."""
-        return replace(self, test_indices=indices)
-
-    def order_classes(self, names: Sequence[str]) -> "Run":
-        """The same run with its classes in the order `names`."""
-        return replace(self, classes=names)
 
     def _find(self, name: str, remedy: str) -> Path:
         if not self.has(name):
@@ -143,9 +123,8 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
             what = f"got the file {root}" if root.exists() else f"but there is no {root}"
             raise ValueError(f"expected a folder with run folders below it, {what}; check the path")
     found = {path.resolve(): path for root in roots for path in _walk(root)}
-    # A config.yaml above run folders belongs to no run, even where a link leads from it to them.
+    # A config.yaml above run folders belongs to no run.
     above = {parent.resolve() for path in found.values() for parent in path.absolute().parents}
-    above |= {parent for place in found for parent in place.parents}
     runs = [Run(path) for place, path in found.items() if place not in above]
     if not runs:
         named = " or ".join(map(str, roots))

@@ -116,32 +116,19 @@ class Scores:
             ValueError: if the file is not the scores of a run.
         """
         try:
-            return cls.from_dict(json.loads(read_text(path)))
+            content = json.loads(read_text(path))
+            if content["format"] != FORMAT:
+                raise ValueError(f"format {content['format']}")
+            splits = {name: _read_split(split) for name, split in content["splits"].items()}
+            return cls(RunFacts(**content["run"]), splits, content["robustness"])
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(
                 f"expected the scores of a run in format {FORMAT}, but {path} is damaged or of another version"
                 f" ({' '.join(str(error).split())[:200]}); test that run again"
             ) from error
 
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "Scores":
-        """The scores in the content of a file.
-
-        Raises:
-            ValueError, LookupError, TypeError, AttributeError: if it is not the scores of a run.
-        """
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']}")
-        splits = {name: _read_split(split) for name, split in content["splits"].items()}
-        return cls(RunFacts(**content["run"]), splits, content["robustness"])
-
 
 def _read_split(content: dict[str, Any]) -> SplitScores:
     without = content.get("without_duplicates")
-    return SplitScores(
-        **{
-            **content,
-            "classes": [ClassScores(**scores) for scores in content["classes"]],
-            "without_duplicates": without and ScoresWithout(**without),
-        }
-    )
+    classes = [ClassScores(**scores) for scores in content["classes"]]
+    return SplitScores(**{**content, "classes": classes, "without_duplicates": without and ScoresWithout(**without)})

@@ -1,6 +1,5 @@
 """The settings of a run as plain keys and values, from its `config.yaml`."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,6 @@ import yaml
 
 # libyaml's, where PyYAML was built with it: seven times as fast.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# A config of ours has 2 KB. The limit keeps any other file from being parsed for minutes.
-MAX_CONFIG_BYTES = 200_000
 # How the same data are reached on another machine: these settings make no other experiment.
 SOURCE_ACCESS = tuple(f"data.source.init_args.{name}" for name in ("root", "download", "verify_md5", "mirrors"))
 
@@ -18,11 +15,9 @@ def read_settings(path: Path) -> dict[str, Any]:
     """The nested keys and values of a config; nothing that it names is imported.
 
     Raises:
-        ValueError: if the file is not plain YAML of keys and values, or too large for a config.
+        ValueError: if the file is not plain YAML of keys and values.
     """
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ValueError(f"more than {MAX_CONFIG_BYTES:,} bytes")
         mapping = load_plain_yaml(path.read_text(encoding="utf-8"))
         if not isinstance(mapping, dict):
             raise ValueError("no keys and values")
@@ -36,27 +31,16 @@ def load_plain_yaml(text: str) -> Any:
     """The content of a YAML text; nothing that it names is imported.
 
     Raises:
-        yaml.YAMLError: if it is not YAML, a value does not fit its tag, a key appears twice, or there is an alias.
+        yaml.YAMLError: if it is not YAML, a value does not fit its tag, or there is an alias.
     """
     # A few lines of aliases can stand for gigabytes ("billion laughs").
-    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+    if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_SafeLoader)):
         raise yaml.YAMLError("it has an alias, marked by a `*`, and no config needs one: write the value out")
     try:
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=_SafeLoader)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        # PyYAML raises these for `!!int x` and the like, and `_Loader` for a key that appears twice.
+        # PyYAML raises these for `!!int x` and the like.
         raise yaml.YAMLError(str(error)) from error
-
-
-class _Loader(_SafeLoader):
-    """A YAML loader that refuses a key that appears twice: PyYAML would silently keep the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
-        for key, count in keys.items():
-            if count > 1:
-                raise ValueError(f"{key!r} appears twice in the mapping of line {node.start_mark.line + 1}")
-        return dict(super().construct_mapping(node, deep))
 
 
 def flatten(settings: Any, prefix: str = "") -> dict[str, Any]:

@@ -173,7 +173,7 @@ MISTAKES = {
     "no number": (replace("0.", "nan", "curves.csv"), ["curves.csv"]),
     "no test predictions": (lambda run: (run / "test_predictions.csv").unlink(), ["test_predictions.csv"]),
     "fewer test images": (remove_last_rows, ["same test"]),
-    "other labels": (replace("\n1,apple", "\n1,forest", "test_predictions.csv"), ["apple", "forest"]),
+    "other labels": (replace("\n1,apple", "\n1,forest", "test_predictions.csv"), ["column label"]),
     "other classes": (replace("apple", "pear", *TABLES), ["pear", "cannot be compared"]),
     "training images of other classes": (replace("apple", "pear", TABLES[1]), ["train_predictions.csv"]),
     "probes of other images": (replace("\n1,", "\n2,", "probes.csv"), ["probes.csv"]),

@@ -96,25 +96,12 @@ def test_the_numbers_are_those_of_the_crossed_analysis_against_the_mean_of_the_o
     (claim,) = (claim for claim in judge_claims(strategies) if claim.text == NOISE)
     drops = [np.stack([noise_drop(run) for run in strategies[name]]) for name in ("maxpool", "stride", "baseline")]
     crossed = analyse_crossed(drops, (1, -0.5, -0.5))
-    assert f"maxpool loses {100 * drops[0].mean():.1f} points of accuracy under noise" in claim.evidence
+    assert f"maxpool loses {100 * drops[0].mean():.1f} points of accuracy on average under noise" in claim.evidence
     assert f"{100 * crossed.value:+.1f} points against the mean of stride and baseline" in claim.evidence
     assert f"95 % interval {100 * crossed.ci95[0]:+.1f} to {100 * crossed.ci95[1]:+.1f}" in claim.evidence
     run = strategies["maxpool"][0]
     noisy = np.mean([run.probes.shares[name] for name in ("noise_8", "noise_16", "noise_32")], axis=0)
     assert noise_drop(run) == pytest.approx(run.predictions("test").is_right - noisy)
-
-
-def test_the_loss_under_noise_is_given_per_level():
-    strategies = {name: make_runs(name) for name in ALIKE}
-    for run in strategies["maxpool"]:
-        right = run.predictions("test").is_right.astype(float)
-        # Half of what is right is lost at 32, and nothing at 8 and 16.
-        run.probes.shares.update(noise_8=right, noise_16=right, noise_32=right / 2)
-    accuracy = np.mean([run.predictions("test").is_right for run in strategies["maxpool"]])
-    (claim,) = (claim for claim in judge_claims(strategies) if claim.text == NOISE)
-    said = f"maxpool loses {100 * accuracy / 6:.1f} points of accuracy under noise of 8 to 32 grey levels on average"
-    assert claim.evidence.startswith(f"{said}, 0.0 at 8, 0.0 at 16 and {50 * accuracy:.1f} at 32 (stride ")
-    assert not any(" at 32" in claim.evidence for claim in judge_claims(strategies) if claim.text in (SHIFTS, DETAIL))
 
 
 def test_where_nothing_varies_the_interval_is_what_so_many_images_have_not_shown():
@@ -139,7 +126,7 @@ def test_a_net_of_another_kind_is_not_the_labs_whatever_its_name():
 def test_with_two_seeds_nothing_is_shown():
     strategies = {**ALIKE, "maxpool": {"noise": 0.3, "seeds": 2}}
     claim = judge(**strategies)[NOISE]
-    assert (claim.verdict.value, "takes 3 seeds of each" in claim.evidence) == ("not shown", True)
+    assert (claim.verdict.value, "3 seeds of each are needed" in claim.evidence) == ("not shown", True)
 
 
 def test_claims_about_nets_that_are_not_there_are_left_out():

@@ -42,21 +42,3 @@ def test_images_on_which_the_nets_disagree_are_cut_from_the_sheet_to_the_pixel(t
         assert (decode(disagreement.image) == images[place]).all()
     assert count_agreements(comparison) == (38, 0)
     assert [disagreement.index for disagreement in find_disagreements(comparison, most=2)] == [71, 78]
-
-
-def test_a_sheet_is_read_in_the_order_of_its_own_run(tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (45, 32, 32, 3), np.uint8)
-    root = write_opposites(tmp_path)
-    # The same images, but listed backwards.
-    right = ~np.isin(np.arange(45), range(10, 15))
-    turned = write_run(root / "b" / "1", "b", 1, right)
-    path = turned / "test_predictions.csv"
-    header, *rows = path.read_text().splitlines()
-    path.write_text("\n".join([header, *rows[::-1]]) + "\n")
-    probes = turned / "probes.csv"
-    header, *rows = probes.read_text().splitlines()
-    probes.write_text("\n".join([header, *rows[::-1]]) + "\n")
-    draw_test_images(turned / "test_images.png", images[::-1])
-    first = find_disagreements(compare(root))[0]
-    assert first.index == 71
-    assert (decode(first.image) == images[10]).all()

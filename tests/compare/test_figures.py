@@ -96,7 +96,7 @@ def test_the_result_shows_each_mean_and_interval_and_a_dot_per_seed(comparison, 
         assert f"{summary.name} {100 * summary.mean:.1f} % ({100 * low:.1f} to {100 * high:.1f})" in chart.finding
     root = ET.fromstring(chart.svg)
     assert len(list(root.iter(f"{SVG}use"))) >= 3 * (3 + 1)
-    assert "new seeds and new images" in chart.reading
+    assert "new seeds and images" in chart.reading
 
 
 def test_the_differences_are_those_of_the_pairs(comparison, drawn):
@@ -142,17 +142,15 @@ def test_what_the_marks_and_bars_mean_follows_from_how_many_seeds_there_are(tmp_
         comparison = compare(write_study(folder, {"a": 0.95, "b": 0.6}, seeds, 200))
         draw = (draw_result, draw_differences)
         readings[str(seeds)] = [one(comparison, strategy_looks(comparison)).reading for one in draw]
-    assert readings["1"][0].startswith("Large mark: the one run. Bar: 95 % interval for new images (one seed")
+    assert readings["1"][0].startswith("Large mark: the one run. Bar: 95 % interval for new images alone, not")
     assert "Thin bar" not in readings["1"][1]
-    assert "Thin bar: for new seeds on these same images. " in readings["3"][1]
-    assert readings["3"][0].startswith("Large mark: mean over seeds. Bar: 95 % interval for new seeds and new images.")
+    assert readings["3"][0].startswith("Large mark: mean over seeds. Bar: 95 % interval for new seeds and images.")
     # One pair alone needs no correction.
     assert "Filled mark: a difference that is shown. Dashed line" in readings["3"][1]
-    unequal = readings[str({"a": 2, "b": 3})][1]
-    assert "Thin bar: for new seeds on these same images, from the seeds that both have, so its middle need" in unequal
+    assert "Thin bar: for new seeds on these same images, from the seeds that both have." in readings["3"][1]
     mixed = readings[str({"a": 1, "b": 3})]
-    assert "(with one seed: for new images alone)" in mixed[0]
-    assert mixed[1].startswith("Thick bar: 95 % interval for new images; seed noise is not covered.")
+    assert "new seeds and images, with one seed new images alone" in mixed[0]
+    assert mixed[1].startswith("Thick bar: 95 % interval for new images alone, not new seeds.")
 
 
 def test_one_seed_says_that_its_noise_is_not_covered(tmp_path):
@@ -160,9 +158,9 @@ def test_one_seed_says_that_its_noise_is_not_covered(tmp_path):
     comparison = compare(root)
     looks = strategy_looks(comparison)
     result = draw_result(comparison, looks)
-    assert "one seed: its noise is not covered" in result.reading
+    assert "for new images alone, not new seeds" in result.reading
     assert "one per seed" not in result.reading
-    assert "seed noise is not covered" in draw_differences(comparison, looks).reading
+    assert "for new images alone" in draw_differences(comparison, looks).reading
 
 
 def test_loss_has_three_digits_no_unit_and_is_better_when_lower(tmp_path):
@@ -184,7 +182,7 @@ def test_many_strategies_are_compared_with_the_best(tmp_path):
     comparison = compare(tmp_path)
     assert len(comparison.pairs) == 28
     chart = draw_differences(comparison, strategy_looks(comparison))
-    assert chart.title == "net0 against each of the others"
+    assert "net0 against each of the others" in texts_of(chart.svg)
     rows = [text for text in texts_of(chart.svg) if text.startswith("\N{MINUS SIGN} net")]
     assert rows == [f"\N{MINUS SIGN} net{place}" for place in range(1, 8)]
 
@@ -208,7 +206,7 @@ def test_strategies_of_equal_cost_are_drawn_apart_and_near_their_cost(tmp_path, 
     *_, of_one = (float(use.get("x")) for use in ticks.iter(f"{SVG}use"))
     assert len(marks) == count
     # Points; the last tick is at 1.0 MFLOP.
-    assert max(abs(mark - of_one) for mark in marks) <= 1.3 * (count - 1) + 0.02
+    assert max(abs(mark - of_one) for mark in marks) <= 2 * (count - 1) + 0.02
     # Wider than a line, which is 2.2.
     assert min(np.diff(sorted(marks))) > 2.5
 
@@ -264,25 +262,3 @@ def test_coordinates_of_a_long_training_do_not_make_the_figure_heavy(tmp_path):
     chart = draw_loss_curves(comparison, strategy_looks(comparison))
     assert len(chart.svg) < 250_000
     assert chart.reading.endswith(" Off the axes: a few epochs, mostly the first.")
-
-
-def test_a_band_is_of_the_epochs_that_all_runs_have(tmp_path):
-    root = write_study(tmp_path, {"a": 0.9, "b": 0.7}, 3, 30)
-    lines = (root / "a/seed_1" / CURVES).read_text().splitlines(keepends=True)
-    write_text(root / "a/seed_1" / CURVES, "".join([*lines[:2], *lines[3:]]))
-    summary = next(summary for summary in compare(root).strategies if summary.name == "a")
-    band = find_band(summary, "train_loss", 1, 100)
-    assert band.epochs.tolist() == [1, 3, 4, 5]
-    # `write_run` writes 1 over the epoch.
-    assert band.mean == pytest.approx([1, 1 / 3, 1 / 4, 1 / 5])
-
-
-def test_losses_of_zero_are_drawn_without_a_warning(tmp_path, recwarn):
-    root = write_study(tmp_path / "runs", {"a": 0.9, "b": 0.7}, 2, 30)
-    for path in root.rglob(CURVES):
-        header, *rows = path.read_text().splitlines()
-        zeros = [",".join([row.split(",")[0], "0", "1", "0", *row.split(",")[4:]]) for row in rows]
-        write_text(path, "\n".join([header, *zeros]) + "\n")
-    comparison = compare(root)
-    draw_loss_curves(comparison, strategy_looks(comparison))
-    assert [str(warning.message) for warning in recwarn] == []

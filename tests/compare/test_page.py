@@ -387,11 +387,9 @@ def test_images_can_be_left_out(tmp_path):
     assert f"cifar-lightning compare {root} --no_images</code>" in text
 
 
-@pytest.mark.parametrize("least", [(95_200, 2.0), (8, 0.01)])
-def test_costs_far_apart_have_round_numbers_in_the_colours_of_the_page(tmp_path, least):
-    flops, seconds = least
+def test_costs_far_apart_have_round_numbers_in_the_colours_of_the_page(tmp_path):
     write_study(tmp_path, {"maxpool": 0.95}, 3, 60, facts={"fit_seconds": 81.0, "flops_per_image": 9_520_000})
-    write_study(tmp_path, {"small": 0.9}, 3, 60, facts={"fit_seconds": seconds, "flops_per_image": flops})
+    write_study(tmp_path, {"small": 0.9}, 3, 60, facts={"fit_seconds": 2.0, "flops_per_image": 95_200})
     comparison = compare(tmp_path)
     looks = strategy_looks(comparison)
     charts = [draw(comparison, looks) for draw in (draw_compute, draw_fit_time)]

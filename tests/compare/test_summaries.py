@@ -63,10 +63,10 @@ def test_intervals_contain_the_truth_near_a_hundred_percent_too():
 
 
 def test_one_image_of_a_class_is_too_few(tmp_path):
-    runs = [Run(write_run(tmp_path / "run", "stride", 0, [1, 0, 1, 1]))]
+    runs = [Run(write_run(tmp_path / "two", "stride", 0, [1, 0, 1, 1]))]
     question = parse_question("recall:apple", runs)
     assert question.values(runs).shape == (1, 2)
-    runs = [runs[0].select(runs[0].predictions("test").indices[1:])]
+    runs = [Run(write_run(tmp_path / "one", "stride", 0, [1, 1, 0]))]
     with pytest.raises(ValueError, match=r"at least two test images \(recall of apple\), got 1"):
         question.values(runs)
 

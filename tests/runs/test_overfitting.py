@@ -33,7 +33,7 @@ def test_a_rise_of_a_few_per_cent_is_called_hardly_one():
 
 def test_one_epoch_is_too_early_to_tell():
     assert describe_overfitting(curves("0.9,0.6,0.5,0.8")).startswith(
-        "validation loss 0.500 after one epoch, too early to see over-fitting;"
+        "validation loss 0.500 at epoch 1 alone, too early to see over-fitting;"
     )
 
 

@@ -197,20 +197,6 @@ def test_columns_have_the_names_of_the_file():
     assert np.array_equal(predictions["forest"], predictions.probabilities[:, 1])
 
 
-def test_a_selection_keeps_the_order_that_it_asks_for():
-    predictions, _, _ = make_predictions()
-    chosen = predictions.select(np.array([7, 1, 4]))
-    for name in ("labels", "predicted", "probabilities"):
-        assert np.array_equal(getattr(chosen, name), getattr(predictions, name)[[2, 0, 1]])
-
-
-def test_classes_in_another_order_are_the_same_answers():
-    predictions, _, _ = make_predictions(num_outputs=5)
-    other = predictions.order_classes(["lawn_mower", "apple", "forest"])
-    for name in ("index", "label", "predicted", *NAMES):
-        assert np.array_equal(other[name], predictions[name]), name
-
-
 def test_near_duplicates_are_left_out_of_the_accuracy():
     predictions, _, _ = make_predictions()
     without = predictions.scores_without(predictions.indices[:20])

@@ -27,10 +27,6 @@ def test_robustness_is_the_mean_over_images():
     }
 
 
-def test_a_selection_keeps_the_order_that_it_asks_for():
-    assert SHARES.select(np.array([9, 5]))["noise_16"].tolist() == [1, 0.2]
-
-
 @pytest.mark.parametrize(
     "text", ["index,blur_1\n1,0.5\n", "index,shift_x\n1,0.5\n", "shift_1\n0.5\n", "index,noise_8\n1.5,1\n"]
 )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from simulated_runs import NAMES, write_run
 
-from cifar_lightning.runs.run import MissingFileError, Run, find_runs, load_run
+from cifar_lightning.runs.run import MissingFileError, find_runs, load_run
 
 RIGHT = np.arange(30) % 7 != 0
 
@@ -48,20 +48,6 @@ def test_a_file_that_is_not_there_is_named_when_it_is_asked_for(tmp_path):
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"expected a run folder, but .* has no config\.yaml"):
         load_run(tmp_path)
-
-
-def test_a_selection_of_test_images_leaves_the_training_images(tmp_path):
-    run = Run(write_run(tmp_path, "stride", 0, RIGHT))
-    chosen = run.select(run.predictions("test").indices[[4, 2]])
-    assert chosen.predictions("test").is_right.tolist() == RIGHT[[4, 2]].tolist()
-    assert np.array_equal(chosen.probes["shift_1"], RIGHT[[4, 2]])
-    assert len(chosen.predictions("train").labels) == 30
-
-
-def test_classes_may_be_read_in_another_order(tmp_path):
-    run = Run(write_run(tmp_path, "stride", 0, RIGHT)).order_classes(NAMES[::-1])
-    assert run.predictions("train").class_names == NAMES[::-1]
-    assert np.array_equal(run.predictions("test")["apple"], Run(tmp_path).predictions("test")["apple"])
 
 
 def test_every_run_folder_is_found_once_however_often_and_deep_it_is_named(tmp_path):

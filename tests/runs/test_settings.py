@@ -16,7 +16,6 @@ def test_settings_are_nested_and_can_be_flattened(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nb: {c: 2, c: 3}\n", "'c' appears twice in the mapping of line 2"),
         ("a: &x [1]\nb: *x\n", "alias"),
         ("a: !!python/object:os.system {}\n", "constructor"),
         ("[1, 2]\n", "no keys and values"),
