@@ -270,7 +270,6 @@ def test_mistakes_are_found_before_any_training(study, tmp_path, arguments, name
     [
         ("strategies: {}", "strategies"),
         ("strategies: [maxpool]", "strategies: "),
-        ("strategies: {a: {model: {num_outputs: 3}}, a: {model: {num_outputs: 4}}}", "'a'"),
         ("strategies: {a/b: {model: {num_outputs: 3}}}", "a name for a strategy"),
         ("strategies: {a: {model: {num_outputs: 3}}}\nsedes: 3", "did you mean 'seeds'?"),
         ("strategies: {a: {model: {backbome: x}}}", "did you mean 'model.backbone'"),
