@@ -1,8 +1,8 @@
 """Two strategies against each other: difference, interval, p-value, power and verdict."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -13,30 +13,49 @@ from cifar_lightning.compare.questions import Question
 
 # With one seed there are more than 6 % false alarms, and with two little is found (docs/calibration.md).
 MIN_SEEDS = 3
-# No study has more than these.
-_MOST_SEEDS, _MOST_IMAGES = 10_000, 10_000_000
+# The p-value below which a difference is shown.
+LEVEL = 0.05
+# Means that differ by less are the same count of right answers, added up in another order.
+_SAME = 1e-12
+# Larger studies are not looked at.
+_MAX_SEEDS, _MAX_IMAGES = 10_000, 10_000_000
 
 
 def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pair]:
-    """Every two strategies, with p-values corrected for the number of pairs (Holm) and verdicts at 5 %."""
-    several = list(combinations(strategies, 2))
-    # The level that Holm's correction asks of the smallest p: what a difference that stands alone must reach.
-    level = 0.05 / len(several)
-    pairs = []
-    for two in several:
-        a, b = sorted(two, key=lambda summary: -summary.mean)
-        pairs.append(_compare(a, b, level, question.bounds[1] - question.bounds[0]))
-    seeds = {summary.name: len(summary.runs) for summary in strategies}
-    judged = []
-    for pair, p_holm in zip(pairs, holm([pair.p for pair in pairs]), strict=True):
-        verdict, winner = Verdict.NO_DIFFERENCE, None
-        if min(seeds[pair.a], seeds[pair.b]) < MIN_SEEDS:
-            verdict = Verdict.TOO_FEW_RUNS
-        elif p_holm < 0.05:
-            verdict = Verdict.BETTER
-            winner = pair.a if (pair.difference > 0) == question.higher_is_better else pair.b
-        judged.append(replace(pair, p_holm=p_holm, verdict=verdict, winner=winner))
-    return judged
+    """Compares every two strategies, `a` the one with the higher mean.
+
+    The p-values are corrected for the number of pairs (Holm), and decide the verdicts at 5 %.
+    """
+    combos = [sorted(pair, key=lambda summary: -summary.mean) for pair in combinations(strategies, 2)]
+    # Holm asks this of the smallest p: a pair that is the only one to differ has to reach it.
+    level = LEVEL / len(combos)
+    max_difference = question.bounds[1] - question.bounds[0]
+    estimates = [_estimate(a, b, max_difference) for a, b in combos]
+    corrected = holm([p for _, _, p in estimates])
+    return [
+        Pair(
+            a=a.name,
+            b=b.name,
+            difference=a.mean - b.mean,
+            ci95=ci95,
+            p=p,
+            p_holm=p_holm,
+            training_noise_only=paired_t_test(a, b),
+            method=method,
+            power=find_power(a.values, b.values, level, max_difference),
+            **_judge(a, b, p_holm, question.higher_is_better),
+        )
+        for (a, b), (method, ci95, p), p_holm in zip(combos, estimates, corrected, strict=True)
+    ]
+
+
+def _judge(a: Summary, b: Summary, p_holm: float, higher_is_better: bool) -> dict[str, Any]:
+    """The verdict of a pair, and the name of the better strategy if there is one."""
+    if min(len(a.runs), len(b.runs)) < MIN_SEEDS:
+        return {"verdict": Verdict.TOO_FEW_RUNS}
+    if p_holm >= LEVEL:
+        return {"verdict": Verdict.NO_DIFFERENCE}
+    return {"verdict": Verdict.BETTER, "winner": a.name if higher_is_better else b.name}
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -51,61 +70,56 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in corrected]
 
 
-def _compare(a: Summary, b: Summary, level: float, most: float) -> Pair:
-    """The pair before its correction and verdict. `most`: the largest possible difference between two values."""
-    nets, power = (a.values, b.values), None
+def _estimate(a: Summary, b: Summary, max_difference: float) -> tuple[str, analysis.Interval, float]:
+    """The method (see `Pair.method`), the 95 % interval of the difference and its p-value.
+
+    Several seeds of both give the crossed analysis. With one seed of each there is only McNemar's test of right and
+    wrong answers; a single seed on one side, or other values, leave the images alone.
+    """
+    nets = (a.values, b.values)
     if min(len(a.values), len(b.values)) > 1:
         method, estimate = "crossed", analysis.analyse_crossed(nets)
-        p, ci95 = estimate.p, estimate.ci95
-        power = find_power(a.values, b.values, level, most)
+        ci95, p = estimate.ci95, estimate.p
     elif len(a.values) == len(b.values) == 1 and np.isin(nets, (0, 1)).all():
         method = "mcnemar"
         p, ci95 = mcnemar(a.values[0], b.values[0])
     else:
         method, estimate = "images", analysis.analyse_images(nets)
-        p, ci95 = estimate.p, estimate.ci95
-    difference = a.mean - b.mean
-    ci95, p = analysis.judge(difference, ci95, p, a.values.shape[1], most)
-    return Pair(
-        a=a.name,
-        b=b.name,
-        difference=difference,
-        ci95=ci95,
-        p=p,
-        p_holm=p,
-        training_noise_only=find_training_noise(a, b),
-        method=method,
-        power=power,
-        verdict=Verdict.NO_DIFFERENCE,
-    )
+        ci95, p = estimate.ci95, estimate.p
+    return method, *analysis.judge(a.mean - b.mean, ci95, p, a.values.shape[1], max_difference)
 
 
-def find_training_noise(a: Summary, b: Summary) -> TrainingNoiseOnly | None:
-    """The paired t-test over the seeds that both have (`scipy.stats.ttest_rel`), on these very images.
+def paired_t_test(a: Summary, b: Summary) -> TrainingNoiseOnly | None:
+    """The paired t-test over the seeds that both have, on these very images, as `scipy.stats.ttest_rel`.
 
-    None with fewer than two seeds in common. None too where all of them differ by the same amount: that happens by
-    chance with few images, and no t-test can judge it.
+    None with fewer than two seeds in common, or where all of them differ by the same amount other than 0: that happens
+    by chance with few images, and no t-test can judge it.
     """
-    means_a, means_b = (
-        dict(zip((run.seed for run in summary.runs), summary.values.mean(axis=1), strict=True)) for summary in (a, b)
-    )
+    means_a, means_b = _means_by_seed(a), _means_by_seed(b)
     differences = np.array([means_a[seed] - means_b[seed] for seed in means_a if seed in means_b])
     if len(differences) < 2:
         return None
-    # Equal counts of right answers differ in their last bits once they are means.
-    error = float(differences.std(ddof=1) / len(differences) ** 0.5) if np.ptp(differences) > 1e-12 else 0.0
-    contrast = analysis.Contrast(float(differences.mean()), error, len(differences) - 1)
-    return TrainingNoiseOnly(contrast.ci95, contrast.p) if error or abs(contrast.value) < 1e-12 else None
+    mean, error = float(differences.mean()), 0.0
+    if np.ptp(differences) > _SAME:
+        error = float(differences.std(ddof=1) / len(differences) ** 0.5)
+    elif abs(mean) >= _SAME:
+        return None
+    contrast = analysis.Contrast(mean, error, len(differences) - 1)
+    return TrainingNoiseOnly(contrast.ci95, contrast.p)
 
 
-def find_power(a: np.ndarray, b: np.ndarray, level: float = 0.05, most: float = np.inf) -> Power | None:
-    """What a study of this size can see, and what would see half of it, by its own variance components.
+def _means_by_seed(summary: Summary) -> dict[int, float]:
+    return dict(zip((run.seed for run in summary.runs), summary.values.mean(axis=1), strict=True))
+
+
+def find_power(a: np.ndarray, b: np.ndarray, level: float = LEVEL, max_difference: float = np.inf) -> Power | None:
+    """The differences that a study of this size can see, and the sizes that would see half of that (see `Power`).
 
     Args:
         a: float64 (S_a, N), N at least 2.
         b: float64 (S_b, N).
         level: the level that p has to be below.
-        most: the largest possible difference between two values.
+        max_difference: the largest possible difference between two values.
 
     Returns:
         None where there are too few seeds for a verdict, or the nets' values do not vary at all.
@@ -122,19 +136,27 @@ def find_power(a: np.ndarray, b: np.ndarray, level: float = 0.05, most: float = 
     if found < analysis.NO_WIDTH:
         return None
     return Power(
-        min(found, most),
-        _smallest(lambda seeds: detectable(np.array([seeds, seeds]), num_images), found / 2, _MOST_SEEDS),
-        _smallest(lambda images: detectable(num_seeds, images), found / 2, _MOST_IMAGES),
-        min(detectable(num_seeds, num_images, power=0.5), most),
+        detectable=min(found, max_difference),
+        seeds_for_half=_find_size(
+            lambda seeds: detectable(np.array([seeds, seeds]), num_images), found / 2, _MAX_SEEDS
+        ),
+        images_for_half=_find_size(lambda images: detectable(num_seeds, images), found / 2, _MAX_IMAGES),
+        missed_below=min(detectable(num_seeds, num_images, power=0.5), max_difference),
     )
 
 
-def _smallest(detectable: Callable[[int], float], wanted: float, most: int) -> int | None:
-    """The smallest size, 2..most, at which `detectable` has fallen to `wanted`; None if there is none."""
-    if detectable(most) > wanted:
+def _find_size(detectable: Callable[[int], float], wanted: float, max_size: int) -> int | None:
+    """The smallest size, 2..`max_size`, at which `detectable`, which falls with the size, is at most `wanted`.
+
+    None if there is none.
+    """
+    if detectable(max_size) > wanted:
         return None
-    low, high = 1, most
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if detectable(middle) <= wanted else (middle, high)
-    return high
+    too_small, large_enough = 1, max_size
+    while large_enough - too_small > 1:
+        middle = (too_small + large_enough) // 2
+        if detectable(middle) <= wanted:
+            large_enough = middle
+        else:
+            too_small = middle
+    return large_enough

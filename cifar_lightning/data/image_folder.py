@@ -33,10 +33,6 @@ class ImageFolder(ImageSource):
             )
         return tuple(names)
 
-    @property
-    def image_folders(self) -> list[Path]:
-        return [resolve_root(self.root) / split for split in ("train", "test")]
-
     def prepare(self) -> None:
         """Warns of classes without test images now, rather than let `test` fail after the training."""
         folder = resolve_root(self.root) / "test"

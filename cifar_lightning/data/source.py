@@ -24,11 +24,6 @@ class ImageSource(ABC):
     def class_names(self) -> tuple[str, ...]:
         """All its classes, in the order of their labels."""
 
-    @property
-    def image_folders(self) -> list[Path]:
-        """Folders whose image files it reads, so that nothing else may be written there. None by default."""
-        return []
-
     def prepare(self) -> None:
         """Fetches what is missing, once per machine. Does nothing by default."""
         return

@@ -10,8 +10,6 @@ from cifar_lightning.runs.scores import ClassScores, ScoresWithout, SplitScores
 from cifar_lightning.runs.table import Table
 
 OTHER = "(other)"
-# The names in a table of predictions that no class can have.
-RESERVED_NAMES = ("index", "label", "predicted", OTHER)
 # The quantile of the normal distribution that a 95 % interval takes.
 _NORMAL_QUANTILE = 1.959963984540054
 
@@ -58,6 +56,7 @@ class Predictions(Table):
         exponentials = np.exp(shifted)
         probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
         num_classes = len(class_names)
+        # Unused outputs, K and more, are one: K.
         predicted = np.minimum(logits.argmax(axis=1), num_classes)
         return cls(class_names, indices, labels, predicted, probabilities[:, :num_classes])
 
@@ -69,17 +68,18 @@ class Predictions(Table):
 
     @classmethod
     def from_columns(cls, columns: dict[str, np.ndarray]) -> "Predictions":
-        indices, labels, predicted = (columns.pop(name) for name in cls.kinds)
-        names = list(columns)
+        indices, labels, predicted = (columns[name] for name in cls.kinds)
+        probabilities = {name: column for name, column in columns.items() if name not in cls.kinds}
+        names = list(probabilities)
         if not names or not len(indices):
-            raise ValueError("it has no class, or no row")
-        places = {name: place for place, name in enumerate((*names, OTHER))}
+            raise ValueError("it has no column of a class, or no row")
+        numbers = {name: number for number, name in enumerate((*names, OTHER))}
         return cls(
             names,
             indices,
-            np.array([places[name] for name in labels]),
-            np.array([places[name] for name in predicted]),
-            np.stack(list(columns.values()), axis=1),
+            np.array([numbers[name] for name in labels]),
+            np.array([numbers[name] for name in predicted]),
+            np.stack(list(probabilities.values()), axis=1),
         )
 
     @property

@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from cifar_lightning.compare.analysis import find_components, find_unseen_interval
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.one_seed import mcnemar
-from cifar_lightning.compare.pairs import compare_pairs, find_power, find_training_noise, holm
+from cifar_lightning.compare.pairs import compare_pairs, find_power, holm, paired_t_test
 from cifar_lightning.compare.questions import Question
 from cifar_lightning.compare.wording import word_verdict
 
@@ -98,7 +98,7 @@ def test_one_seed_against_many_and_values_that_are_no_answers_are_a_t_test_of_th
 
 def test_training_noise_alone_is_scipys_paired_t_test_of_the_common_seeds():
     a, b = summary("a", draw(0.93, 6), [0, 1, 2, 3, 4, 7]), summary("b", draw(0.9, 5), [7, 3, 2, 1, 8])
-    noise = find_training_noise(a, b)
+    noise = paired_t_test(a, b)
     paired = stats.ttest_rel(a.values.mean(axis=1)[[5, 3, 2, 1]], b.values.mean(axis=1)[[0, 1, 2, 3]])
     assert noise.p == pytest.approx(paired.pvalue)
     assert noise.ci95 == pytest.approx(tuple(paired.confidence_interval()))
@@ -106,10 +106,10 @@ def test_training_noise_alone_is_scipys_paired_t_test_of_the_common_seeds():
 
 def test_training_noise_is_not_judged_without_two_common_seeds_or_any_noise():
     a, b = summary("a", draw(0.93, 3), [0, 1, 2]), summary("b", draw(0.9, 3), [2, 3, 4])
-    assert find_training_noise(a, b) is None
+    assert paired_t_test(a, b) is None
     constant = summary("b", a.values - 0.01)
-    assert find_training_noise(a, constant) is None
-    same = find_training_noise(a, a)
+    assert paired_t_test(a, constant) is None
+    same = paired_t_test(a, a)
     assert (same.p, same.ci95) == (1, (0, 0))
 
 
