@@ -5,6 +5,7 @@ stand-in keeps what a pickle says of an array, and `to_bytes` checks it.
 """
 
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ class _StandIn:
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
+
+# What a damaged pickle raises while its operations are replayed.
+_DAMAGED = (
+    *(pickle.UnpicklingError, EOFError, AttributeError, LookupError, TypeError, ValueError),
+    *(AssertionError, OverflowError, MemoryError, struct.error),
+)
 
 # Old and new homes of NumPy's array constructor: CIFAR's own pickles, of 2009, name the old one.
 _ARRAY_NAMES = {
@@ -46,10 +53,7 @@ def load_arrays(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             return _ArrayUnpickler(file, encoding="latin1").load()
-    # Whatever a damaged pickle raises while its operations are replayed.
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+    except _DAMAGED as error:
         raise ValueError(
             f"expected a pickle of NumPy arrays, but {path} is none ({error}); delete it and fetch it again"
         ) from error

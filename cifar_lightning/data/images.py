@@ -1,5 +1,6 @@
 """Labelled images in memory, and images read from files."""
 
+import struct
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,12 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+# What Pillow raises on damaged or very large files, or on none at all.
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, struct.error),
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
 
 
 @dataclass(frozen=True)
@@ -93,8 +100,7 @@ def read_image(path: Path, size: int = 32) -> Tensor:
             with Image.open(path, formats=("PNG", "JPEG")) as image:
                 rgb = _to_rgb(ImageOps.exif_transpose(image))
                 return pil_to_tensor(rgb.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
-    # Pillow raises errors of many kinds on damaged files.
-    except Exception as error:
+    except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(

@@ -1,5 +1,6 @@
 """The test images on one sheet, `test_images.png`, from which programs cut them again."""
 
+import struct
 import warnings
 from pathlib import Path
 
@@ -9,6 +10,12 @@ from PIL import Image
 from cifar_lightning.runs.disk import write_whole
 
 SHEET_COLUMNS = 20
+
+# What Pillow raises on a damaged or very large PNG file.
+_DAMAGED = (
+    *(OSError, SyntaxError, ValueError, EOFError, struct.error),
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
 
 
 def draw_test_images(path: Path, images: np.ndarray) -> None:
@@ -44,8 +51,7 @@ def read_test_images(path: Path, count: int) -> np.ndarray | None:
                 if side == 0 or sheet.size != (SHEET_COLUMNS * side, num_rows * side):
                     return None
                 pixels = np.asarray(sheet.convert("RGB"))
-    # Pillow raises errors of many kinds on damaged files.
-    except Exception:
+    except _DAMAGED:
         return None
     rows = pixels.reshape(num_rows, side, SHEET_COLUMNS, side, 3).transpose(0, 2, 1, 3, 4)
     return rows.reshape(-1, side, side, 3)[:count]
