@@ -46,7 +46,7 @@ class RunRecorder(lightnings.Checkpoint):
         resumed: Checkpoint | None = None,
         sync_seconds: float = 5.0,
     ) -> None:
-        # At the end of an epoch other callbacks ask for the state when this one has brought it up to date.
+        # Brought up to date before other callbacks save a checkpoint at the end of an epoch.
         self.state = (
             ResumeState(0, True, class_names, config, HEADER)
             if resumed is None
@@ -72,11 +72,11 @@ class RunRecorder(lightnings.Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         trainer.strategy.checkpoint_io = self._checkpoints
-        # Asked for once, by all processes together: the answer is one for all of them.
+        # `log_dir` waits for all processes, so all of them ask here, once.
         self._checkpoint_folder = Path(trainer.log_dir or trainer.default_root_dir, CHECKPOINTS)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Or the trainer would train on until a callback finds once more that it is enough.
+        # Else the trainer would train on until a callback stops it a second time.
         trainer.should_stop = trainer.should_stop or self.state.stopped_early
         if self._resumed is not None and not self._resumed.has_loops:
             self._count_finished(trainer, self._resumed.global_step)
@@ -91,7 +91,7 @@ class RunRecorder(lightnings.Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            # Not before it is sure that there is something left to train.
+            # Not earlier: there may be nothing left to train.
             config = self._checkpoint_folder.parent / CONFIG
             self._is_tested_run = config.exists()
             if not self._is_tested_run:
@@ -138,7 +138,7 @@ class RunRecorder(lightnings.Checkpoint):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         if isinstance(exception, KeyboardInterrupt):
-            # The trainer is deaf to Ctrl-C from the first one on; a second one aborts this too.
+            # The trainer ignores Ctrl-C after the first one; a second one shall abort the writing too.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self._sync(trainer)
 

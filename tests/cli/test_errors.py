@@ -38,7 +38,7 @@ def test_only_an_error_that_nobody_foresaw_brings_its_traceback():
 
 
 def test_a_library_that_refuses_a_setting_is_named():
-    with pytest.raises(ValueError, match="difflib refuses a setting .TypeError"), OwnCodeShown():
+    with pytest.raises(ValueError, match=r"difflib refuses a setting \(TypeError"), OwnCodeShown():
         did_you_mean(3, ["avgpool"], otherwise="")
 
 
