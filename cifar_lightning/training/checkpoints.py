@@ -119,7 +119,7 @@ class Checkpoint:
             )
         refuse_changes(
             self.hyper_parameters,
-            model.hparams,
+            dict(model.hparams),
             ("backbone", "num_outputs", "image_size"),
             besides=(),
             owner=f"as {self.path} was trained with",

@@ -79,8 +79,8 @@ class _Worker:
         self.connection, theirs = spawn.Pipe()
         self.run: PlannedRun | None = None
         self._process = spawn.Process(target=_serve, args=(theirs, execute), daemon=True)
-        # A terminal sends Ctrl-C to all its processes, but only the main one shall act on it. A child inherits the block:
-        # without it, it would print a traceback while it imports.
+        # A terminal sends Ctrl-C to all its processes, but only the main one shall act on it. Without the block, which
+        # a child inherits, it would print a traceback while it imports.
         with _ctrl_c_blocked():
             self._process.start()
         theirs.close()
