@@ -16,8 +16,8 @@ TERMINATED = 128 + signal.SIGTERM
 def ended_at_once() -> Iterator[None]:
     """Leaves both signals to the system, for a block that writes nothing.
 
-    An exception from within an import comes out as anything, or not at all. A signal that is ignored stays so: Ctrl-C
-    is not meant for what a script has put into the background.
+    Raised within an import, an exception may come out as another one, or be lost. A signal that is ignored stays so:
+    Ctrl-C is not meant for what a script has put into the background.
     """
     heard = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
     with signals_handled(dict.fromkeys(heard, signal.SIG_DFL)):

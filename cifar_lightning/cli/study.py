@@ -24,9 +24,10 @@ from cifar_lightning.study.study_progress import describe_duration
 from cifar_lightning.study.study_settings import StudySettings, make_parser, read_study
 from cifar_lightning.training.quiet import quiet_framework
 
-_OPTIONS = """options of the command:
+_OPTIONS = """
+options of the command:
   --max_epochs N   short for --trainer.max_epochs
-  --restart        discard the runs of this plan that are there, and begin
+  --restart        discard the runs of this plan that are there, and begin anew
   --dry_run        print the plan and an estimate of the time; do nothing
 """
 

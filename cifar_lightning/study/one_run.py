@@ -16,7 +16,7 @@ def fit_and_test(run: PlannedRun) -> None:
         ValueError: if it cannot be fitted or tested.
     """
     root = run.settings["data"]["source"].get("init_args", {}).get("root")
-    # Where the data are may have changed since the run was begun.
+    # The data may have moved since the run was started.
     reached = {"data.source.root": root} if root is not None else {}
     if run.can_resume:
         # Also where the curves have all epochs: they may be ahead of the checkpoint.
@@ -28,7 +28,7 @@ def fit_and_test(run: PlannedRun) -> None:
 
 
 def _clear_away(run: Path) -> None:
-    """Removes what a run leaves that is killed before its first checkpoint; other files are the user's."""
+    """Removes what a run leaves if it is killed before its first checkpoint; the user's own files stay."""
     events = "events.out.tfevents.*"
     curves = (folder.CURVES, events, *(f"{split}/{events}" for split in SPLITS))
     for pattern in (folder.CONFIG, *curves, f"{folder.CHECKPOINTS}/{folder.BEST_CHECKPOINT}"):

@@ -10,7 +10,7 @@ import torch
 
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
-from cifar_lightning.runs.settings import flatten, load_plain_yaml, read_settings
+from cifar_lightning.runs.settings import load_plain_yaml, read_settings
 from cifar_lightning.training.saved_settings import LIMITS, refuse_changes
 
 BLOCK = "cifar_lightning"
@@ -117,17 +117,14 @@ class Checkpoint:
                 f"expected the classes that {self.path} was trained on, {self.resume.class_names}, got"
                 f" {model.class_names}; leave out --data.classes"
             )
-        groups = ("backbone", "num_outputs", "image_size")
-        before, now = (
-            flatten({group: values.get(group) for group in groups}) for values in (self.hyper_parameters, model.hparams)
+        refuse_changes(
+            self.hyper_parameters,
+            dict(model.hparams),
+            ("backbone", "num_outputs", "image_size"),
+            besides=(),
+            owner=f"as {self.path} was trained with",
+            advice="leave out what changes the net",
         )
-        for key in sorted(before.keys() | now.keys()):
-            if before.get(key) != now.get(key):
-                option = key.replace(".class_path", "").replace(".init_args", "")
-                raise ValueError(
-                    f"expected {option} {before.get(key)!r}, as {self.path} was trained with, got {now.get(key)!r};"
-                    f" leave out --model.{option}"
-                )
         if _describe(self.weights) != _describe(model.state_dict()):
             raise ValueError(
                 f"expected the weights of {type(model.backbone).__name__}, but {self.path} holds those of another net"

@@ -56,6 +56,7 @@ class Experiment(LightningCLI):
                 seed_everything_default=0,
                 trainer_defaults=dict(_TRAINER_DEFAULTS),
                 parser_class=SettingsParser,
+                parser_kwargs={"prog": "cifar-lightning fit", "description": "Trains a net and writes its run folder."},
                 args=list(arguments),
                 run=False,
                 auto_configure_optimizers=False,
@@ -70,7 +71,9 @@ class Experiment(LightningCLI):
             default=None,
             help="torch's threads on the CPU (null: all cores); other numbers give other last bits",
         )
-        parser.add_argument("--ckpt_path", type=str | None, default=None, help="a run folder or a checkpoint file")
+        parser.add_argument(
+            "--ckpt_path", type=str | None, help="what to resume: a run folder, a checkpoint file, or `last`"
+        )
         parser.link_arguments("data.class_names", "model.class_names", apply_on="instantiate")
         parser.link_arguments("data.image_size", "model.image_size", apply_on="instantiate")
 

@@ -86,7 +86,7 @@ class Fit(Experiment):
     Attributes:
         checkpoint: the checkpoint to resume from; None for a new run.
         resumed: the run folder that is resumed; None for a new one.
-        new_limits: the limits that a resumed run was given anew, as arguments.
+        new_limits: new limits of a resumed run, as arguments; they reach `config.yaml` with its first new epoch.
         recorder: the callback that keeps the run folder; None where none is kept.
     """
 
@@ -101,7 +101,7 @@ class Fit(Experiment):
     def before_instantiate_classes(self) -> None:
         settings = self.config
         if settings.trainer.logger is True:
-            # Lightning would take a logger of its own, whose folder holds no run.
+            # Lightning's default logger would write no run folder.
             settings.trainer.logger = Namespace(
                 class_path=RUN_LOGGER, init_args=Namespace(save_dir="lightning_logs", name="run", version=None)
             )
@@ -142,7 +142,7 @@ class Fit(Experiment):
         # Without a logger there is no folder that a run could be kept in.
         has_folder = bool(settings.logger) and settings.enable_checkpointing is not False
         if not has_folder and not settings.callbacks:
-            # Or Lightning's own checkpoints would go to the working folder.
+            # Else Lightning would write checkpoints of its own to the working folder.
             kwargs["enable_checkpointing"] = False
         if has_folder and not settings.fast_dev_run:
             self.recorder = RunRecorder(
@@ -230,7 +230,7 @@ class Fit(Experiment):
 
     @property
     def ending(self) -> Ending | None:
-        """Why the run has not all the epochs that were asked for, or had them before; None otherwise."""
+        """Why the run ended early or trained nothing; None if it trained all epochs that were asked for."""
         if is_time_up(self.trainer):
             return Ending.TIME_UP
         if self.checkpoint is not None and not self.final_scores():
@@ -241,7 +241,7 @@ class Fit(Experiment):
         """Scores of the last finished epoch, as `train/loss`; empty if nothing was trained."""
         metrics = {key: value.item() for key, value in self.trainer.callback_metrics.items()}
         if metrics and self.recorder:
-            # The trainer has those of an epoch that was cut short too.
+            # The trainer's may be those of an epoch that was cut short.
             metrics = self.recorder.last_epoch()
         return {
             f"{split}/{metric}": metrics[f"{split}_{metric}"]

@@ -20,7 +20,7 @@ from cifar_lightning.training.quiet import quiet_framework
 
 
 def predict(run: Run | str | Path, images: str | Path, *, accelerator: str = "auto") -> "FilePredictions":
-    """What a trained net sees in ordinary images.
+    """Predicts the class of ordinary images with a trained net.
 
     Args:
         run: a run, its folder, or a checkpoint file.

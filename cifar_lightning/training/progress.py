@@ -29,14 +29,11 @@ class EpochProgress(ProgressBar):
     def disable(self) -> None:
         self._enabled = False
 
-    def enable(self) -> None:
-        self._enabled = True
-
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._last_refresh = 0.0
         self._start, self._first_epoch = time.monotonic(), trainer.current_epoch
         console = Console(highlight=False, markup=False, emoji=False)
-        if not self._enabled or not is_live(console) or not trainer.is_global_zero:
+        if not self._enabled or not is_live(console):
             return
         # Refreshed from the training loop: a thread of its own would take time from the convolutions.
         self._progress = Progress(
@@ -71,7 +68,7 @@ class EpochProgress(ProgressBar):
                 self._last_refresh = now
                 self._progress.update(self._task, completed=epoch, scores=_describe(trainer, "  "))
                 self._progress.refresh()
-        elif self._enabled and trainer.is_global_zero and (is_last or _is_milestone(epoch, total)):
+        elif self._enabled and (is_last or _is_milestone(epoch, total)):
             seconds_left = (now - self._start) / max(epoch - self._first_epoch, 1) * (total - epoch)
             left = f", {seconds_left:.0f} s left" if total > epoch else ""
             try:

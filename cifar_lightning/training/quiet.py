@@ -53,7 +53,8 @@ def quiet_framework() -> Iterator[None]:
                 logging.getLogger(name).setLevel(logging.ERROR)
             yield
     except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):
+        # The Trainer's `exit(1)`; commands have exit codes of their own.
+        if stop.code == 1 and isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
     finally:

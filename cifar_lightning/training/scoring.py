@@ -53,7 +53,7 @@ def score(checkpoint: Path, arguments: Sequence[str]) -> Scores:
     collector = _OutputCollector()
     evaluation = Evaluation(checkpoint, arguments, [collector])
     run = evaluation.run_folder
-    # The scores must be those of the run as it is then.
+    # No other process may train or test the run meanwhile.
     with folder.hold(run) if run is not None else contextlib.nullcontext():
         evaluation.trainer.test(
             evaluation.model,
@@ -109,7 +109,7 @@ def _score(evaluation: Evaluation, logits: dict[int, list[Tensor]]) -> Scores:
     splits["test"] = replace(splits["test"], without_duplicates=without)
     scores = Scores(_facts(evaluation), splits, probes.robustness(splits["test"].accuracy))
     if run is not None:
-        # A run is finished once scores.json is there; until everything else is new too, it must not be.
+        # `scores.json` marks a finished run, so it goes first and comes last.
         (run / folder.SCORES).unlink(missing_ok=True)
         for split, split_predictions in predictions.items():
             split_predictions.write(run / folder.predictions_name(split))

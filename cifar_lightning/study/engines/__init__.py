@@ -1,6 +1,6 @@
 """Engines: planned runs in, finished run folders out.
 
-An engine is a module of this package, named as it is asked for, with a class `Engine`.
+An engine is a module of this package with a class `Engine`; `--engine` takes the name of the module.
 """
 
 import importlib

@@ -79,15 +79,15 @@ class _Worker:
         self.connection, theirs = spawn.Pipe()
         self.run: PlannedRun | None = None
         self._process = spawn.Process(target=_serve, args=(theirs, execute), daemon=True)
-        # Ctrl-C reaches all processes of a terminal; the study's own decides what becomes of the runs. A child inherits
-        # what is blocked: it would else answer with a traceback while it imports.
+        # A terminal sends Ctrl-C to all its processes, but only the main one shall act on it. Without the block, which
+        # a child inherits, it would print a traceback while it imports.
         with _ctrl_c_blocked():
             self._process.start()
         theirs.close()
 
     def start(self, run: PlannedRun) -> None:
         self.run = run
-        # One that has died meanwhile is found out by `result`.
+        # `result` notices a worker that has died.
         with suppress(ConnectionError):
             self.connection.send(run)
 
@@ -113,11 +113,11 @@ class _Worker:
 
 @contextmanager
 def _ctrl_c_blocked() -> Iterator[None]:
-    """Lets Ctrl-C wait for the end of the block, and children that start in it never see it, where the system can."""
+    """Holds Ctrl-C back until the end of the block; processes started in it never get it (not on Windows)."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # It unblocks the signal when it starts, which it would else do with the first child.
+    # Started here, since it unblocks the signal as it starts.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
