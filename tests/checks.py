@@ -72,3 +72,11 @@ def assert_all_whole(folder):
             assert {len(row) for row in rows} == {len(header)} or (path.name == "duplicates.csv" and not rows)
         elif path.suffix == ".png":
             Image.open(path).load()
+
+
+def size_of(path):
+    """Width and height in pixels of a whole PNG file."""
+    with Image.open(path) as image:
+        image.load()
+        assert image.format == "PNG"
+        return image.size

@@ -124,3 +124,13 @@ def write_study(root: Path, accuracies, seeds, num_images=300, generator=None, *
                 root / strategy / f"seed_{seed}", strategy, seed, generator.random(num_images) < chances, **settings
             )
     return root
+
+
+def write_pair(root, seeds=3, **of_stride):
+    """Two strategies; what is given is done to the run stride/seed_1."""
+    generator = np.random.default_rng(0)
+    for strategy in ("maxpool", "stride"):
+        for seed in range(seeds):
+            changed = of_stride if (strategy, seed) == ("stride", 1) else {}
+            write_run(root / strategy / f"seed_{seed}", strategy, seed, generator.random(30) < 0.8, **changed)
+    return root

@@ -2,21 +2,11 @@
 
 import numpy as np
 import pytest
-from simulated_runs import write_run, write_study
+from simulated_runs import write_pair, write_run, write_study
 
 from cifar_lightning.compare.api import compare
 
 RIGHT = np.arange(30) % 7 != 0
-
-
-def write_pair(root, seeds=3, **of_stride):
-    """Two strategies; what is given is done to the run stride/seed_1."""
-    generator = np.random.default_rng(0)
-    for strategy in ("maxpool", "stride"):
-        for seed in range(seeds):
-            changed = of_stride if (strategy, seed) == ("stride", 1) else {}
-            write_run(root / strategy / f"seed_{seed}", strategy, seed, generator.random(30) < 0.8, **changed)
-    return root
 
 
 def test_splits_that_follow_the_seed_are_no_other_setting_and_said(tmp_path):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from simulated_runs import write_run
+from simulated_runs import write_pair, write_run
 
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.grouping import name_seeds
@@ -13,16 +13,6 @@ from cifar_lightning.plots.image_sheet import draw_test_images
 from cifar_lightning.runs.folder import TEST_IMAGES
 
 RIGHT = np.arange(30) % 7 != 0
-
-
-def write_pair(root, seeds=3, **of_stride):
-    """Two strategies; what is given is done to the run stride/seed_1."""
-    generator = np.random.default_rng(0)
-    for strategy in ("maxpool", "stride"):
-        for seed in range(seeds):
-            changed = of_stride if (strategy, seed) == ("stride", 1) else {}
-            write_run(root / strategy / f"seed_{seed}", strategy, seed, generator.random(30) < 0.8, **changed)
-    return root
 
 
 @pytest.mark.parametrize("indices", [[*np.arange(29) * 7 + 1, 999], np.arange(30)[::-1] * 7 + 1])

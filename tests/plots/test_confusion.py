@@ -2,18 +2,11 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from checks import size_of
 
 from cifar_lightning.plots.confusion import draw_confusion
 
 NAMES = ("apple", "forest", "lawn_mower")
-
-
-def size_of(path):
-    with Image.open(path) as image:
-        image.load()
-        assert image.format == "PNG"
-        return image.size
 
 
 @pytest.mark.parametrize(("num_classes", "num_columns"), [(3, 4), (100, 101)])

@@ -1,19 +1,12 @@
 """The figure of a run's curves."""
 
 import pytest
-from PIL import Image
+from checks import size_of
 
 from cifar_lightning.plots.curve_figure import draw_curves
 from cifar_lightning.runs.curves import Curves
 
 HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n"
-
-
-def size_of(path):
-    with Image.open(path) as image:
-        image.load()
-        assert image.format == "PNG"
-        return image.size
 
 
 @pytest.mark.parametrize(

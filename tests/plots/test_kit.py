@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image
+from checks import size_of
 
 from cifar_lightning.plots.confusion import draw_confusion
 from cifar_lightning.plots.kit import draw_sentence, looks_of, shorten
@@ -12,13 +12,6 @@ from cifar_lightning.runs.predictions import Predictions
 
 def random_images(count, side=32):
     return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), np.uint8)
-
-
-def size_of(path):
-    with Image.open(path) as image:
-        image.load()
-        assert image.format == "PNG"
-        return image.size
 
 
 @pytest.mark.filterwarnings("error")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from checks import size_of
 from PIL import Image
 
 from cifar_lightning.plots.mistakes import draw_mistakes, find_worst_mistakes
@@ -19,13 +20,6 @@ def predictions_of(labels, predicted, probabilities):
     return Predictions(
         NAMES, np.arange(len(labels)), np.array(labels), np.array(predicted), np.array(probabilities, float)
     )
-
-
-def size_of(path):
-    with Image.open(path) as image:
-        image.load()
-        assert image.format == "PNG"
-        return image.size
 
 
 def test_mistakes_come_the_most_confident_first_and_right_answers_never():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from checks import size_of
 from torchmetrics.classification import MulticlassCalibrationError
 
 from cifar_lightning.plots.reliability import CalibrationBins, _describe_calibration, draw_reliability
@@ -27,13 +27,6 @@ def random_predictions(num_outputs, num_classes, spread, count=2000):
     everything = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     names = [f"class {k}" for k in range(num_classes)]
     return Predictions.from_logits(names, np.arange(count), labels, logits), everything
-
-
-def size_of(path):
-    with Image.open(path) as image:
-        image.load()
-        assert image.format == "PNG"
-        return image.size
 
 
 @pytest.mark.parametrize(
