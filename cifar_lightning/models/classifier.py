@@ -183,8 +183,12 @@ class ImageClassifier(LightningModule):
         # Straight to those who wait for them. `self.log` averages over steps and processes, which is done already, and
         # its bookkeeping in every step takes a twentieth of an epoch of the lab.
         self.trainer.callback_metrics.update(values)
-        for logger in self.loggers:
-            logger.log_metrics({**values, "epoch": self.current_epoch}, step=self.current_epoch)
+        if self.loggers:
+            # Epochs count from 1 wherever people read them.
+            epoch = self.current_epoch + 1
+            numbers = {name: float(value) for name, value in values.items()}
+            for logger in self.loggers:
+                logger.log_metrics({**numbers, "epoch": epoch}, step=epoch)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = self.optimizer_factory(self.parameters())

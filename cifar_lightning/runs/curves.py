@@ -21,7 +21,7 @@ class Curves(Table):
     `val_accuracy`. As a table: `epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds`.
 
     Attributes:
-        epochs: int (E,), counted from 1 as on the terminal and in `scores.json`; the table counts from 0.
+        epochs: int (E,), counted from 1.
         train_loss: float64 (E,), 0 and more.
         train_accuracy: float64 (E,), 0..1.
         val_loss: float64 (E,), 0 and more.
@@ -41,13 +41,11 @@ class Curves(Table):
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        _, *values = astuple(self)
-        return dict(zip(COLUMNS, [self.epochs - 1, *values], strict=True))
+        return dict(zip(COLUMNS, astuple(self), strict=True))
 
     @classmethod
     def from_columns(cls, columns: dict[str, np.ndarray]) -> "Curves":
-        epochs, *values = (columns[name] for name in COLUMNS)
-        return cls(epochs + 1, *values)
+        return cls(*(columns[name] for name in COLUMNS))
 
     @classmethod
     def parse(cls, text: str) -> "Curves":

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.fitting import fit
+from cifar_lightning.training.run_loggers import RUN_LOGGER
 
 # Epochs to time where no run of the study is finished; the first is left out.
 TIMED_EPOCHS = 4
@@ -46,8 +47,7 @@ def _time_epochs(run: PlannedRun) -> float:
     with tempfile.TemporaryDirectory() as temporary:
         settings = {
             "trainer.max_epochs": TIMED_EPOCHS,
-            "trainer.logger.save_dir": temporary,
-            "trainer.logger.version": None,
+            "trainer.logger": {"class_path": RUN_LOGGER, "init_args": {"save_dir": temporary}},
         }
         if "download" in run.settings["data"]["source"].get("init_args", {}):
             settings["data.source.download"] = False

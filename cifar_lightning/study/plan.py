@@ -5,8 +5,12 @@ from typing import Any
 
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.study.study_settings import StudySettings
-from cifar_lightning.training.experiment import RUN_LOGGER, Experiment, to_arguments
+from cifar_lightning.training.experiment import Experiment, to_arguments
 from cifar_lightning.training.machine import num_cores
+from cifar_lightning.training.run_loggers import RUN_LOGGER, other_loggers, run_logger_options, with_name
+
+# The settings of a `RunLogger` that nobody has changed.
+_UNNAMED = {"save_dir": "lightning_logs", "name": "run", "version": None}
 
 
 def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[PlannedRun]:
@@ -21,7 +25,7 @@ def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[Plann
     """
     resolved = {name: _resolve(study, name, arguments) for name in study.strategies}
     return [
-        PlannedRun(name, seed, study.folder / name / f"seed_{seed}", _with_seed(study, resolved[name], seed))
+        PlannedRun(name, seed, study.folder / name / f"seed_{seed}", _with_seed(study, name, resolved[name], seed))
         for seed in study.seed_list
         for name in study.strategies
     ]
@@ -29,18 +33,17 @@ def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[Plann
 
 def _resolve(study: StudySettings, strategy: str, arguments: Sequence[str]) -> dict[str, Any]:
     settings = study.settings_of(strategy)
-    if any(argument.startswith("--trainer.logger") for argument in arguments):
-        raise ValueError("expected the study to name its runs' folders, got a trainer.logger; use save_dir instead")
     ours = {
         # A core or more for every run that is made at a time.
         "num_threads": study.num_threads or max(1, num_cores() // study.num_workers),
-        "trainer.logger": {"class_path": RUN_LOGGER, "init_args": {"save_dir": str(study.folder), "name": strategy}},
         "trainer.enable_progress_bar": False,
     }
     try:
         resolved = Experiment([*to_arguments(settings, ours), *arguments]).settings()
     except ValueError as error:
         raise ValueError(f"in strategy {strategy}: {error}") from error
+    if run_logger_options(resolved["trainer"]) not in ({}, _UNNAMED):
+        raise ValueError("expected the study to name its runs' folders, got a trainer.logger; use save_dir instead")
     if (resolved["trainer"]["max_epochs"] or 0) < 1:
         raise ValueError(
             f"expected trainer.max_epochs of at least 1 in a study, got {resolved['trainer']['max_epochs']}; name a"
@@ -49,8 +52,8 @@ def _resolve(study: StudySettings, strategy: str, arguments: Sequence[str]) -> d
     return resolved
 
 
-def _with_seed(study: StudySettings, settings: dict[str, Any], seed: int) -> dict[str, Any]:
-    logger, data = settings["trainer"]["logger"], dict(settings["data"])
+def _with_seed(study: StudySettings, strategy: str, settings: dict[str, Any], seed: int) -> dict[str, Any]:
+    data, trainer = dict(settings["data"]), dict(settings["trainer"])
     if study.vary_split:
         if not data["val_fraction"]:
             raise ValueError(
@@ -58,5 +61,8 @@ def _with_seed(study: StudySettings, settings: dict[str, Any], seed: int) -> dic
                 " add --data.validate_on_test false --data.val_fraction 0.1"
             )
         data["split_seed"] = seed
-    logger = {**logger, "init_args": {**logger["init_args"], "version": f"seed_{seed}"}}
-    return {**settings, "seed_everything": seed, "trainer": {**settings["trainer"], "logger": logger}, "data": data}
+    options = {"save_dir": str(study.folder), "name": strategy, "version": f"seed_{seed}"}
+    ours = {"class_path": RUN_LOGGER, "init_args": options}
+    others = [with_name(logger, f"{strategy} seed {seed}") for logger in other_loggers(trainer)]
+    trainer["logger"] = [ours, *others] if others else ours
+    return {**settings, "seed_everything": seed, "trainer": trainer, "data": data}

@@ -17,6 +17,7 @@ from cifar_lightning.training.configs import find_config
 from cifar_lightning.training.experiment import Config
 from cifar_lightning.training.machine import num_cores
 from cifar_lightning.training.parser import SettingsParser
+from cifar_lightning.training.run_loggers import without_run_logger
 
 _FOLDER_NAME = re.compile(r"\w[\w .+=-]*(?<![ .])")
 _OF_RUNS = ("data", "model", "trainer")
@@ -114,7 +115,7 @@ def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[Stu
     # Where configs of `fit` are laid over, their single seed, checkpoint and folder are no settings of a study.
     for key in ("seed_everything", "ckpt_path"):
         content.pop(key, None)
-    content["trainer"] = {key: value for key, value in content.get("trainer", {}).items() if key != "logger"}
+    content["trainer"] = without_run_logger(content.get("trainer", {}))
     if not content.get("strategies"):
         raise ValueError(
             f"expected strategies, but {configs[-1]} has none; name some as in configs/study.yaml, or `fit` that config"

@@ -32,6 +32,7 @@ class ResumeState:
         best_loss: the lowest validation loss so far.
         stopped_early: whether a callback such as EarlyStopping found these epochs to be enough.
         random_state: torch's generators, uint8 tensors: "cpu", and "cuda" where a GPU is in use.
+        logger_versions: what each logger beside the run's own calls its record: W&B's id, MLflow's run id.
     """
 
     num_epochs: int
@@ -42,6 +43,7 @@ class ResumeState:
     best_loss: float = float("inf")
     stopped_early: bool = False
     random_state: dict[str, torch.Tensor] = field(default_factory=dict)
+    logger_versions: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The block as plain values and tensors, which `torch.load(weights_only=True)` reads."""
@@ -160,7 +162,7 @@ def _check_config(checkpoint: Checkpoint, run: Path) -> None:
         load_plain_yaml(checkpoint.resume.config),
         read_settings(run / folder.CONFIG),
         ("data", "model", "seed_everything", "num_threads", "trainer"),
-        besides=(*LIMITS, "trainer.logger.init_args.save_dir", "trainer.logger.init_args.version"),
+        besides=(*LIMITS, "trainer.logger"),
         owner=f"as {checkpoint.path} was made with",
         advice=f"it or {run / folder.CONFIG} is edited or belongs to another run; put the right one back",
     )

@@ -12,7 +12,7 @@ from cifar_lightning.runs.run import Run
 from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.experiment import Experiment
-from cifar_lightning.training.resuming import logger_options
+from cifar_lightning.training.run_loggers import continue_loggers, other_loggers, run_logger_options
 from cifar_lightning.training.saved_settings import refuse_other_experiment
 
 
@@ -28,6 +28,7 @@ class Evaluation(Experiment):
         checkpoint: what was read.
         run_folder: the run folder that the checkpoint is in; None if it is in none.
         strategy: the name of the run.
+        loggers: the settings of the run's loggers beside its own.
     """
 
     def __init__(self, checkpoint: Path, arguments: Sequence[str] = (), callbacks: Sequence[Callback] = ()) -> None:
@@ -47,10 +48,14 @@ class Evaluation(Experiment):
     def before_instantiate_classes(self) -> None:
         super().before_instantiate_classes()
         settings = self.config.trainer
-        self.strategy = logger_options(self.config).get("name") or "run"
+        self.loggers = other_loggers(settings)
+        continue_loggers(self.loggers, self.checkpoint.resume.logger_versions)
+        named = settings
         if self.run_folder is not None:
             saved = read_settings(self.run_folder / folder.CONFIG)
+            named = saved["trainer"]
             refuse_other_experiment(self.run_folder, saved, self.settings(), with_training=False)
+        self.strategy = run_logger_options(named).get("name") or "run"
         settings.logger = False
         # Distributed samplers pad with repeats, which would count some images twice.
         settings.devices = 1

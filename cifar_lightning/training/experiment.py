@@ -16,8 +16,8 @@ from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.training.configs import find_fit_config, resolve_configs
 from cifar_lightning.training.machine import num_cores, use_threads
 from cifar_lightning.training.parser import SettingsParser
+from cifar_lightning.training.run_loggers import RUN_LOGGER
 
-RUN_LOGGER = "cifar_lightning.training.logger.RunLogger"
 Config = str | Path | Mapping[str, Any]
 _TRAINER_DEFAULTS = {
     "max_epochs": 500,

@@ -8,7 +8,6 @@ from typing import Any
 
 import lightning
 import yaml
-from jsonargparse import Namespace
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint as CheckpointCallback
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
@@ -18,17 +17,21 @@ from cifar_lightning.runs.disk import naming
 from cifar_lightning.runs.run import Run, load_run
 from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.checkpoints import Checkpoint
-from cifar_lightning.training.experiment import RUN_LOGGER, Config, Experiment, to_arguments
+from cifar_lightning.training.experiment import Config, Experiment, to_arguments
 from cifar_lightning.training.logger import RunLogger
 from cifar_lightning.training.own_code import OwnFramesAlone
 from cifar_lightning.training.progress import EpochProgress
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.recorder import RunRecorder, is_time_up
-from cifar_lightning.training.resuming import (
-    find_resumed,
-    logger_options,
-    refuse_resuming,
-    refuse_taken_version,
+from cifar_lightning.training.resuming import find_resumed, refuse_resuming, refuse_taken_version
+from cifar_lightning.training.run_loggers import (
+    arrange_loggers,
+    continue_loggers,
+    finish,
+    list_loggers,
+    make_loggers,
+    other_loggers,
+    run_logger_options,
 )
 from cifar_lightning.training.saved_settings import LIMITS, refuse_other_experiment
 
@@ -100,13 +103,7 @@ class Fit(Experiment):
 
     def before_instantiate_classes(self) -> None:
         settings = self.config
-        if settings.trainer.logger is True:
-            # Lightning's default logger would write no run folder.
-            settings.trainer.logger = Namespace(
-                class_path=RUN_LOGGER, init_args=Namespace(save_dir="lightning_logs", name="run", version=None)
-            )
-        elif settings.trainer.logger is None:
-            settings.trainer.logger = False
+        arrange_loggers(settings)
         saved: dict[str, Any] = {}
         if settings.ckpt_path is None:
             refuse_taken_version(settings)
@@ -115,9 +112,9 @@ class Fit(Experiment):
             self.checkpoint = Checkpoint.read(checkpoint)
             settings.ckpt_path = str(checkpoint)
             if self.resumed is not None:
-                options = logger_options(settings)
-                options["save_dir"], options["name"] = str(self.resumed.parent), ""
-                options["version"] = self.resumed.name
+                options = run_logger_options(settings.trainer)
+                options.save_dir, options.name, options.version = str(self.resumed.parent), "", self.resumed.name
+                continue_loggers(other_loggers(settings.trainer), self.checkpoint.resume.logger_versions)
                 saved = read_settings(self.resumed / folder.CONFIG)
                 settings.num_threads = settings.num_threads or saved.get("num_threads")
         super().before_instantiate_classes()
@@ -125,6 +122,9 @@ class Fit(Experiment):
             refuse_other_experiment(self.resumed, saved, self.settings(), with_training=True)
 
     def instantiate_classes(self) -> None:
+        # jsonargparse would not say why a logger cannot be built; `instantiate_trainer` builds them.
+        loggers, self.config.trainer.logger = self.config.trainer.logger, False
+        self._loggers = loggers
         super().instantiate_classes()
         if self.checkpoint is not None:
             # As the trainer will do, so that the weights are compared in the precision that they were saved in.
@@ -135,6 +135,8 @@ class Fit(Experiment):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         callbacks: list[Any] = []
         settings = self.config.trainer
+        settings.logger = self._loggers
+        kwargs["logger"] = make_loggers(list_loggers(settings)) or False
         if self._progress and settings.enable_progress_bar is not False:
             callbacks.append(EpochProgress())
         elif not self._progress:
@@ -178,17 +180,21 @@ class Fit(Experiment):
                 if config["trainer"].get(name) != limits[name]:
                     self.new_limits += [f"--{key}", "null" if limits[name] is None else str(limits[name])]
                 config["trainer"][name] = limits[name]
-        elif isinstance(config["trainer"]["logger"], dict) and "init_args" in config["trainer"]["logger"]:
+        elif config["trainer"]["logger"]:
             # A number claimed by this run is no setting: fitting the same config again takes the next one.
-            config["trainer"]["logger"]["init_args"]["version"] = None
+            run_logger_options(config["trainer"])["version"] = None
         return yaml.safe_dump(config, sort_keys=False)
 
     @property
     def folder(self) -> Path:
         """The run folder."""
         # Not the trainer's `log_dir`, which waits for all processes.
-        logger = self.trainer.logger
-        return Path((logger.log_dir if logger is not None else None) or self.trainer.default_root_dir)
+        return Path(self.logger.log_dir if self.logger else self.trainer.default_root_dir)
+
+    @property
+    def logger(self) -> RunLogger | None:
+        """The logger that owns the run folder; None for `trainer.logger` false."""
+        return self.trainer.logger if isinstance(self.trainer.logger, RunLogger) else None
 
     @property
     def is_kept(self) -> bool:
@@ -202,9 +208,9 @@ class Fit(Experiment):
             ValueError: if the training diverges, or another process has the run folder.
             KeyboardInterrupt: on Ctrl-C, when the last finished epoch is on the disk.
         """
-        logger = self.trainer.logger
-        if isinstance(logger, RunLogger):
-            logger.log_hyperparams(_hyperparameters(self.config))
+        logger = self.logger
+        for one in self.trainer.loggers:
+            one.log_hyperparams(_hyperparameters(self.config))
         is_first = getattr(rank_zero_only, "rank", 0) == 0
         held = folder.hold(self.folder) if self.recorder and is_first else contextlib.nullcontext()
         try:
@@ -219,12 +225,11 @@ class Fit(Experiment):
             raise
         finally:
             # Curves alone are kept where no checkpoints are asked for.
-            if isinstance(logger, RunLogger) and not (
-                self.is_kept or (self.recorder is None and self.trainer.current_epoch > 0)
-            ):
+            if logger and not (self.is_kept or (self.recorder is None and self.trainer.current_epoch > 0)):
                 logger.release()
+            finish(self.trainer.loggers)
         scores = self.final_scores()
-        if self.trainer.is_global_zero and scores and isinstance(logger, RunLogger):
+        if self.trainer.is_global_zero and scores and logger:
             with naming(self.folder):
                 logger.log_scores(scores, self.trainer.current_epoch)
 

@@ -16,6 +16,7 @@ from cifar_lightning.runs.folder import BEST_CHECKPOINT, CHECKPOINTS, CONFIG, CU
 from cifar_lightning.training.checkpoint_io import HeldCheckpointIO
 from cifar_lightning.training.checkpoints import BLOCK, Checkpoint, ResumeState
 from cifar_lightning.training.logger import RunLogger
+from cifar_lightning.training.run_loggers import versions_of
 
 COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 HEADER = ",".join(("epoch", *COLUMNS, "seconds")) + "\n"
@@ -69,6 +70,7 @@ class RunRecorder(lightnings.Checkpoint):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self.state.is_finished = checkpoint["epoch"] + 1 == self.state.num_epochs
         self.state.random_state = _random_state()
+        self.state.logger_versions = versions_of(trainer.loggers[1:])
         checkpoint[BLOCK] = self.state.to_dict()
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -97,7 +99,7 @@ class RunRecorder(lightnings.Checkpoint):
             if not self._overwrites_config:
                 write_text(self._folder / CONFIG, self.state.config)
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
-            trainer.logger.first_epoch = trainer.current_epoch
+            trainer.logger.first_epoch = trainer.current_epoch + 1
         if self._resumed is not None:
             # A net that draws (dropout) continues drawing where it stopped.
             _set_random_state(self.state.random_state)
@@ -112,8 +114,9 @@ class RunRecorder(lightnings.Checkpoint):
             return
         now = time.monotonic()
         metrics = self._take_metrics(trainer)
-        _refuse_divergence(metrics, pl_module, trainer.current_epoch)
-        self._append_row(trainer.current_epoch, metrics, seconds=self._seconds_before + now - self._start)
+        epoch = trainer.current_epoch + 1
+        _refuse_divergence(metrics, pl_module, epoch)
+        self._append_row(epoch, metrics, seconds=self._seconds_before + now - self._start)
         self.state.stopped_early = trainer.should_stop and not is_time_up(trainer)
         best = None
         if self.keep_best and metrics.get("val_loss", math.inf) < self.state.best_loss:
@@ -136,7 +139,7 @@ class RunRecorder(lightnings.Checkpoint):
     def _append_row(self, epoch: int, metrics: dict[str, float], seconds: float) -> None:
         cells = [repr(metrics[name]) if name in metrics else "" for name in COLUMNS]
         self.state.curves += ",".join([str(epoch), *cells, repr(round(seconds, 3))]) + "\n"
-        self.state.num_epochs = epoch + 1
+        self.state.num_epochs = epoch
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._sync(trainer)
@@ -175,7 +178,7 @@ def is_time_up(trainer: Trainer) -> bool:
 
 
 def _refuse_divergence(metrics: dict[str, float], pl_module: LightningModule, epoch: int) -> None:
-    """Raises a ValueError if a loss, or a weight, is not finite after `epoch`, counted from 0."""
+    """Raises a ValueError if a loss, or a weight, is not finite after `epoch`."""
     problem = ""
     losses = {name: metrics[name] for name in ("train_loss", "val_loss") if name in metrics}
     if not all(map(math.isfinite, losses.values())):
@@ -184,8 +187,8 @@ def _refuse_divergence(metrics: dict[str, float], pl_module: LightningModule, ep
         # Caused by the last step, after the last loss.
         problem = "weights became infinite or NaN"
     if problem:
-        kept = f"epoch {epoch} is kept" if epoch else "no epoch was finished"
-        raise ValueError(f"{problem} in epoch {epoch + 1}, {kept}; lower the learning rate (model.optimizer.lr)")
+        kept = f"epoch {epoch - 1} is kept" if epoch > 1 else "no epoch was finished"
+        raise ValueError(f"{problem} in epoch {epoch}, {kept}; lower the learning rate (model.optimizer.lr)")
 
 
 def _random_state() -> dict[str, torch.Tensor]:

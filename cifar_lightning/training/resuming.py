@@ -1,18 +1,12 @@
 """Where a fit resumes: the run and the checkpoint that `ckpt_path` stands for."""
 
 from pathlib import Path
-from typing import Any
 
 from jsonargparse import Namespace
 
 from cifar_lightning.runs import folder
 from cifar_lightning.training.checkpoints import Checkpoint
-
-
-def logger_options(settings: Namespace) -> Any:
-    """Arguments of the logger, whose name is the run's; empty where there is none, or a list of them."""
-    logger = settings.trainer.logger
-    return logger.get("init_args", {}) if hasattr(logger, "get") else {}
+from cifar_lightning.training.run_loggers import run_logger_options
 
 
 def find_resumed(settings: Namespace) -> tuple[Path, Path | None]:
@@ -23,8 +17,8 @@ def find_resumed(settings: Namespace) -> tuple[Path, Path | None]:
     Raises:
         ValueError: if there is nothing to resume, or no folder to resume in.
     """
-    if not logger_options(settings):
-        raise ValueError("expected a logger with a folder to resume in for --ckpt_path; leave out --trainer.logger")
+    if not settings.trainer.logger:
+        raise ValueError("expected a run folder to resume in, but trainer.logger is false; leave out --trainer.logger")
     if settings.ckpt_path == "last":
         run = _find_last(settings)
         return folder.resolve_checkpoint(run), run
@@ -48,13 +42,13 @@ def _find_last(settings: Namespace) -> Path:
 
 def _runs_folder(settings: Namespace) -> Path:
     """The folder of all runs with the name in the settings."""
-    options = logger_options(settings)
-    return Path(options.get("save_dir", "lightning_logs"), options.get("name", "run") or "")
+    options = run_logger_options(settings.trainer)
+    return Path(options.save_dir, options.name)
 
 
 def _find_named(settings: Namespace) -> Path | None:
     """The run folder that the settings name by a version; None if they name none."""
-    version = logger_options(settings).get("version")
+    version = run_logger_options(settings.trainer).get("version") if settings.trainer.logger else None
     if version is None:
         return None
     return _runs_folder(settings) / (f"version_{version}" if isinstance(version, int) else version)

@@ -29,6 +29,7 @@ from cifar_lightning.training.experiment import to_arguments
 from cifar_lightning.training.logger import log_test_scores
 from cifar_lightning.training.own_code import OwnFramesAlone
 from cifar_lightning.training.quiet import quiet_framework
+from cifar_lightning.training.run_loggers import log_elsewhere, make_loggers
 
 
 def test(run: Run | str | Path, settings: Mapping[str, Any] | None = None) -> Scores:  # noqa: PT028
@@ -53,6 +54,7 @@ def score(checkpoint: Path, arguments: Sequence[str]) -> Scores:
     collector = _OutputCollector()
     evaluation = Evaluation(checkpoint, arguments, [collector])
     run = evaluation.run_folder
+    loggers = make_loggers(evaluation.loggers) if run is not None else []
     # No other process may train or test the run meanwhile.
     with folder.hold(run) if run is not None else contextlib.nullcontext():
         evaluation.trainer.test(
@@ -65,7 +67,9 @@ def score(checkpoint: Path, arguments: Sequence[str]) -> Scores:
         # The trainer has brought the net back to the host; the probes run where the test ran.
         evaluation.model.to(evaluation.trainer.strategy.root_device)
         with evaluation.trainer.precision_plugin.forward_context():
-            return _score(evaluation, collector.logits)
+            scores = _score(evaluation, collector.logits)
+    log_elsewhere(loggers, scores.splits["test"], scores.run.epoch)
+    return scores
 
 
 class _OutputCollector(Callback):

@@ -1,0 +1,139 @@
+"""The loggers of a run as settings: `RunLogger`, whose folder is the run folder, and any others beside it."""
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from jsonargparse import Namespace
+from lightning.pytorch.cli import instantiate_class
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+
+from cifar_lightning.runs.scores import SplitScores
+
+RUN_LOGGER = "cifar_lightning.training.logger.RunLogger"
+# The arguments by which a logger continues what it has begun: MLflow's, and that of W&B.
+_ID_KEYS = ("run_id", "id")
+
+
+def arrange_loggers(settings: Any) -> None:
+    """Puts a `RunLogger` before the other loggers of `settings`, so that every run has a run folder.
+
+    Without one among them, the run folder takes the name of the first other logger, or of the backbone, and lies in
+    `lightning_logs` or where that logger writes. `trainer.logger` false: no logger, and no run folder.
+    """
+    loggers = settings.trainer.logger
+    if not loggers:
+        settings.trainer.logger = False
+        return
+    others = other_loggers(settings.trainer)
+    ours = run_logger_options(settings.trainer)
+    if not ours:
+        ours = Namespace(save_dir="lightning_logs", name=None, version=None)
+        for other in others[:1]:
+            options = other.init_args
+            ours.name = options.get("name") or options.get("run_name")
+            if options.get("save_dir") != _default(other, "save_dir"):
+                ours.save_dir = options.get("save_dir")
+        ours.name = ours.name or settings.model.backbone.class_path.rpartition(".")[2]
+    for other in others:
+        options = other.init_args
+        same_folder = (options.get("save_dir"), options.get("name")) == (ours.save_dir, ours.name)
+        if same_folder and issubclass(_class_of(other), CSVLogger | TensorBoardLogger):
+            # Or both would count their versions in one folder.
+            options.name = f"{ours.name}/{_class_of(other).__name__}"
+    ours = Namespace(class_path=RUN_LOGGER, init_args=ours)
+    settings.trainer.logger = [ours, *others] if others else ours
+
+
+def run_logger_options(trainer: Mapping[str, Any] | Namespace) -> Any:
+    """Arguments of the `RunLogger` in a trainer's settings: the run's name and place; empty if there is none."""
+    return next((one["init_args"] for one in list_loggers(trainer) if _is_ours(one)), {})
+
+
+def other_loggers(trainer: Mapping[str, Any] | Namespace) -> list[Any]:
+    """The loggers in a trainer's settings that are no `RunLogger`, each with `class_path` and `init_args`."""
+    return [one for one in list_loggers(trainer) if not _is_ours(one)]
+
+
+def without_run_logger(trainer: Mapping[str, Any]) -> dict[str, Any]:
+    """A trainer's settings as in a config, with the loggers that are no `RunLogger`."""
+    loggers = trainer.get("logger")
+    listed = loggers if isinstance(loggers, list) else [loggers]
+    others = [one for one in listed if isinstance(one, str) or (isinstance(one, Mapping) and not _is_ours(one))]
+    rest = {key: value for key, value in trainer.items() if key != "logger"}
+    return {**rest, "logger": others} if others else rest
+
+
+def list_loggers(trainer: Mapping[str, Any] | Namespace) -> list[Any]:
+    """The loggers in a trainer's settings, each with `class_path` and `init_args`."""
+    loggers = trainer["logger"] if "logger" in trainer else None
+    if loggers is None or isinstance(loggers, bool):
+        return []
+    return list(loggers) if isinstance(loggers, Sequence) else [loggers]
+
+
+def continue_loggers(loggers: Sequence[Any], versions: Sequence[str]) -> None:
+    """Has W&B and MLflow add to the records that a run has there; any other logger begins a new one."""
+    for logger, version in zip(loggers, versions, strict=False):
+        options = logger["init_args"]
+        for key in [key for key in _ID_KEYS if key in options]:
+            options[key] = version
+            if "resume" in options:
+                options["resume"] = "allow"
+
+
+def with_name(logger: dict[str, Any], name: str) -> dict[str, Any]:
+    """`logger` with `name` for what it records of one run."""
+    options = logger["init_args"]
+    key = next((key for key in ("run_name", "name") if key in options), None)
+    return {**logger, "init_args": {**options, key: name}} if key else logger
+
+
+def make_loggers(loggers: Iterable[Any]) -> list[Logger]:
+    """Builds loggers from their settings.
+
+    Raises:
+        ValueError: if the package of one is not installed.
+    """
+    try:
+        return [instantiate_class((), {**one, "init_args": dict(one["init_args"])}) for one in loggers]
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"expected what the run's loggers need, but {error}; install it, or add --trainer.logger false"
+        ) from error
+
+
+def log_elsewhere(loggers: Sequence[Logger], scores: SplitScores, epoch: int) -> None:
+    """Adds the scores of the test split to what loggers have of a run: `test_loss`, `test_recall/<class>`, ..."""
+    recalls = {f"test_recall/{one.name}": one.recall for one in scores.classes if one.recall is not None}
+    means = {"test_loss": scores.loss, "test_accuracy": scores.accuracy, "test_macro_f1": scores.macro_f1}
+    for logger in loggers:
+        logger.log_metrics({**means, **recalls, "epoch": epoch}, step=epoch)
+        logger.finalize("success")
+    finish(loggers)
+
+
+def finish(loggers: Iterable[Logger]) -> None:
+    """Ends what W&B records: it has one run per process, which the next fit would be added to."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
+
+
+def versions_of(loggers: Iterable[Logger]) -> list[str]:
+    """What each logger calls its record of this run."""
+    return [str(logger.version) for logger in loggers]
+
+
+def _is_ours(logger: Any) -> bool:
+    return bool(logger.get("class_path", RUN_LOGGER) == RUN_LOGGER)
+
+
+def _class_of(logger: Any) -> type:
+    module, _, name = logger.class_path.rpartition(".")
+    return getattr(__import__(module, fromlist=[name]), name)
+
+
+def _default(logger: Any, argument: str) -> Any:
+    parameter = inspect.signature(_class_of(logger)).parameters.get(argument)
+    return parameter.default if parameter else None
