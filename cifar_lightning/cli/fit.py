@@ -5,11 +5,10 @@ import shlex
 import torch
 
 from cifar_lightning.cli.stopping import CTRL_C
-from cifar_lightning.cli.tables import print_fit_summary
+from cifar_lightning.cli.tables import count, print_fit_summary
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.curves import Curves
 from cifar_lightning.training.fitting import Ending, Fit
-from cifar_lightning.training.logger import RunLogger
 from cifar_lightning.training.quiet import quiet_framework
 
 
@@ -36,23 +35,24 @@ def _print_how_to_resume(fit: Fit) -> None:
         arguments = ["fit", "--config", str(fit.folder / folder.CONFIG), "--ckpt_path", str(fit.folder)]
         print(f"stopped; resume with: cifar-lightning {shlex.join([*arguments, *fit.new_limits])}")
     else:
-        print("stopped before the first epoch was finished; there is nothing to resume")
+        print(f"stopped; there is nothing to resume, since {fit.why_not_kept}")
 
 
 def _print_end(fit: Fit) -> None:
     if fit.ending is Ending.TIME_UP:
         print("the run has used up its time; raise trainer.max_time to resume it")
-    elif fit.ending is not None:
+    elif fit.ending is Ending.STOPPED_EARLY:
+        assert fit.recorder is not None
+        who = "EarlyStopping" if fit.trainer.early_stopping_callback else "a callback"
+        epochs = count(fit.recorder.state.num_epochs, "epoch")
+        print(f"{who} ended the run after {epochs}; raise trainer.min_epochs to resume")
+    elif fit.ending is Ending.NOTHING_LEFT:
         assert fit.checkpoint is not None
-        said = f"nothing was left to train after {fit.checkpoint.resume.num_epochs} epochs"
-        if fit.ending is Ending.STOPPED_EARLY:
-            print(f"{said}, where a callback stopped it early; raise trainer.min_epochs to resume it")
-        else:
-            print(f"{said}; raise trainer.max_epochs to resume it")
-    has_events = isinstance(fit.trainer.logger, RunLogger) and fit.folder.is_dir()
+        epochs = count(fit.checkpoint.resume.num_epochs, "epoch")
+        print(f"nothing was left to train after {epochs}; raise trainer.max_epochs to resume it")
     print_fit_summary(
-        fit.folder if fit.is_kept else None,
-        fit.folder if has_events else None,
+        fit.folder if fit.logger else None,
+        fit.why_not_kept,
         fit.final_scores(),
         Curves.parse(fit.recorder.state.curves) if fit.recorder else None,
         lab_protocol=fit.datamodule.validate_on_test,

@@ -23,23 +23,27 @@ def count(number: int, noun: str) -> str:
 
 
 def print_fit_summary(
-    run: Path | None, events: Path | None, scores: dict[str, float], curves: Curves | None, lab_protocol: bool
+    run: Path | None, why_not_kept: str | None, scores: dict[str, float], curves: Curves | None, lab_protocol: bool
 ) -> None:
-    """Prints the end of a fit: the run folder, or that of mere events, the last epoch, over-fitting, what is next."""
+    """Prints the end of a fit: the run folder, or why there is none, the last epoch, over-fitting, what is next."""
     names = {"train": "train", "val": validation_name(lab_protocol)}
     console = plain_console()
-    if run is not None:
+    if why_not_kept is None:
         console.print(f"run folder: {run}", soft_wrap=True)
-    elif events is not None:
-        console.print(f"no checkpoint was kept, but curves for TensorBoard: {events}", soft_wrap=True)
+    elif run is not None and run.is_dir():
+        console.print(f"no checkpoint was kept, since {why_not_kept}, but curves: {run}", soft_wrap=True)
     else:
-        console.print("no run folder was kept: no epoch was finished, or there is no logger or no checkpointing")
+        console.print(f"no run folder was kept, since {why_not_kept}")
     for split, name in names.items():
         if f"{split}/loss" in scores:
-            console.print(f"{name}: loss {scores[f'{split}/loss']:.4f}, accuracy {scores[f'{split}/accuracy']:.4f}")
+            # `test` measures the training accuracy anew, and so another one.
+            when = " (mean over the epoch, as it learnt)" if split == "train" else ""
+            console.print(
+                f"{name}: loss {scores[f'{split}/loss']:.4f}, accuracy {scores[f'{split}/accuracy']:.4f}{when}"
+            )
     if curves is not None and scores:
         console.print(describe_overfitting(curves, names["val"]), soft_wrap=True)
-    if run is not None:
+    if why_not_kept is None:
         console.print(f"next: cifar-lightning test --ckpt_path {shlex.quote(str(run))}", soft_wrap=True)
 
 
@@ -52,7 +56,8 @@ def print_scores(scores: Scores, run: Path | None) -> None:
         + (", lab protocol: the test split was drawn every epoch" if about.protocol == "lab" else "")
     )
     for split in ("train", "test"):
-        console.print(_split_table(split, scores.splits[split]))
+        title = "train, after the last epoch (fit reports the mean over it)" if split == "train" else split
+        console.print(_split_table(title, scores.splits[split]))
     console.print(_robustness_table(scores.robustness))
     if run is not None:
         console.print(f"written to {run}", soft_wrap=True)
@@ -60,8 +65,8 @@ def print_scores(scores: Scores, run: Path | None) -> None:
         console.print("nothing was written, since the checkpoint is in no run folder")
 
 
-def _split_table(split: str, scores: SplitScores) -> Table:
-    table = Table(title=split, title_justify="left")
+def _split_table(title: str, scores: SplitScores) -> Table:
+    table = Table(title=title, title_justify="left")
     table.add_column("class")
     for column in ("precision", "recall", "95 % interval", "f1", "images"):
         table.add_column(column, justify="right")

@@ -125,7 +125,7 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
     found = {path.resolve(): path for root in roots for path in _walk(root)}
     # A config.yaml above run folders belongs to no run.
     above = {parent.resolve() for path in found.values() for parent in path.absolute().parents}
-    runs = [Run(path) for place, path in found.items() if place not in above]
+    runs = [Run(path) for place, path in found.items() if place not in above or (path / SCORES).is_file()]
     if not runs:
         named = " or ".join(map(str, roots))
         raise ValueError(
@@ -142,8 +142,8 @@ def _walk(root: Path) -> Iterator[Path]:
     # Without `refuse`, a folder that may not be read would be left out without a word.
     for name, folders, files in os.walk(root, followlinks=True, onerror=refuse):
         place = os.path.realpath(name)
-        # A link may lead back to a folder above it, and a run folder contains no further run.
-        if place in seen or SCORES in files:
+        # A link may lead back to a folder above it.
+        if place in seen:
             folders.clear()
         folders.sort()
         if place not in seen and (SCORES in files or CONFIG in files):

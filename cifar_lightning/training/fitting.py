@@ -66,8 +66,8 @@ def fit(
     with quiet_framework(), OwnFramesAlone():
         this = Fit(arguments, progress)
         this.run()
-    if not this.is_kept:
-        raise ValueError(f"expected a run to keep, but no epoch was finished in {this.folder}, or nothing records it")
+    if this.why_not_kept:
+        raise ValueError(f"expected a run to keep, but {this.why_not_kept}")
     return load_run(this.folder.absolute())
 
 
@@ -75,7 +75,7 @@ class Ending(Enum):
     """Why a fit ended before it had all its epochs, or trained none."""
 
     TIME_UP = "time up"
-    STOPPED_EARLY = "stopped early"
+    STOPPED_EARLY = "stopped early by a callback"
     NOTHING_LEFT = "nothing left"
 
 
@@ -201,6 +201,18 @@ class Fit(Experiment):
         """Whether the run folder has a checkpoint."""
         return self.recorder is not None and (self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file()
 
+    @property
+    def why_not_kept(self) -> str | None:
+        """Why there is no checkpoint; None if there is one."""
+        settings = self.config.trainer
+        if self.is_kept:
+            return None
+        if settings.fast_dev_run:
+            return "trainer.fast_dev_run only tries a few batches"
+        if not settings.logger:
+            return "trainer.logger is false"
+        return "trainer.enable_checkpointing is false" if self.recorder is None else "no epoch was finished"
+
     def run(self) -> None:
         """Trains the net.
 
@@ -210,7 +222,9 @@ class Fit(Experiment):
         """
         logger = self.logger
         for one in self.trainer.loggers:
-            one.log_hyperparams(_hyperparameters(self.config))
+            # Others have those of a resumed run, and MLflow would refuse new limits.
+            if one is logger or self.resumed is None:
+                one.log_hyperparams(_hyperparameters(self.config))
         is_first = getattr(rank_zero_only, "rank", 0) == 0
         held = folder.hold(self.folder) if self.recorder and is_first else contextlib.nullcontext()
         try:
@@ -238,9 +252,10 @@ class Fit(Experiment):
         """Why the run ended early or trained nothing; None if it trained all epochs that were asked for."""
         if is_time_up(self.trainer):
             return Ending.TIME_UP
-        if self.checkpoint is not None and not self.final_scores():
-            return Ending.STOPPED_EARLY if self.trainer.should_stop else Ending.NOTHING_LEFT
-        return None
+        num_epochs, max_epochs = self.trainer.current_epoch, self.trainer.max_epochs or -1
+        if self.recorder and self.recorder.state.stopped_early and not 0 <= max_epochs <= num_epochs:
+            return Ending.STOPPED_EARLY
+        return Ending.NOTHING_LEFT if self.checkpoint is not None and not self.final_scores() else None
 
     def final_scores(self) -> dict[str, float]:
         """Scores of the last finished epoch, as `train/loss`; empty if nothing was trained."""

@@ -4,7 +4,9 @@ import importlib.util
 import os
 import sys
 import time
+from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
@@ -33,6 +35,8 @@ class EpochProgress(ProgressBar):
         self._last_refresh = 0.0
         self._start, self._first_epoch = time.monotonic(), trainer.current_epoch
         console = Console(highlight=False, markup=False, emoji=False)
+        if self._enabled:
+            console.print(_describe_training(trainer, pl_module), soft_wrap=not console.is_terminal)
         if not self._enabled or not is_live(console):
             return
         # Refreshed from the training loop: a thread of its own would take time from the convolutions.
@@ -92,11 +96,29 @@ def is_live(console: Console) -> bool:
     return console.is_terminal or (console.is_jupyter and importlib.util.find_spec("ipywidgets") is not None)
 
 
+def _describe_training(trainer: Any, model: Any) -> str:
+    """What is trained, on which images and where."""
+    data, device = trainer.datamodule, model.device
+    classes = ", ".join(model.class_names) if len(model.class_names) <= 5 else f"{len(model.class_names)} classes"
+    parts = [
+        f"{type(model.backbone).__name__} ({sum(weights.numel() for weights in model.parameters()):,} parameters)",
+        f"{len(data.train):,} images of {classes}",
+    ]
+    if data.validate_on_test:
+        parts.append(f"{len(data.test):,} test images drawn every epoch (lab protocol)")
+    elif len(data.val):
+        parts.append(f"{len(data.val):,} more to validate on")
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    threads = torch.get_num_threads()
+    parts.append(f"CPU, {threads} thread{'s' if threads > 1 else ''}" if device.type == "cpu" else gpu)
+    return "; ".join(parts)
+
+
 def _describe(trainer: Trainer, separator: str) -> str:
-    """`train 0.123 98.0 %  val 0.456 90.0 %`: loss and accuracy per split."""
+    """`train 0.123 (98.0 %)  val 0.456 (90.0 %)`: loss and accuracy per split."""
     metrics = trainer.callback_metrics
     return separator.join(
-        f"{split} loss {metrics[f'{split}_loss'].item():.3f} acc {100 * metrics[f'{split}_accuracy'].item():.1f} %"
+        f"{split} {metrics[f'{split}_loss'].item():.3f} ({100 * metrics[f'{split}_accuracy'].item():.1f} %)"
         for split in ("train", "val")
         if f"{split}_loss" in metrics
     )

@@ -26,7 +26,11 @@ _NO_ACTION = (
     ".*isinstance\\(treespec.*",
 )
 _VARIABLES = ("PL_DISABLE_TIPS", "PL_GLOBAL_SEED", "PL_SEED_WORKERS")
-_LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning")
+_LEVELS = {
+    **dict.fromkeys(("lightning.pytorch", "lightning.fabric", "lightning"), logging.ERROR),
+    # Whoever asks for a profiler wants its table.
+    "lightning.pytorch.profilers.profiler": logging.INFO,
+}
 
 
 @contextlib.contextmanager
@@ -43,14 +47,14 @@ def quiet_framework() -> Iterator[None]:
     num_threads = torch.get_num_threads()
     # Read by Lightning when it decides whether to advertise.
     os.environ.setdefault("PL_DISABLE_TIPS", "1")
-    levels = {name: logging.getLogger(name).level for name in _LOGGERS}
+    levels = {name: logging.getLogger(name).level for name in _LEVELS}
     excepthook, threading.excepthook = threading.excepthook, _report_thread
     try:
         with warnings.catch_warnings(), signals_handled({signal.SIGINT: signal.getsignal(signal.SIGINT)}):
             for message in _NO_ACTION:
                 warnings.filterwarnings("ignore", message=message)
-            for name in _LOGGERS:
-                logging.getLogger(name).setLevel(logging.ERROR)
+            for name, level in _LEVELS.items():
+                logging.getLogger(name).setLevel(level)
             yield
     except SystemExit as stop:
         # The Trainer's `exit(1)`; commands have exit codes of their own.

@@ -66,7 +66,7 @@ def without_run_logger(trainer: Mapping[str, Any]) -> dict[str, Any]:
 
 def list_loggers(trainer: Mapping[str, Any] | Namespace) -> list[Any]:
     """The loggers in a trainer's settings, each with `class_path` and `init_args`."""
-    loggers = trainer["logger"] if "logger" in trainer else None
+    loggers: Any = trainer.get("logger")
     if loggers is None or isinstance(loggers, bool):
         return []
     return list(loggers) if isinstance(loggers, Sequence) else [loggers]
@@ -115,9 +115,10 @@ def log_elsewhere(loggers: Sequence[Logger], scores: SplitScores, epoch: int) ->
 
 def finish(loggers: Iterable[Logger]) -> None:
     """Ends what W&B records: it has one run per process, which the next fit would be added to."""
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
+    if any(isinstance(logger, WandbLogger) for logger in loggers):
+        import wandb
+
+        wandb.finish()
 
 
 def versions_of(loggers: Iterable[Logger]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import re
 import sys
 import threading
@@ -31,7 +32,7 @@ def test_a_run_folder_holds_all_that_the_contract_names(finished_run):
 def test_curves_have_one_row_per_epoch_and_seconds_that_rise(finished_run):
     header, *rows = [line.split(",") for line in (finished_run / "curves.csv").read_text().splitlines()]
     assert header == ["epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"]
-    assert [row[0] for row in rows] == ["0", "1"]
+    assert [row[0] for row in rows] == ["1", "2"]
     assert 0 < float(rows[0][-1]) < float(rows[1][-1])
 
 
@@ -80,7 +81,7 @@ def test_train_and_validation_share_a_chart_with_the_epoch_as_x_axis(finished_ru
     for split, column in (("train", 1), ("val", 3)):
         events = EventAccumulator(str(finished_run / split)).Reload()
         points = events.Scalars("loss")
-        assert [point.step for point in points] == [0, 1]
+        assert [point.step for point in points] == [1, 2]
         assert [point.value for point in points] == pytest.approx([float(row[column]) for row in curves])
         assert "recall/circle" in events.Tags()["scalars"]
 
@@ -109,7 +110,7 @@ def test_the_figures_of_a_tested_run_are_in_the_image_tab(finished_run):
 def test_fit_ends_with_the_run_folder_the_scores_and_the_next_command(command, tmp_path, undrawn):
     lines = command("fit", *TINY).out.splitlines()
     assert lines[-5] == "run folder: lightning_logs/quickstart/version_0"
-    assert re.fullmatch(r"train: loss \d\.\d{4}, accuracy [01]\.\d{4}", lines[-4])
+    assert re.fullmatch(r"train: loss \d\.\d{4}, accuracy [01]\.\d{4} \(mean over the epoch, as it learnt\)", lines[-4])
     assert "accuracy at the end: train" in lines[-2]
     next_command = lines[-1].removeprefix("next: cifar-lightning ").split()
     assert command(*next_command).code == 0
@@ -172,19 +173,21 @@ def test_an_epoch_without_validation_has_no_validation_values(command, tmp_path)
     assert [row[3] != "" for row in rows] == [False, True, False, True, False]
 
 
-NOTHING = "no run folder was kept"
+NOTHING = "no run folder was kept, since "
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (["--trainer.logger=false"], NOTHING),
-        (["--trainer.logger=null"], NOTHING),
-        (["--trainer.max_epochs=0"], NOTHING),
-        (["--trainer.max_steps=1", "--data.batch_size=20"], NOTHING),
+        (["--trainer.logger=false"], NOTHING + "trainer.logger is false"),
+        (["--trainer.logger=null"], NOTHING + "trainer.logger is false"),
+        (["--trainer.max_epochs=0"], NOTHING + "no epoch was finished"),
+        (["--trainer.max_steps=1", "--data.batch_size=20"], NOTHING + "no epoch was finished"),
+        (["--trainer.fast_dev_run=true"], NOTHING + "trainer.fast_dev_run only tries a few batches"),
         (
             ["--trainer.enable_checkpointing=false"],
-            "no checkpoint was kept, but curves for TensorBoard: lightning_logs/quickstart/version_0\n",
+            "no checkpoint was kept, since trainer.enable_checkpointing is false, but curves:"
+            " lightning_logs/quickstart/version_0\n",
         ),
     ],
 )
@@ -192,7 +195,7 @@ def test_a_fit_that_keeps_no_run_says_so_and_names_no_next_command(command, tmp_
     outcome = command("fit", *TINY, *changes)
     assert outcome.code == 0
     assert said in outcome.out
-    assert (tmp_path / "lightning_logs").exists() == ("curves" in said)
+    assert (tmp_path / "lightning_logs").exists() == ("curves:" in said)
     assert "next:" not in outcome.out
     assert not list(tmp_path.rglob("*.ckpt"))
 
@@ -216,6 +219,30 @@ def test_what_lightning_offers_works(command, change):
     assert (outcome.code, outcome.err) == (0, "")
 
 
+def test_a_fit_that_early_stopping_ended_says_so(command):
+    stopping = ["--trainer.callbacks=EarlyStopping", "--trainer.callbacks.monitor=train_loss"]
+    arguments = [*TINY, "--trainer.max_epochs=9", *stopping, "--trainer.callbacks.stopping_threshold=100"]
+    said = "EarlyStopping ended the run after 1 epoch; raise trainer.min_epochs to resume\n"
+    assert said in command("fit", *arguments).out
+    assert said in command("fit", *arguments, "--ckpt_path=last").out
+
+
+def test_a_profiler_prints_its_table(command, caplog):
+    logging.getLogger("lightning.pytorch.profilers.profiler").addHandler(caplog.handler)
+    command("fit", *TINY, "--trainer.profiler=simple")
+    assert "FIT Profiler Report" in caplog.text
+    assert "optimizer_step" in caplog.text
+
+
+def test_a_fit_begins_with_what_it_trains_on(command):
+    first = command("fit", *TINY).out.splitlines()[0]
+    # 100 drawn images, of which a tenth is held out; the parameters as torch counts them.
+    assert first == (
+        "MaxPoolNet (23,813 parameters); 90 images of circle, square, triangle, star, cross;"
+        " 10 more to validate on; CPU, 1 thread"
+    )
+
+
 def test_the_line_of_progress_has_every_number_at_80_columns(command, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
@@ -224,5 +251,5 @@ def test_the_line_of_progress_has_every_number_at_80_columns(command, monkeypatc
     shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", outcome.out)
     lines = [line for line in re.split(r"[\r\n]+", shown) if line.startswith("epoch ")]
     assert {len(line) for line in lines} == {80}
-    score = r"loss \d\.\d{3} acc +\d+\.\d %"
-    assert re.fullmatch(rf"epoch   2/500 ━+ train {score}  val {score} \d:\d\d:\d\d", lines[-1])
+    score = r"\d\.\d{3} \(\d+\.\d %\)"
+    assert re.fullmatch(rf"epoch   2/500 ━{{15,}} train {score}  val {score} \d:\d\d:\d\d", lines[-1])

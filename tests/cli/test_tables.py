@@ -39,9 +39,9 @@ def test_the_end_of_a_fit_names_the_folder_the_scores_and_what_is_next(tmp_path,
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [
         f"run folder: {tmp_path / 'my run'}",
-        "train: loss 0.2500, accuracy 1.0000",
+        "train: loss 0.2500, accuracy 1.0000 (mean over the epoch, as it learnt)",
         "validation: loss 0.5000, accuracy 0.7500",
     ]
     assert lines[-1] == f"next: cifar-lightning test --ckpt_path '{tmp_path / 'my run'}'"
-    print_fit_summary(None, None, {}, None, lab_protocol=False)
-    assert capsys.readouterr().out.startswith("no run folder was kept")
+    print_fit_summary(None, "trainer.logger is false", {}, None, lab_protocol=False)
+    assert capsys.readouterr().out == "no run folder was kept, since trainer.logger is false\n"

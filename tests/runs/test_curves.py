@@ -9,7 +9,7 @@ import pytest
 from cifar_lightning.runs.curves import Curves
 
 HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n"
-TEXT = HEADER + "0,0.9,0.6,,,0.5\n1,0.5,0.75,0.4,0.8,1.5\n2,0.4,0.75,0.4,0.8,2.5\n"
+TEXT = HEADER + "1,0.9,0.6,,,0.5\n2,0.5,0.75,0.4,0.8,1.5\n3,0.4,0.75,0.4,0.8,2.5\n"
 
 
 def test_an_empty_cell_is_nan_and_nan_an_empty_cell(tmp_path):
@@ -19,10 +19,9 @@ def test_an_empty_cell_is_nan_and_nan_an_empty_cell(tmp_path):
     assert (tmp_path / "curves.csv").read_text() == TEXT
 
 
-def test_epochs_count_from_one_and_the_table_from_zero():
+def test_columns_are_read_by_their_names():
     curves = Curves.parse(TEXT)
-    assert curves.epochs.tolist() == [1, 2, 3]
-    assert curves["epoch"].tolist() == [0, 1, 2]
+    assert curves["epoch"].tolist() == curves.epochs.tolist() == [1, 2, 3]
     assert np.array_equal(curves["train_loss"], curves.train_loss)
 
 

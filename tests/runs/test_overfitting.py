@@ -7,7 +7,7 @@ HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n"
 
 
 def curves(*rows):
-    return Curves.parse(HEADER + "".join(f"{epoch},{row},{epoch + 0.5}\n" for epoch, row in enumerate(rows)))
+    return Curves.parse(HEADER + "".join(f"{epoch},{row},{epoch - 0.5}\n" for epoch, row in enumerate(rows, 1)))
 
 
 def test_a_risen_validation_loss_is_reported_with_its_lowest_epoch_and_the_gap():

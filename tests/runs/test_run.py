@@ -27,7 +27,7 @@ def test_a_run_gives_what_its_folder_holds(tmp_path):
     assert (run.strategy, run.seed, run.facts.epoch, run.is_tested) == ("stride", 3, 4, True)
     assert run.settings["data"]["classes"] == NAMES
     assert run.scores["splits"]["test"]["accuracy"] == run.predictions("test").is_right.mean() == RIGHT.mean()
-    assert run.curves["epoch"].tolist() == [0, 1, 2, 3, 4]
+    assert run.curves["epoch"].tolist() == [1, 2, 3, 4, 5]
     assert np.array_equal(run.probes["shift_1"], RIGHT)
     assert run.predictions("train") is run.predictions("train")
 
@@ -81,6 +81,12 @@ def test_a_config_above_run_folders_is_no_run_and_one_below_none_is_an_untested_
     (root / "stride/seed_7").mkdir()
     (root / "stride/seed_7/config.yaml").touch()
     assert [run.folder for run in find_runs([root]) if not run.is_tested] == [root / "stride/seed_7"]
+
+
+def test_a_run_in_the_root_hides_none_below_it(tmp_path):
+    write_run(tmp_path, "stray", 0, RIGHT)
+    write_run(tmp_path / "study", "maxpool", 0, RIGHT)
+    assert [run.strategy for run in find_runs([tmp_path])] == ["stray", "maxpool"]
 
 
 def test_paths_without_runs_are_refused(tmp_path):

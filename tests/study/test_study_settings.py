@@ -91,7 +91,7 @@ def test_a_mistake_is_named(changes, arguments, said):
     ("arguments", "said"),
     [
         (["--trainer.max_epochs=0"], "max_epochs of at least 1"),
-        (["--trainer.logger=true"], "use save_dir"),
+        (["--trainer.logger.name=mine"], "use save_dir"),
         (["--data.classes=[circle,strar]"], "in strategy maxpool: unknown class 'strar'; did you mean 'star'"),
     ],
 )

@@ -32,7 +32,7 @@ def run(tmp_path_factory):
 
 def test_a_run_gives_its_settings_curves_scores_and_predictions(run):
     assert run.settings["trainer"]["max_epochs"] == 2
-    assert run.curves["epoch"].tolist() == [0, 1]
+    assert run.curves["epoch"].tolist() == [1, 2]
     assert run.scores["run"]["strategy"] == "quickstart"
     predictions = run.predictions("test")
     right = predictions["label"] == predictions["predicted"]

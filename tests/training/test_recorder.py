@@ -90,7 +90,7 @@ def test_curves_hold_what_the_trainer_logged_in_full(tmp_path):
     fit(tmp_path, 3, callbacks=[watcher])
     rows = read_curves(tmp_path)
     assert list(rows[0]) == ["epoch", *COLUMNS, "seconds"]
-    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert [[float(row[name]) for name in COLUMNS] for row in rows] == watcher.epochs
     seconds = [float(row["seconds"]) for row in rows]
     assert seconds == sorted(seconds)
@@ -156,7 +156,7 @@ def test_an_error_leaves_the_state_of_the_last_finished_epoch(tmp_path):
     with pytest.raises(RuntimeError, match="the machine failed"):
         fit(tmp_path, 4, callbacks=[Interruption(epoch=2)])
     assert load(tmp_path, "last.ckpt")["epoch"] == 1
-    assert [row["epoch"] for row in read_curves(tmp_path)] == ["0", "1"]
+    assert [row["epoch"] for row in read_curves(tmp_path)] == ["1", "2"]
 
 
 def test_an_error_in_the_first_epoch_leaves_no_checkpoint(tmp_path):

@@ -47,7 +47,7 @@ def test_without_a_run_or_a_folder_there_is_nothing_to_resume(tmp_path):
     with pytest.raises(ValueError, match=r"expected a run to resume in .*net"):
         find_resumed(settings(tmp_path, "last"))
     without_logger = Namespace(ckpt_path="last", trainer=Namespace(logger=False))
-    with pytest.raises(ValueError, match="expected a logger"):
+    with pytest.raises(ValueError, match=r"trainer\.logger is false"):
         find_resumed(without_logger)
 
 
