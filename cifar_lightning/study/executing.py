@@ -67,7 +67,7 @@ def execute(
                 for folder_there in [run.folder for run in runs if run.folder.exists()]:
                     shutil.rmtree(folder_there)
             refuse_other_runs(runs)
-            engine = load_engine(str(what.engine), what.num_workers, fit_and_test)
+            engine = load_engine(what, fit_and_test)
             todo = [run for run in runs if not run.is_finished]
             with StudyProgress(runs, progress) as bar, contextlib.closing(engine(todo)) as outcomes:  # type: ignore[type-var]
                 for outcome in outcomes:

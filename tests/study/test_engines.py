@@ -1,12 +1,14 @@
 """Engines: a list of runs in, an outcome for each out."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 import study_jobs
 
 from cifar_lightning.study.engines import list_engines, load_engine, processes, serial
 from cifar_lightning.study.planned_run import PlannedRun
+from cifar_lightning.study.study_settings import StudySettings
 
 
 def plan(tmp_path, *seeds):
@@ -23,18 +25,25 @@ def outcomes_of(engine, runs):
 def test_an_engine_is_found_by_the_name_of_its_module():
     assert list_engines() == ["processes", "serial"]
     for name in list_engines():
-        assert load_engine(name, 1, study_jobs.leave_a_file).__module__ == f"cifar_lightning.study.engines.{name}"
+        assert (
+            load_engine(StudySettings(engine=name), study_jobs.leave_a_file).__module__
+            == f"cifar_lightning.study.engines.{name}"
+        )
 
 
 def test_the_serial_engine_makes_all_runs_in_this_process(tmp_path):
     runs = plan(tmp_path, 0, 13, 2)
-    assert outcomes_of(serial.Engine(1, study_jobs.leave_a_file), runs) == {0: None, 13: "this one fails", 2: None}
+    assert outcomes_of(serial.Engine(StudySettings(), study_jobs.leave_a_file), runs) == {
+        0: None,
+        13: "this one fails",
+        2: None,
+    }
     assert {(run.folder / "made").read_text() for run in runs} == {str(os.getpid())}
 
 
 class TestProcesses:
     def execute(self, num_workers, runs, job):
-        return outcomes_of(processes.Engine(num_workers, job), runs)
+        return outcomes_of(processes.Engine(SimpleNamespace(num_workers=num_workers), job), runs)
 
     def test_one_worker_makes_all_runs_in_one_process(self, tmp_path):
         runs = plan(tmp_path, 0, 1, 2)
@@ -47,7 +56,7 @@ class TestProcesses:
         assert outcomes == {13: "this one fails", 1: None, 2: None}
 
     def test_an_error_comes_back_as_the_exception_that_it_was(self, tmp_path):
-        [outcome] = processes.Engine(1, study_jobs.leave_a_file)(plan(tmp_path, 13))
+        [outcome] = processes.Engine(SimpleNamespace(num_workers=1), study_jobs.leave_a_file)(plan(tmp_path, 13))
         assert type(outcome.error) is ValueError
 
     def test_a_run_whose_worker_is_killed_is_made_by_another(self, tmp_path):
@@ -60,7 +69,9 @@ class TestProcesses:
 
     def test_a_bug_comes_back_with_its_traceback_and_is_not_tried_again(self, tmp_path):
         runs = plan(tmp_path, 1, 2, 3)
-        outcomes = {run.seed: error for run, error in processes.Engine(1, study_jobs.stumble)(runs)}
+        outcomes = {
+            run.seed: error for run, error in processes.Engine(SimpleNamespace(num_workers=1), study_jobs.stumble)(runs)
+        }
         assert type(outcomes[1]) is KeyError
         assert "study_jobs.py" in str(outcomes[1].__cause__)
         assert (outcomes[2], outcomes[3]) == (None, None)
@@ -71,7 +82,7 @@ class TestProcesses:
         assert outcomes == {1: "its process ended with exit code 3; what it said is above", 2: None}
 
     def test_workers_end_when_nobody_waits_for_more(self, tmp_path):
-        outcomes = processes.Engine(1, study_jobs.leave_a_file)(plan(tmp_path, 0, 1))
+        outcomes = processes.Engine(SimpleNamespace(num_workers=1), study_jobs.leave_a_file)(plan(tmp_path, 0, 1))
         run, _ = next(outcomes)
         worker = int((run.folder / "made").read_text())
         outcomes.close()

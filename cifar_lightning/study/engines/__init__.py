@@ -6,9 +6,12 @@ An engine is a module of this package with a class `Engine`; `--engine` takes th
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cifar_lightning.study.planned_run import PlannedRun
+
+if TYPE_CHECKING:
+    from cifar_lightning.study.study_settings import StudySettings
 
 # Makes one run, from whatever state its folder is in. It is sent to other processes by its name.
 Execute = Callable[[PlannedRun], None]
@@ -28,7 +31,7 @@ class Engine(Protocol):
     when its iterator is closed.
     """
 
-    def __init__(self, num_workers: int, execute: Execute) -> None: ...
+    def __init__(self, study: "StudySettings", execute: Execute) -> None: ...
 
     def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]: ...
 
@@ -38,7 +41,7 @@ def list_engines() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def load_engine(name: str, num_workers: int, execute: Execute) -> Engine:
-    """The engine of that name, which makes runs by `execute`, `num_workers` at a time."""
-    engine: Engine = importlib.import_module(f"{__name__}.{name}").Engine(num_workers, execute)
+def load_engine(study: "StudySettings", execute: Execute) -> Engine:
+    """The engine that a study asks for, which makes runs by `execute`."""
+    engine: Engine = importlib.import_module(f"{__name__}.{study.engine}").Engine(study, execute)
     return engine

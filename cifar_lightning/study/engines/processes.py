@@ -9,10 +9,13 @@ from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cifar_lightning.study.engines import Execute, Outcome
 from cifar_lightning.study.planned_run import PlannedRun
+
+if TYPE_CHECKING:
+    from cifar_lightning.study.study_settings import StudySettings
 
 # Time for a stopped run to bring its last epoch to the disk.
 _STOP_SECONDS = 20
@@ -25,12 +28,12 @@ class Engine:
     itself has failed.
 
     Args:
-        num_workers: how many; with one, runs are made one after another.
+        study: says how many; with one, runs are made one after another.
         execute: makes one run; it is sent to the workers by its name.
     """
 
-    def __init__(self, num_workers: int, execute: Execute) -> None:
-        self._num_workers = num_workers
+    def __init__(self, study: "StudySettings", execute: Execute) -> None:
+        self._num_workers = study.num_workers
         self._execute = execute
 
     def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:

@@ -1,20 +1,24 @@
 """One run after another, in this process."""
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from cifar_lightning.study.engines import Execute, Outcome
 from cifar_lightning.study.planned_run import PlannedRun
+
+if TYPE_CHECKING:
+    from cifar_lightning.study.study_settings import StudySettings
 
 
 class Engine:
     """Makes one run at a time, with all cores or the GPU.
 
     Args:
-        num_workers: always 1.
+        study: has nothing that this engine needs.
         execute: makes one run.
     """
 
-    def __init__(self, num_workers: int, execute: Execute) -> None:
+    def __init__(self, study: "StudySettings", execute: Execute) -> None:
         self._execute = execute
 
     def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
