@@ -18,6 +18,7 @@ from cifar_lightning.cli.tables import count, plain_console
 from cifar_lightning.study.engines import Outcome
 from cifar_lightning.study.estimating import TIMED_EPOCHS, estimate
 from cifar_lightning.study.executing import execute, refuse_other_runs
+from cifar_lightning.study.job_array import write_slurm_script
 from cifar_lightning.study.plan import plan_runs
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.study.study_progress import describe_duration
@@ -29,6 +30,8 @@ options of the command:
   --max_epochs N   short for --trainer.max_epochs
   --restart        discard the runs of this plan that are there, and begin anew
   --dry_run        print the plan and an estimate of the time; do nothing
+  --job_array slurm
+                   print a script that makes the study as a job array: study ... --job_array slurm > array.sh
 """
 
 
@@ -39,6 +42,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--max_epochs", type=int)
     parser.add_argument("--restart", action="store_true")
     parser.add_argument("--dry_run", action="store_true")
+    parser.add_argument("--job_array", choices=["slurm"])
     options, settings = parser.parse_known_args(arguments)
     if {"-h", "--help"} & set(settings):
         print(make_parser(prog=parser.prog, description=__doc__).format_help() + _OPTIONS)
@@ -50,6 +54,10 @@ def run(arguments: list[str]) -> int:
     with quiet_framework():
         what, to_runs = read_study(options.config, settings)
         runs = plan_runs(what, to_runs)
+        if options.job_array:
+            kept = _without(arguments, "--job_array")
+            print(write_slurm_script(what, len(runs), kept), end="")
+            return 0
         if options.dry_run:
             if not options.restart:
                 refuse_other_runs(runs)
@@ -63,6 +71,12 @@ def run(arguments: list[str]) -> int:
         named = ", ".join(run for run, said in sentences if said == sentence)
         print(f"cifar-lightning: {named} failed: {sentence}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _without(arguments: list[str], option: str) -> list[str]:
+    """`arguments` without an option and its value."""
+    place = next(place for place, argument in enumerate(arguments) if argument.startswith(option))
+    return arguments[:place] + arguments[place + (1 if "=" in arguments[place] else 2) :]
 
 
 def _execute(what: StudySettings, runs: Sequence[PlannedRun], restart: bool, arguments: list[str]) -> list[Outcome]:

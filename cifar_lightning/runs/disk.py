@@ -25,8 +25,10 @@ def naming(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path, wait: bool) -> Iterator[None]:
+def locked(folder: Path, wait: bool, shared: bool = False) -> Iterator[None]:
     """Keeps out other processes that lock `folder` too. The lock ends with its process, however that ends.
+
+    Several processes may share a lock, which keeps out those that do not share it.
 
     Where there are no such locks (Windows, some network disks), nobody is kept out.
 
@@ -38,15 +40,15 @@ def locked(folder: Path, wait: bool) -> Iterator[None]:
         return
     import fcntl
 
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor, kind = os.open(folder, os.O_RDONLY), fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if not wait:
                 raise
             print(f"waiting for another process that writes into {folder}", file=sys.stderr)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, kind)
         except OSError:
             pass
         yield

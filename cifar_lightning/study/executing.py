@@ -62,7 +62,8 @@ def execute(
     """
     what.folder.mkdir(parents=True, exist_ok=True)
     try:
-        with locked(what.folder, wait=False):
+        # Shards run beside one another, but not beside the whole study.
+        with locked(what.folder, wait=False, shared=what.shard is not None):
             if restart:
                 for folder_there in [run.folder for run in runs if run.folder.exists()]:
                     shutil.rmtree(folder_there)

@@ -14,7 +14,7 @@ _UNNAMED = {"save_dir": "lightning_logs", "name": "run", "version": None}
 
 
 def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[PlannedRun]:
-    """All runs of a study, seed by seed, so that an unfinished study has seen every strategy.
+    """The runs of a study, or of its shard, seed by seed, so that an unfinished study has seen every strategy.
 
     Args:
         study: what is to be run.
@@ -24,10 +24,15 @@ def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[Plann
         ValueError: if the settings of a strategy are wrong.
     """
     resolved = {name: _resolve(study, name, arguments) for name in study.strategies}
+    # Dealt out strategy by strategy, as cards: every shard gets as many runs of each, or one fewer.
+    runs = [(name, seed) for name in study.strategies for seed in study.seed_list]
+    part, parts = study.shard_of
+    mine = set(runs[part - 1 :: parts])
     return [
         PlannedRun(name, seed, study.folder / name / f"seed_{seed}", _with_seed(study, name, resolved[name], seed))
         for seed in study.seed_list
         for name in study.strategies
+        if (name, seed) in mine
     ]
 
 

@@ -34,6 +34,7 @@ class StudySettings:
         engine: `serial` (one run at a time) or `processes` (one per core); null: the faster one here.
         strategies: by name, the settings that each changes.
         num_threads: torch's threads of every run; null: the cores, divided among the runs at a time.
+        shard: `2/8` for the second of eight parts of the plan, to be made on another machine; null: all of it.
         vary_split: whether each seed holds out validation images of its own (`split_seed`).
         data: settings of every run, as for `fit`.
         model: settings of every run, as for `fit`.
@@ -46,6 +47,7 @@ class StudySettings:
     seeds: PositiveInt | list[NonNegativeInt] = 10
     engine: str | None = None
     num_threads: PositiveInt | None = None
+    shard: str | None = None
     vary_split: bool = False
     data: dict = field(default_factory=dict)
     model: dict = field(default_factory=dict)
@@ -63,6 +65,11 @@ class StudySettings:
                     )
         if len(set(self.seed_list)) < len(self.seed_list) or not self.seed_list:
             raise ValueError(f"expected every seed once, got {self.seeds}; try --seeds 3")
+        part, parts = self.shard_of
+        if not 1 <= part <= parts:
+            raise ValueError(
+                f"expected a shard such as 2/8, the second of eight parts, got {self.shard!r}; mend --shard"
+            )
 
     @property
     def folder(self) -> Path:
@@ -73,6 +80,12 @@ class StudySettings:
     def seed_list(self) -> list[int]:
         """The seeds, one by one."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
+
+    @property
+    def shard_of(self) -> tuple[int, int]:
+        """The part of the plan that is to be made, and the number of parts; (0, 0) where that is not `2/8`."""
+        numbers = re.fullmatch(r"(\d{1,6})/(\d{1,6})", self.shard or "1/1")
+        return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 
     @property
     def num_workers(self) -> int:
