@@ -245,7 +245,7 @@ def test_a_band_is_mean_lowest_and_highest_of_the_epochs_that_all_runs_have(tmp_
     for name in ("a", "b"):
         for seed, losses in enumerate((["0.4", "", "0.2"], ["0.6", "", "0.4", "0.1"])):
             run = write_run(tmp_path / name / str(seed), name, seed, np.arange(30) > 3)
-            lines = [f"{epoch},1,0.5,{loss},0.5,{epoch}\n" for epoch, loss in enumerate(losses)]
+            lines = [f"{epoch},1,0.5,{loss},0.5,{epoch}\n" for epoch, loss in enumerate(losses, 1)]
             write_text(run / CURVES, header + "".join(lines))
     summary = compare(tmp_path).strategies[0]
     band = find_band(summary, "val_loss", 100, most=10)

@@ -58,7 +58,7 @@ def test_each_metric_is_logged_once_an_epoch_and_the_sanity_check_never(split):
     names = ("loss", "accuracy", "recall/ant", "recall/bee")
     for name in names:
         noted = [metrics["epoch"] for _, metrics in logger.notes if f"{split}_{name}" in metrics]
-        assert noted == [0, 1], name
+        assert noted == [1, 2], name
 
 
 def test_validation_is_that_of_the_net_after_the_epoch():
