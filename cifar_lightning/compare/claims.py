@@ -68,12 +68,12 @@ class _Difference(NamedTuple):
 
 def noise_drop(run: Run) -> np.ndarray:
     """The accuracy lost to noise: correctness minus the mean share right under noise; float64 (N,), -1..1."""
-    return correctness(run) - probe_shares(run, "noise_8", "noise_16", "noise_32")
+    return correctness(run) - probe_shares(run, ["noise_8", "noise_16", "noise_32"])
 
 
 def small_shift_consistency(run: Run) -> np.ndarray:
     """The share of answers that stay the same after shifts of 1 and 2 pixels; float64 (N,), 0..1."""
-    return probe_shares(run, "consistency_1", "consistency_2")
+    return probe_shares(run, ["consistency_1", "consistency_2"])
 
 
 def _line_on_noise(text: str, about: str) -> _Line:

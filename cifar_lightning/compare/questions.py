@@ -88,7 +88,7 @@ def gap(run: Run) -> np.ndarray:
     return run.predictions("train").is_right.mean() - correctness(run)
 
 
-def probe_shares(run: Run, *names: str) -> np.ndarray:
+def probe_shares(run: Run, names: Sequence[str]) -> np.ndarray:
     """The mean of a run's shares over the named probes, float64 (N,), 0..1.
 
     Raises:
@@ -121,13 +121,9 @@ def _list_questions(run: Run) -> Iterator[Question]:
         yield Question(f"recall:{name}", f"recall of {name}", correctness, about=partial(np.equal, place))
     for probe in run.probes.probes if run.has(PROBES) else ():
         label = _PROBE_LABELS[probe.kind].format(probe.level)
-        yield Question(f"{probe.kind}:{probe.level}", label, partial(_ask_probe, str(probe)))
+        yield Question(f"{probe.kind}:{probe.level}", label, partial(probe_shares, names=[str(probe)]))
     yield Question(
         "loss", "test loss", lambda run: run.predictions("test").losses(), LOSSES, _LOSS_BOUNDS, higher_is_better=False
     )
     if run.has(predictions_name("train")):
         yield Question("gap", "train minus test accuracy", gap, GAPS, (-1.0, 1.0), higher_is_better=False)
-
-
-def _ask_probe(name: str, run: Run) -> np.ndarray:
-    return probe_shares(run, name)

@@ -231,13 +231,11 @@ def finish_panel(figure: "Figure", name: str, finding: str, reading: str) -> Cha
     text = io.StringIO()
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Title": finding})
-    svg = re.sub(r'(?<= d=")[^"]*(?=")', _shorten_path, text.getvalue())
+    # Paths with hundredths of a point, each on one line.
+    svg = re.sub(
+        r'(?<= d=")[^"]*(?=")', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]).replace("\n", ""), text.getvalue()
+    )
     return Chart(name, finding, reading, png.getvalue(), svg, reading_height)
-
-
-def _shorten_path(match: re.Match[str]) -> str:
-    """The coordinates of a path to a hundredth of a point, on one line."""
-    return re.sub(r"(\.\d\d)\d+", r"\1", match[0]).replace("\n", "")
 
 
 def _wrap(text: str, size: float, share: float = 0.97) -> str:

@@ -18,17 +18,16 @@ def find_worst_mistakes(predictions: Predictions, most: int = 20) -> np.ndarray:
     return wrong[np.argsort(-confidences(predictions)[wrong], kind="stable")][:most]
 
 
-def draw_mistakes(path: Path, images: np.ndarray, predictions: Predictions, most: int = 20) -> None:
+def draw_mistakes(path: Path, images: np.ndarray, predictions: Predictions) -> None:
     """Draws the most confident mistakes, each with truth, prediction and probability.
 
     Args:
         path: the PNG file.
         images: uint8 (N, S, S, 3), RGB, in the order of `predictions`.
         predictions: the answers to these N images.
-        most: the number of mistakes to draw, at least 1.
     """
     assert len(images) == len(predictions.labels)
-    worst = find_worst_mistakes(predictions, most)
+    worst = find_worst_mistakes(predictions)
     count = len(images)
     if not len(worst):
         kit.draw_sentence(path, f"No mistakes: all {count} images right")

@@ -65,17 +65,11 @@ class CalibrationBins:
         return float(gaps @ self.counts[filled] / self.counts.sum()) if filled.any() else float("nan")
 
 
-def draw_reliability(path: Path, predictions: Predictions, num_bins: int = 10) -> None:
-    """Draws accuracy against confidence, the expected calibration error in the title, and the images per bin.
-
-    Args:
-        path: the PNG file.
-        predictions: the predictions of one split.
-        num_bins: the number of bins of equal width, at least 1.
-    """
-    bins = CalibrationBins.sort(predictions, num_bins)
+def draw_reliability(path: Path, predictions: Predictions) -> None:
+    """Draws accuracy against confidence, the expected calibration error in the title, and the images per bin."""
+    bins = CalibrationBins.sort(predictions)
     filled = bins.counts > 0
-    left, width = bins.edges[:-1], 1 / num_bins
+    left, width = bins.edges[:-1], bins.edges[1]
     figure = kit.new_figure(9, 7.5)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for part, colour, label in (
