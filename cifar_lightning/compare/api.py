@@ -10,6 +10,7 @@ from cifar_lightning.compare.grouping import group_strategies
 from cifar_lightning.compare.pairs import compare_pairs
 from cifar_lightning.compare.questions import parse_question
 from cifar_lightning.compare.summaries import summarise
+from cifar_lightning.compare.unfinished import is_unfinished
 from cifar_lightning.runs.folder import CURVES, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.run import Run, find_runs
 
@@ -54,6 +55,7 @@ def compare(
         epochs=first.facts.epochs,
         strategies=summaries,
         pairs=compare_pairs(summaries, asked),
+        still_improving=[summary.name for summary in summaries if is_unfinished(summary.runs)],
         claims=judge_claims(strategies),
         does_not_say=describe_limits(strategies),
         notes=[*(f"Mixed: {sentence}." for sentence in mixed), *describe_oddities(strategies, tested, untested)],

@@ -14,22 +14,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_curves(path: Path, curves: Curves, val_name: str = "validation") -> None:
+def draw_curves(path: Path, net: str, curves: Curves, val_name: str = "validation") -> None:
     """Draws loss and accuracy, train against validation, over the epochs; the title says how far the net over-fits.
 
     The epoch of the lowest validation loss is marked.
 
     Args:
         path: the PNG file.
+        net: the strategy and seed, for the title.
         curves: the curves of the run.
         val_name: what the run calls validation: `test (lab protocol)` where the test split was drawn every epoch.
     """
     if not len(curves.epochs):
-        kit.draw_sentence(path, "No epoch is finished")
+        kit.draw_sentence(path, net, "No epoch is finished")
         return
     figure = kit.new_figure(13.3, 6.5)
     sentences = describe_overfitting(curves, val_name).split("; ")
-    figure.suptitle("\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences), fontsize=kit.LARGE)
+    kit.add_title(figure, net, "\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences))
     loss, accuracy = figure.subplots(1, 2)
     marks = ["", ""]
     if curves.best is not None:

@@ -191,10 +191,16 @@ def any_letters() -> Iterator[None]:
         yield
 
 
-def draw_sentence(path: Path, sentence: str) -> None:
-    """Draws a small figure that shows nothing but `sentence`."""
+def add_title(figure: "Figure", net: str, text: str) -> None:
+    """Writes above a figure of a run which `net` it is about (`avgpool, seed 0`), and what it shows."""
+    figure.suptitle(f"{shorten(net, 6, LARGE)}\n{text}", fontsize=LARGE)
+
+
+def draw_sentence(path: Path, net: str, sentence: str) -> None:
+    """Draws a small figure that says which net it is about, and `sentence`."""
     figure = new_figure(6, 2)
-    figure.text(0.5, 0.5, sentence, ha="center", va="center", fontsize=LARGE)
+    text = f"{shorten(net, 5, LARGE)}\n\n{sentence}"
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=LARGE)
     save_figure(figure, path)
 
 

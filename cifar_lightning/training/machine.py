@@ -3,6 +3,8 @@
 import contextlib
 import ctypes
 import os
+import platform
+from pathlib import Path
 
 import torch
 
@@ -14,6 +16,18 @@ def num_cores() -> int:
     """The processor cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def processor_name(device: torch.device) -> str:
+    """The name of the GPU, or of the processor, that `device` is."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def use_threads(num_threads: int) -> None:

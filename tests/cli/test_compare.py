@@ -71,7 +71,7 @@ def test_comparison_json_has_what_it_promises(written, study):
     assert 0 < pair["ci95"][0] < pair["difference"] < pair["ci95"][1]
     assert 0 <= pair["p"] <= pair["p_holm"] < 0.05
     assert set(pair["training_noise_only"]) == {"ci95", "p"}
-    assert content["answer"].startswith("maxpool is better than")
+    assert content["answer"].startswith("maxpool beats ")
 
 
 def test_comparison_csv_has_the_pairs_of_comparison_json(written):
