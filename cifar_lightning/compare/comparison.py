@@ -125,7 +125,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that a comparison found; Jupyter shows it by itself.
+    """All that a comparison found; Jupyter shows it by itself, and `print` its answer.
 
     Attributes:
         question: what was compared.
@@ -198,6 +198,9 @@ class Comparison:
         write_files(Path(folder), self)
         charts = write_figures(self, Path(folder) / FIGURES)
         write_page(self, Path(folder), charts, with_images=images)
+
+    def __str__(self) -> str:
+        return f"{self.answer}\n{self.numbers}"
 
     def _repr_html_(self) -> str:
         from cifar_lightning.compare.page import render_summary

@@ -56,6 +56,12 @@ def test_a_notebook_shows_headline_figure_and_tables(root):
     assert "<script" not in html
 
 
+def test_print_shows_the_answer_and_its_numbers(root):
+    comparison = compare(root)
+    assert str(comparison) == f"{comparison.answer}\n{comparison.numbers}"
+    assert comparison.answer.startswith("maxpool beats stride.")
+
+
 @pytest.mark.parametrize(("runs", "said"), [([], "none of 0"), ("nowhere", "there is no nowhere")])
 def test_without_runs_there_is_nothing_to_compare(runs, said):
     with pytest.raises(ValueError, match=f"expected .*{said}"):
