@@ -53,7 +53,7 @@ def write_run(
     shares.write(folder / PROBES)
     epoch = np.arange(1, epochs + 1)
     half, accuracy = np.full(epochs, 0.5), np.full(epochs, test.is_right.mean())
-    Curves(epoch, 1 / epoch, 1 - 0.5 / epoch, half, accuracy, (80.0 + seed) * epoch / epochs).write(folder / CURVES)
+    Curves(epoch, 1 / epoch, 1 - 0.2 / epoch, half, accuracy, (80.0 + seed) * epoch / epochs).write(folder / CURVES)
     write_text(folder / CONFIG, yaml.safe_dump(make_settings(strategy, seed, epochs, settings or {})))
     run = {
         "strategy": strategy,

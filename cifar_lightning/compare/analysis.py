@@ -15,8 +15,6 @@ from scipy.special import nctdtrinc, stdtr, stdtrit
 Interval = tuple[float, float]
 # An interval narrower than this has no variance in it but the error of the arithmetic.
 NO_WIDTH = 1e-12
-# A skewness nearer to 0 than this is the error of the arithmetic, and of no side.
-NO_SKEWNESS = 1e-9
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,9 @@ class Contrast:
         half = quantile * self.standard_error
         low, high = self.value - half, self.value + half
         farther = abs(self.skewness) * (2 * quantile**2 + 1) / 6 * self.standard_error
-        if self.skewness > NO_SKEWNESS and high > 0:
+        if self.skewness > 0 and high > 0:
             high += farther
-        elif self.skewness < -NO_SKEWNESS and low < 0:
+        elif self.skewness < 0 and low < 0:
             low -= farther
         return low, high
 

@@ -1,104 +1,96 @@
-"""The answer of a comparison in one sentence, and what a study of its size can see."""
+"""The answer of a comparison: a headline without numbers, the numbers to it, and what such a study can see."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Verdict
 from cifar_lightning.compare.pairs import MIN_SEEDS
 from cifar_lightning.compare.scale import Scale
-from cifar_lightning.compare.wording import capitalise, count_runs, list_names, write_p
+from cifar_lightning.compare.wording import MOST_NAMED, capitalise, count, count_runs, list_names, write_p
 
 
 def describe_answer(comparison: Comparison) -> str:
-    """The headline: which strategies are ahead, by how much, how surely, and seen with how much."""
-    best, *others = [summary.name for summary in comparison.strategies]
-    verdicts = {name: comparison.find_pair(best, name).verdict for name in others}
-    beaten = [name for name in others if comparison.find_pair(best, name).winner == best]
-    shown = [pair for pair in comparison.pairs if pair.winner is not None]
-    # A sentence that begins with a strategy's name keeps it as it is.
-    starts_with_name = True
-    if len(beaten) == len(others):
-        said = _describe_winner(comparison, best, beaten)
-    elif beaten:
-        margin = _describe_margin(comparison, best, beaten[0], " of it" if len(beaten) == 1 else f" of {beaten[0]}")
-        said = f"{best} is better than {list_names(beaten)}, {margin}, but {_describe_rest(verdicts)}"
-    elif shown:
-        said = list_names([_describe_better(comparison, pair) for pair in shown])
-        lead = _describe_lead(comparison, best, others[0], f" of {others[0]}")
-        said += f"; {best}, which comes first, {lead}, but {_describe_rest(verdicts)}"
-    else:
-        starts_with_name = False
-        few = Verdict.TOO_FEW_RUNS in verdicts.values()
-        said = _describe_too_few(comparison) if few else _describe_nothing(comparison)
-    said += f", with {count_runs(comparison.strategies)} and {comparison.num_images} images."
-    if comparison.question.text != "accuracy":
-        return f"By {comparison.question.label}, {said}"
-    return said if starts_with_name else capitalise(said)
+    """The headline without numbers: which strategies are ahead, and which were still improving when training ended."""
+    question, unfinished = comparison.question, comparison.still_improving
+    said = f"{_describe_verdicts(comparison)}."
+    if question.text != "accuracy":
+        said = f"By {question.label}, {said}"
+    elif not any(pair.winner for pair in comparison.pairs):
+        # A sentence that begins with a strategy's name keeps it as it is.
+        said = capitalise(said)
+    if unfinished:
+        nets = _name(unfinished) if len(unfinished) < len(comparison.strategies) else "all nets"
+        were = "was" if len(unfinished) == 1 else "were"
+        said += f" But training had not finished: {nets} {were} still improving at the last epoch."
+    return said
 
 
-def _describe_winner(comparison: Comparison, best: str, beaten: Sequence[str]) -> str:
-    if len(beaten) == 1:
-        return f"{best} is better than {beaten[0]}: {_describe_margin(comparison, best, beaten[0])}"
-    margin = _describe_margin(comparison, best, beaten[0], f" of {beaten[0]}, the next,")
-    return f"{best} is better than {list_names(beaten)}: {margin}"
+def _describe_verdicts(comparison: Comparison) -> str:
+    """Whom the first strategy beats, or else who beats whom, and about which strategies nothing is shown."""
+    question, strategies = comparison.question, comparison.strategies
+    beaten: dict[str, list[str]] = {}
+    for pair in comparison.pairs:
+        if pair.winner:
+            beaten.setdefault(pair.winner, []).append(pair.b if pair.winner == pair.a else pair.a)
+    best = strategies[0].name
+    if best in beaten:
+        beaten = {best: beaten[best]}
+    named = {*beaten, *(name for names in beaten.values() for name in names)}
+    left = [summary for summary in strategies if summary.name not in named]
+    undecided = [summary.name for summary in left if len(summary.runs) >= MIN_SEEDS]
+    few = [summary.name for summary in left if len(summary.runs) < MIN_SEEDS]
+    if not beaten and len(undecided) < 2:
+        return f"too few runs to say which {question.verdict}"
+    parts = [f"{winner} {question.beats} {_name(names)}" for winner, names in beaten.items()]
+    if undecided:
+        parts.append(f"{_name(undecided)} undecided" if beaten else f"no difference shown between {_name(undecided)}")
+    if few:
+        parts.append(f"too few runs of {_name(few)}")
+    return "; ".join(parts)
 
 
-def _describe_rest(verdicts: Mapping[str, Verdict]) -> str:
-    """What is not shown about the first strategy, from its verdicts by the other's name."""
-    equal = [name for name, verdict in verdicts.items() if verdict is Verdict.NO_DIFFERENCE]
-    few = [name for name, verdict in verdicts.items() if verdict is Verdict.TOO_FEW_RUNS]
-    parts = [f"no difference from {list_names(equal)} is shown"] if equal else []
-    parts += [f"there are too few runs to say so of {list_names(few)}"] if few else []
-    return " and ".join(parts)
+def _name(names: Sequence[str]) -> str:
+    """The names, or how many they are where nobody would read them all."""
+    return list_names(names) if len(names) <= MOST_NAMED else f"{len(names)} strategies"
 
 
-def _describe_better(comparison: Comparison, pair: Pair) -> str:
-    better, worse = (pair.a, pair.b) if pair.winner == pair.a else (pair.b, pair.a)
-    return f"{better} is better than {worse}, {_describe_margin(comparison, better, worse)}"
+def describe_numbers(comparison: Comparison) -> str:
+    """The numbers to the headline: how far the first strategy is ahead of the others, with 95 % intervals.
+
+    Where it beats none, but others do, how far those are ahead of whom they beat.
+    """
+    best = comparison.strategies[0].name
+    pairs = [pair for pair in comparison.pairs if best in (pair.a, pair.b)]
+    if not any(pair.winner for pair in pairs):
+        pairs = [pair for pair in comparison.pairs if pair.winner] or pairs
+    leads: dict[str, list[str]] = {}
+    for place, pair in enumerate(pairs[:MOST_NAMED]):
+        leader = pair.winner or best
+        lead = _describe_lead(comparison, pair, leader, "" if place else "95 % interval ")
+        leads.setdefault(leader, []).append(lead)
+    said = "; ".join(f"{leader} is {list_names(margins)}" for leader, margins in leads.items())
+    few = min(len(summary.runs) for summary in comparison.strategies) < MIN_SEEDS
+    needed = f" At least {MIN_SEEDS} seeds per strategy are needed." if few else ""
+    size = f"{count_runs(comparison.strategies)} and {count(comparison.num_images, 'image')}"
+    return f"With {size}, {said}.{needed}"
 
 
-def _describe_nothing(comparison: Comparison) -> str:
-    best, *others = [summary.name for summary in comparison.strategies]
-    last = others[-1]
-    if len(others) == 1:
-        return f"no difference between {best} and {last} is shown: {best} {_describe_lead(comparison, best, last)}"
-    lead = _describe_lead(comparison, best, last, f" of the last, {last},")
-    pair = comparison.find_pair(best, last)
-    if pair.ci95[0] > 0 or pair.ci95[1] < 0:
+def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -> str:
+    """`ahead of avgpool by 3.4 points (95 % interval 1.0 to 5.8)`: `what` names the interval."""
+    question, scale = comparison.question, comparison.question.scale
+    other = pair.b if leader == pair.a else pair.a
+    notes = "" if pair.method == "crossed" else ", seed noise left out"
+    if pair.verdict is Verdict.NO_DIFFERENCE and pair.ci95[0] > 0:
         # The interval is the pair's own, the verdict that of all pairs together.
-        lead += f", not enough among {len(comparison.pairs)} pairs (Holm's p {write_p(pair.p_holm)})"
-    return f"no difference between the {len(others) + 1} strategies is shown: the first, {best}, {lead}"
-
-
-def _describe_too_few(comparison: Comparison) -> str:
-    best, second, *others = comparison.strategies
-    note = ", seed noise left out" if min(len(best.runs), len(second.runs)) == 1 else ""
-    lead = _describe_lead(comparison, best.name, second.name, f" of {second.name}" if others else "", note)
-    return (
-        f"too few runs to say which is better, at least {MIN_SEEDS} seeds per strategy are needed: {best.name} {lead}"
-    )
-
-
-def _describe_lead(comparison: Comparison, first: str, second: str, whom: str = "", note: str = "") -> str:
-    """How far the strategy `first` is ahead, `is ahead by 3.4 points (95 % interval 1.0 to 5.8)`, or that it is not."""
-    pair = comparison.find_pair(first, second)
+        notes += f", not enough among {len(comparison.pairs)} pairs: Holm's p {write_p(pair.p_holm)}"
+    interval = f"({what}{scale.interval(pair.ci95)}{notes})"
     # Anything smaller is rounding error.
     if abs(pair.difference) < 1e-12:
-        interval = comparison.question.scale.difference_interval(pair.ci95)
-        return f"has the same mean as {second} (95 % interval of the difference {interval}{note})"
-    return f"is {_describe_margin(comparison, first, second, whom, note)}"
-
-
-def _describe_margin(comparison: Comparison, first: str, second: str, whom: str = "", note: str = "") -> str:
-    """`ahead of avgpool by 3.4 points (95 % interval 1.0 to 5.8)`, counted so that ahead is above 0."""
-    pair, scale = comparison.find_pair(first, second), comparison.question.scale
-    sign = (1 if comparison.question.higher_is_better else -1) * (1 if pair.a == first else -1)
-    low, high = sorted(sign * bound for bound in pair.ci95)
-    margin = f"{scale.number(sign * pair.difference)}{scale.difference_unit}"
-    return f"ahead{whom} by {margin} (95 % interval {scale.number(low)} to {scale.number(high)}{note})"
+        return f"level with {other} {interval}"
+    return f"{question.ahead} {other} by {scale.number(pair.difference)}{scale.difference_unit} {interval}"
 
 
 def describe_sensitivity(comparison: Comparison) -> str:
-    """What a study of this size would probably miss, and what it would find.
+    """What a study of this size would probably miss, what it would find, and what it takes to see half of that.
 
     Over all pairs, each with its own components of variance; empty where none is known.
     """
@@ -108,11 +100,30 @@ def describe_sensitivity(comparison: Comparison) -> str:
     seen = {name for pair in comparison.pairs if pair.power is not None for name in (pair.a, pair.b)}
     strategies = [summary for summary in comparison.strategies if summary.name in seen]
     scale = comparison.question.scale
+    seeds = _find_most([power.seeds_for_half for power in powers])
+    images = _find_most([power.images_for_half for power in powers])
+    if images is None and seeds is None:
+        needed = "you need more seeds and more images; either alone won't do"
+    elif images is None:
+        needed = f"you need about {seeds:,} seeds per strategy; more images alone won't do"
+    else:
+        others = "more seeds alone won't do" if seeds is None else f"or about {seeds:,} seeds per strategy"
+        needed = f"you need about {images:,} images{';' if seeds is None else ''} {others}"
     return (
         f"With {count_runs(strategies)} x {comparison.num_images} images a difference below"
         f" {_range([power.missed_below for power in powers], scale)} would probably be missed, and one of"
         f" {_range([power.detectable for power in powers], scale)} would be found in 80 % of such studies."
+        f" To detect a difference half as large {needed}."
     )
+
+
+def _find_most(sizes: Sequence[int | None]) -> int | None:
+    """The largest of these sizes to two digits, upwards; None where one pair has none."""
+    known = [size for size in sizes if size is not None]
+    if len(known) < len(sizes):
+        return None
+    unit = 10 ** max(len(str(max(known))) - 2, 0)
+    return -(-max(known) // unit) * unit
 
 
 def _range(values: Sequence[float], scale: Scale) -> str:

@@ -1,9 +1,7 @@
 """From runs to a comparison."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-
-import numpy as np
 
 from cifar_lightning.compare.caveats import describe_limits, describe_oddities
 from cifar_lightning.compare.claims import judge_claims
@@ -12,6 +10,7 @@ from cifar_lightning.compare.grouping import group_strategies
 from cifar_lightning.compare.pairs import compare_pairs
 from cifar_lightning.compare.questions import parse_question
 from cifar_lightning.compare.summaries import summarise
+from cifar_lightning.compare.unfinished import is_unfinished
 from cifar_lightning.runs.folder import CURVES, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.run import Run, find_runs
 
@@ -34,7 +33,14 @@ def compare(
     named = [runs] if isinstance(runs, str | Path | Run) else list(runs)
     paths = [entry.folder if isinstance(entry, Run) else Path(entry) for entry in named]
     found = [run for entry in named for run in ([entry] if isinstance(entry, Run) else find_runs([entry]))]
-    tested, untested = _keep_tested(list({run.folder.resolve(): run for run in found}.values()), paths)
+    once = {run.folder.resolve(): run for run in found}.values()
+    tested, untested = [run for run in once if run.is_tested], [run for run in once if not run.is_tested]
+    if not tested:
+        folder = untested[0].folder if untested else "RUN"
+        raise ValueError(
+            f"expected tested runs, but none of {len(untested)} has a {SCORES};"
+            f" cifar-lightning test --ckpt_path {folder} writes it"
+        )
     for run in tested:
         _read(run)
     strategies, mixed = group_strategies(tested, allow_mixed)
@@ -49,6 +55,7 @@ def compare(
         epochs=first.facts.epochs,
         strategies=summaries,
         pairs=compare_pairs(summaries, asked),
+        still_improving=[summary.name for summary in summaries if is_unfinished(summary.runs)],
         claims=judge_claims(strategies),
         does_not_say=describe_limits(strategies),
         notes=[*(f"Mixed: {sentence}." for sentence in mixed), *describe_oddities(strategies, tested, untested)],
@@ -57,32 +64,9 @@ def compare(
     )
 
 
-def _keep_tested(runs: Sequence[Run], paths: Sequence[Path]) -> tuple[list[Run], list[Run]]:
-    """The runs that were tested, of which there must be one, and those that were not."""
-    tested = [run for run in runs if run.is_tested]
-    untested = [run for run in runs if not run.is_tested]
-    if not tested and not untested:
-        raise ValueError("expected runs to compare, got none; name a folder above run folders")
-    if not tested:
-        raise ValueError(
-            f"expected tested runs below {' or '.join(map(str, paths))}, but none of {len(untested)} has a {SCORES};"
-            f" cifar-lightning test --ckpt_path {untested[0].folder} writes it"
-        )
-    return tested, untested
-
-
 def _read(run: Run) -> None:
     """Reads all files of a run, so that a damaged one is reported before anything is written."""
-    test, names = run.predictions("test"), []
-    if run.has(CURVES):
-        _ = run.curves
-    if run.has(PROBES) and not np.array_equal(run.probes.indices, test.indices):
-        names.append(PROBES)
-    train = predictions_name("train")
-    if run.has(train) and run.predictions("train").class_names != test.class_names:
-        names.append(train)
-    if names:
-        raise ValueError(
-            f"expected the tables of one test in {run.folder}, but {names[0]} has other images or classes than"
-            f" {predictions_name('test')}; test that run again"
-        )
+    _ = run.has(CURVES) and run.curves, run.has(PROBES) and run.probes
+    for split in ("test", "train"):
+        if run.has(predictions_name(split)):
+            run.predictions(split)

@@ -102,29 +102,15 @@ def _describe_classes(run: Run) -> str:
 
 def describe_oddities(
     strategies: Mapping[str, Sequence[Run]], tested: Sequence[Run], untested: Sequence[Run]
-) -> list[str]:
+) -> Iterator[str]:
     """Sentences on missing seeds, untested runs and missing files."""
-    return [
-        *_describe_missing_seeds(strategies),
-        *_describe_untested(untested),
-        *_describe_missing_files(tested),
-    ]
-
-
-def _describe_missing_seeds(strategies: Mapping[str, Sequence[Run]]) -> Iterator[str]:
     seeds = {name: {run.seed for run in runs} for name, runs in strategies.items()}
     every = set().union(*seeds.values())
     for name, its_seeds in seeds.items():
         if every - its_seeds:
             yield f"{name} lacks {name_seeds(every - its_seeds)}, which other strategies have."
-
-
-def _describe_untested(untested: Sequence[Run]) -> Iterator[str]:
     if untested:
         yield f"Left out, since not yet tested: {name_first([str(run.folder) for run in untested])}."
-
-
-def _describe_missing_files(runs: Sequence[Run]) -> Iterator[str]:
-    for name in (CONFIG, CURVES, PROBES, predictions_name("train")):
-        if missing := [str(run.folder) for run in runs if not run.has(name)]:
-            yield f"Whatever needs {name} is left out, since it is missing in {name_first(missing)}."
+    for file in (CONFIG, CURVES, PROBES, predictions_name("train")):
+        if missing := [str(run.folder) for run in tested if not run.has(file)]:
+            yield f"Whatever needs {file} is left out, since it is missing in {name_first(missing)}."

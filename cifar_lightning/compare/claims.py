@@ -1,12 +1,12 @@
-"""The lab text's claims about its nets, and whether these runs carry them.
+"""The lab text's claims about its nets, and whether these runs support them.
 
-Each claim (`_LINES`) says that one quantity is higher or lower in one net than in others. It is judged by the crossed
-analysis of that quantity's values per seed and image (`analysis.py`).
+Each claim (`_LINES`) says that one quantity is higher in one net than in others, so a difference above 0 speaks for it.
+It is judged by the crossed analysis of that quantity's values per seed and image (`analysis.py`).
 
-The p-values of all claims together are corrected by Holm's method. A claim is carried where all its p-values are below
-0.05 in its direction, contradicted where one is in the other direction, else not shown: also where a net has fewer than
-three seeds. A claim is left out where a run lacks the file with its quantity. Strategies are known by their names in
-the lab; where a run's settings name its net, it must be the lab's too.
+The p-values of all claims together are corrected by Holm's method. A claim is supported where all its p-values are
+below 0.05 in its direction, contradicted where one is in the other direction, else not shown: also where a net has
+fewer than three seeds. A claim is left out where a run lacks the file with its quantity. Strategies are known by their
+names in the lab; where a run's settings name its net, it must be the lab's too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,17 +35,17 @@ LAB_NETS = {
 
 @dataclass(frozen=True)
 class _Line:
-    """A claim: `quantity` of the net `about` is higher, or lower, than that of the nets `against`.
+    """A claim: `quantity` of the net `about` is higher than that of the nets `against`.
 
     Attributes:
         text: the claim in words.
         about: the net that it is about.
         against: the nets that it is compared with.
         quantity: float64 (N,), one value per test image of a run.
-        phrase: what the quantity says of a net, with a place for the number.
-        higher: whether the claim says that the quantity is higher.
+        phrase: what the quantity says of a net, with places for its name and the number.
         each: whether it must be so against each of the others; otherwise against their mean.
         most: the largest possible difference of two nets.
+        sign: "+" where the quantity is a change, and positive numbers get a sign too.
     """
 
     text: str
@@ -53,9 +53,9 @@ class _Line:
     against: tuple[str, ...]
     quantity: Callable[[Run], np.ndarray]
     phrase: str
-    higher: bool
     each: bool = False
     most: float = 1.0
+    sign: str = ""
 
 
 class _Difference(NamedTuple):
@@ -66,44 +66,30 @@ class _Difference(NamedTuple):
     p: float
 
 
-def noise_drop(run: Run) -> np.ndarray:
-    """The accuracy lost to noise: correctness minus the mean share right under noise; float64 (N,), -1..1."""
-    return correctness(run) - probe_shares(run, "noise_8", "noise_16", "noise_32")
+def noise_change(run: Run) -> np.ndarray:
+    """The change of accuracy under noise: the mean share right under it minus correctness; float64 (N,), -1..1."""
+    return probe_shares(run, ["noise_8", "noise_16", "noise_32"]) - correctness(run)
 
 
 def small_shift_consistency(run: Run) -> np.ndarray:
     """The share of answers that stay the same after shifts of 1 and 2 pixels; float64 (N,), 0..1."""
-    return probe_shares(run, "consistency_1", "consistency_2")
+    return probe_shares(run, ["consistency_1", "consistency_2"])
 
 
 def _line_on_noise(text: str, about: str) -> _Line:
-    phrase = "loses {} points of accuracy on average under noise of 8, 16 and 32 grey levels"
-    return _Line(text, about, _STRIDED, noise_drop, phrase, higher=False, most=2.0)
+    phrase = "{}'s accuracy changes by {} points on average under noise of 8, 16 and 32 grey levels"
+    return _Line(text, about, _STRIDED, noise_change, phrase, most=2.0, sign="+")
 
 
 _STRIDED, _POOLED = ("stride", "baseline"), ("maxpool", "avgpool")
+_SHIFTS = "{} keeps {} % of its answers under shifts of 1 and 2 pixels"
+_GAP = "{} is {} points better on training than on test images"
 _LINES = (
     _line_on_noise("max pooling is robust to noise", "maxpool"),
-    _Line(
-        "max pooling is robust to small shifts",
-        "maxpool",
-        _STRIDED,
-        small_shift_consistency,
-        "keeps {} % of its answers under shifts of 1 and 2 pixels",
-        higher=True,
-    ),
+    _Line("max pooling is robust to small shifts", "maxpool", _STRIDED, small_shift_consistency, _SHIFTS),
     _line_on_noise("average pooling smooths noise", "avgpool"),
-    _Line("a large stride loses detail", "stride", _POOLED, correctness, "gets {} % right", higher=False),
-    _Line(
-        "a large stride overfits most",
-        "stride",
-        ("baseline", *_POOLED),
-        gap,
-        "is {} points better on training than on test images",
-        higher=True,
-        each=True,
-        most=2.0,
-    ),
+    _Line("a large stride loses detail", "stride", _POOLED, lambda run: 1 - correctness(run), "{} gets {} % wrong"),
+    _Line("a large stride overfits most", "stride", ("baseline", *_POOLED), gap, _GAP, each=True, most=2.0),
 )
 
 
@@ -117,7 +103,7 @@ def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
     for (line, values), differences in zip(asked, found, strict=True):
         p_values = [next(corrected) for _ in differences]
         evidence = _describe(line, values, differences, p_values)
-        claims.append(Claim(line.text, _judge(line, differences, p_values), evidence))
+        claims.append(Claim(line.text, _judge(differences, p_values), evidence))
     return claims
 
 
@@ -159,14 +145,11 @@ def _find_difference(nets: Sequence[np.ndarray], weights: Sequence[float], most:
     return _Difference(contrast.value, ci95, p)
 
 
-def _judge(line: _Line, differences: Mapping[str, _Difference], p_values: Sequence[float]) -> ClaimVerdict:
-    as_claimed = [(difference.value > 0) == line.higher for difference in differences.values()]
-    shown = [p < 0.05 for p in p_values]
-    if shown and all(shown) and all(as_claimed):
-        return ClaimVerdict.CARRIED
-    if any(p and not claimed for p, claimed in zip(shown, as_claimed, strict=True)):
+def _judge(differences: Mapping[str, _Difference], p_values: Sequence[float]) -> ClaimVerdict:
+    shown = [difference.value for difference, p in zip(differences.values(), p_values, strict=True) if p < 0.05]
+    if shown and min(shown) < 0:
         return ClaimVerdict.CONTRADICTED
-    return ClaimVerdict.NOT_SHOWN
+    return ClaimVerdict.SUPPORTED if shown and len(shown) == len(p_values) else ClaimVerdict.NOT_SHOWN
 
 
 def _describe(
@@ -175,10 +158,10 @@ def _describe(
     differences: Mapping[str, _Difference],
     p_values: Sequence[float],
 ) -> str:
-    mean, *others = (SHARES.number(float(its_values.mean())) for its_values in values.values())
+    mean, *others = (SHARES.number(float(its_values.mean()), line.sign) for its_values in values.values())
     names = [name for name in values if name != line.about]
     compared = ", ".join(f"{name} {other}" for name, other in zip(names, others, strict=True))
-    said = f"{line.about} {line.phrase.format(mean)} ({compared})"
+    said = f"{line.phrase.format(line.about, mean)} ({compared})"
     if not differences:
         return f"{said}; {MIN_SEEDS} seeds of each are needed to judge this"
     against = "; ".join(

@@ -23,7 +23,7 @@ class Verdict(Enum):
 class ClaimVerdict(Enum):
     """What is said of a claim of the lab text, in these words."""
 
-    CARRIED = "carried"
+    SUPPORTED = "supported"
     CONTRADICTED = "contradicted"
     NOT_SHOWN = "not shown"
 
@@ -116,7 +116,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the lab text, whether the runs carry it, and the numbers that say so."""
+    """One claim of the lab text, whether the runs support it, and the numbers that say so."""
 
     text: str
     verdict: ClaimVerdict
@@ -125,7 +125,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that a comparison found; Jupyter shows it by itself.
+    """All that a comparison found; Jupyter shows it by itself, and `print` its answer.
 
     Attributes:
         question: what was compared.
@@ -134,6 +134,7 @@ class Comparison:
         epochs: the number of epochs of the runs.
         strategies: the strategies, best first.
         pairs: each pair once, ordered as `strategies`.
+        still_improving: the strategies whose training had not finished, see `unfinished.is_unfinished`.
         claims: those claims of the lab text that these runs can be asked about.
         does_not_say: sentences on what the verdicts leave out.
         notes: sentences on anything odd about the runs: missing seeds, mixed runs, missing files.
@@ -147,6 +148,7 @@ class Comparison:
     epochs: int
     strategies: Sequence[Summary]
     pairs: Sequence[Pair]
+    still_improving: Sequence[str]
     claims: Sequence[Claim]
     does_not_say: Sequence[str]
     notes: Sequence[str]
@@ -160,10 +162,17 @@ class Comparison:
 
     @property
     def answer(self) -> str:
-        """The headline in one sentence."""
+        """The headline, without numbers; it warns where training had not finished."""
         from cifar_lightning.compare.answer import describe_answer
 
         return describe_answer(self)
+
+    @property
+    def numbers(self) -> str:
+        """The numbers to the headline, in one sentence."""
+        from cifar_lightning.compare.answer import describe_numbers
+
+        return describe_numbers(self)
 
     @property
     def sensitivity(self) -> str:
@@ -189,6 +198,9 @@ class Comparison:
         write_files(Path(folder), self)
         charts = write_figures(self, Path(folder) / FIGURES)
         write_page(self, Path(folder), charts, with_images=images)
+
+    def __str__(self) -> str:
+        return f"{self.answer}\n{self.numbers}"
 
     def _repr_html_(self) -> str:
         from cifar_lightning.compare.page import render_summary

@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,50 +21,55 @@ class Disagreement:
         index: its place in the source's test split as published.
         truth: the name of its class.
         num_right: how many runs answer it correctly, by strategy.
-        image: the image itself, PNG as a `data:` URI; None where it is not at hand.
+        image: the image itself, PNG as a `data:` URI.
     """
 
     index: int
     truth: str
     num_right: dict[str, int]
-    image: str | None
+    image: str
 
 
-def find_disagreements(comparison: Comparison, most: int = 12, with_images: bool = True) -> list[Disagreement]:
+def find_disagreements(comparison: Comparison, most: int = 12) -> list[Disagreement]:
     """The images whose shares of right runs differ most from strategy to strategy, at most `most` of them.
 
     They are sorted by the largest minus the smallest share, then by the variance over strategies, then as in the file.
+    None where no run has its test images at hand.
     """
+    images = _read_images(comparison)
+    if images is None:
+        return []
     right = {summary.name: stack_correctness(summary.runs).astype(int) for summary in comparison.strategies}
     shares = np.stack([answers.mean(axis=0) for answers in right.values()])
     spread = np.ptp(shares, axis=0)
     order = np.lexsort((-shares.var(axis=0), -spread))
-    places = [int(place) for place in order[:most] if spread[place] > 0]
     test = comparison.strategies[0].runs[0].predictions("test")
-    images = _cut_images(comparison, places) if with_images else None
     return [
         Disagreement(
             int(test.indices[place]),
             test.class_names[test.labels[place]],
             {name: int(answers[:, place].sum()) for name, answers in right.items()},
-            images[rank] if images is not None else None,
+            _embed(images[place]),
         )
-        for rank, place in enumerate(places)
+        for place in order[:most]
+        if spread[place] > 0
     ]
 
 
-def count_agreements(comparison: Comparison) -> tuple[int, int]:
-    """The number of test images on which every run is right, and on which every run is wrong."""
+def describe_agreement(comparison: Comparison) -> str:
+    """How many test images every run gets right, and how many no run does."""
     right = stack_correctness([run for summary in comparison.strategies for run in summary.runs])
-    return int((right == 1).all(axis=0).sum()), int((right == 0).all(axis=0).sum())
+    every, none = int((right == 1).all(axis=0).sum()), int((right == 0).all(axis=0).sum())
+    missed = f"{none or 'none'} {'are' if none > 1 else 'is'} missed by all"
+    return f"All {len(right)} runs get {every} of the {right.shape[1]} images right; {missed}."
 
 
-def _cut_images(comparison: Comparison, places: Sequence[int]) -> list[str] | None:
-    """The images at these places as `data:` URIs, from the first sheet that fits; None where no run has one."""
+def _read_images(comparison: Comparison) -> np.ndarray | None:
+    """The test images, from the first sheet that fits."""
     for run in (run for summary in comparison.strategies for run in summary.runs if run.has(TEST_IMAGES)):
         images = read_test_images(run.folder / TEST_IMAGES, len(run.predictions("test").indices))
         if images is not None:
-            return [_embed(images[place]) for place in places]
+            return images
     return None
 
 

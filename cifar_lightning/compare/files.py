@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Summary
-from cifar_lightning.compare.questions import stack_correctness
+from cifar_lightning.compare.questions import Question, stack_correctness
 from cifar_lightning.compare.summaries import mean_interval, spread
 from cifar_lightning.compare.wording import word_verdict
 from cifar_lightning.runs.disk import write_csv, write_text
@@ -32,13 +32,15 @@ def _write_json(path: Path, comparison: Comparison) -> None:
         "question": comparison.question.label,
         "asked": comparison.question.text,
         "answer": comparison.answer,
+        "numbers": comparison.numbers,
+        "still_improving": list(comparison.still_improving),
         "classes": list(comparison.classes),
         "protocol": comparison.protocol,
         "epochs": comparison.epochs,
         "num_images": comparison.num_images,
         "mixed": comparison.mixed,
         "strategies": [_strategy(summary) for summary in comparison.strategies],
-        "pairs": [_pair(pair) for pair in comparison.pairs],
+        "pairs": [_pair(pair, comparison.question) for pair in comparison.pairs],
         "sensitivity": comparison.sensitivity,
         "claims": [{**vars(claim), "verdict": claim.verdict.value} for claim in comparison.claims],
         "does_not_say": list(comparison.does_not_say),
@@ -66,8 +68,8 @@ def _strategy(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _pair(pair: Pair) -> dict[str, Any]:
-    content = {**asdict(pair), "verdict": word_verdict(pair)}
+def _pair(pair: Pair, question: Question) -> dict[str, Any]:
+    content = {**asdict(pair), "verdict": word_verdict(pair, question)}
     del content["winner"]
     return content
 
@@ -80,7 +82,16 @@ def _write_pairs(path: Path, comparison: Comparison) -> None:
     for pair in comparison.pairs:
         noise = pair.training_noise_only
         rows.append(
-            [pair.a, pair.b, pair.difference, *pair.ci95, pair.p, pair.p_holm, pair.method, word_verdict(pair)]
+            [
+                pair.a,
+                pair.b,
+                pair.difference,
+                *pair.ci95,
+                pair.p,
+                pair.p_holm,
+                pair.method,
+                word_verdict(pair, comparison.question),
+            ]
             + ([*noise.ci95, noise.p] if noise else ["", "", ""])
             + [pair.power.detectable if pair.power else ""]
         )

@@ -3,15 +3,18 @@
 import re
 import shlex
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from cifar_lightning import __version__
 from cifar_lightning.compare import wording
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.disagreements import count_agreements, find_disagreements
+from cifar_lightning.compare.disagreements import describe_agreement, find_disagreements
 from cifar_lightning.compare.figures import strategy_looks
 from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.grouping import flat_settings
@@ -24,7 +27,7 @@ from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT
 from cifar_lightning.runs.run import Run
 
-_WORDING = ("better", "capitalise", "count", "count_runs", "word_verdict", "write_p")
+_WORDING = ("capitalise", "count", "count_runs", "word_verdict", "write_p")
 
 # What the page calls the colours of the figures, so that they follow its light and its dark theme.
 _COLOURS = {
@@ -65,12 +68,12 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         min_seeds=MIN_SEEDS,
         no_difference=wording.NO_DIFFERENCE,
         too_few=wording.TOO_FEW,
-        verdicts={wording.word_verdict(pair) for pair in comparison.pairs},
+        verdicts={wording.word_verdict(pair, comparison.question) for pair in comparison.pairs},
         methods={pair.method for pair in comparison.pairs},
         several_runs=wording.has_several_runs(comparison.strategies),
-        disagreements=find_disagreements(comparison, with_images=with_images),
-        agreements=count_agreements(comparison),
-        trainings=describe_trainings(comparison),
+        disagreements=find_disagreements(comparison) if with_images else [],
+        agreement=describe_agreement(comparison),
+        facts=describe_facts(comparison),
         commands=reproducing_commands,
         compare_command=compare_command(comparison, folder, with_images),
     )
@@ -93,6 +96,8 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
     )
     environment.globals.update({name: getattr(wording, name) for name in _WORDING})
     environment.filters["together"] = wording.keep_together
+    # Long names may be broken between their words.
+    environment.filters["parts"] = lambda name: Markup(escape(name).replace("_", Markup("_<wbr>")))
     return environment.get_template(template).render(
         comparison=comparison,
         charts={chart.name: chart for chart in charts},
@@ -114,11 +119,40 @@ def reproducing_commands(run: Run) -> str:
     return f"{fit}cifar-lightning test --ckpt_path {shlex.quote(str(run.folder))}\n"
 
 
-def describe_trainings(comparison: Comparison) -> list[str]:
-    """How the runs were trained, each way once."""
+def describe_facts(comparison: Comparison) -> dict[str, str]:
+    """What is compared, how it was trained and tested, and when and by what this page was made."""
     runs = [run for summary in comparison.strategies for run in summary.runs]
     ways = sorted({(run.facts.epochs, _describe_protocol(run)) for run in runs})
-    return [f"{wording.count(epochs, 'epoch')}, {protocol}" for epochs, protocol in ways]
+    places = {
+        f"{run.facts.processor or run.facts.device}, torch {run.facts.versions['torch']},"
+        f" cifar-lightning {run.facts.versions['cifar_lightning']}"
+        for run in runs
+    }
+    return {
+        "Classes": ", ".join(comparison.classes),
+        "Training": "; ".join(f"{wording.count(epochs, 'epoch')}, {protocol}" for epochs, protocol in ways),
+        "With a near-duplicate among the training images": _describe_duplicates(comparison),
+        "Tested on": "; ".join(sorted(places)),
+        "Page made": f"{date.today().isoformat()} by cifar-lightning {__version__}",
+    }
+
+
+def _describe_duplicates(comparison: Comparison) -> str:
+    """How many test images have a near-duplicate among the training images, and the accuracies without those."""
+    without = {
+        summary.name: [run.scores["splits"]["test"].get("without_duplicates") for run in summary.runs]
+        for summary in comparison.strategies
+    }
+    first = next(iter(without.values()))[0]
+    if not all(all(scores) for scores in without.values()):
+        return "unknown: a run was tested without looking for them"
+    total = len(comparison.strategies[0].runs[0].predictions("test").indices)
+    said = f"{total - first['count'] or 'none'} of {total} test images"
+    if first["count"] in (0, total):
+        return said
+    means = {name: np.mean([entry["accuracy"] for entry in scores]) for name, scores in without.items()}
+    named = [f"{name} {SHARES.value(float(mean))}" for name, mean in means.items()]
+    return f"{said}; accuracy without them: {wording.name_some(named)}"
 
 
 def _describe_protocol(run: Run) -> str:

@@ -1,5 +1,6 @@
 """Two strategies against each other: difference, interval, p-value, power and verdict."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
@@ -146,17 +147,7 @@ def find_power(a: np.ndarray, b: np.ndarray, level: float = LEVEL, max_differenc
 
 
 def _find_size(detectable: Callable[[int], float], wanted: float, max_size: int) -> int | None:
-    """The smallest size, 2..`max_size`, at which `detectable`, which falls with the size, is at most `wanted`.
-
-    None if there is none.
-    """
-    if detectable(max_size) > wanted:
-        return None
-    too_small, large_enough = 1, max_size
-    while large_enough - too_small > 1:
-        middle = (too_small + large_enough) // 2
-        if detectable(middle) <= wanted:
-            large_enough = middle
-        else:
-            too_small = middle
-    return large_enough
+    """The smallest size, 2..`max_size`, at which `detectable`, which falls with the size, is at most `wanted`."""
+    sizes = range(2, max_size + 1)
+    place = bisect_left(sizes, True, key=lambda size: detectable(size) <= wanted)
+    return sizes[place] if place < len(sizes) else None

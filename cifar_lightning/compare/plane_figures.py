@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -170,35 +169,32 @@ def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
     """The share of draws answered correctly, float64 (S, N); level 0 means the images as they are."""
     if level == 0:
         return stack_correctness(summary.runs)
-    return np.stack([probe_shares(run, f"{probe}_{level}") for run in summary.runs])
-
-
-class _Cost(NamedTuple):
-    """One cost: the `name` of its figure, its `phrase` in a title, its axis `label`, and how to `write` it."""
-
-    name: str
-    phrase: str
-    label: str
-    write: Callable[[float], str]
+    return np.stack([probe_shares(run, [f"{probe}_{level}"]) for run in summary.runs])
 
 
 def draw_compute(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
     """Draws the answer to the question against the floating point operations per image."""
     costs = {summary.name: summary.flops_per_image / 1e6 for summary in comparison.strategies}
     label = "MFLOP per image (forward and backward)"
-    cost = _Cost("compute", "compute", label, lambda megaflop: COMPUTE.value(1e6 * megaflop))
-    return _draw_cost(comparison, looks, costs, cost)
+    return _draw_cost(comparison, looks, costs, "compute", "compute", label, lambda mega: COMPUTE.value(1e6 * mega))
 
 
 def draw_fit_time(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
     """Draws the answer to the question against the seconds of a fit; None where no run knows them."""
     costs = {s.name: s.fit_seconds_median for s in comparison.strategies if s.fit_seconds_median is not None}
-    cost = _Cost("fit_time", "the time of a fit", "seconds of a fit, median of the runs", "{:.0f} s".format)
-    return _draw_cost(comparison, looks, costs, cost, " Times depend on the machine and its load.")
+    label, note = "seconds of a fit, median of the runs", " Times depend on the machine and its load."
+    return _draw_cost(comparison, looks, costs, "fit_time", "the time of a fit", label, "{:.0f} s".format, note)
 
 
 def _draw_cost(
-    comparison: Comparison, looks: dict[str, kit.Look], costs: dict[str, float], cost: _Cost, note: str = ""
+    comparison: Comparison,
+    looks: dict[str, kit.Look],
+    costs: dict[str, float],
+    name: str,
+    phrase: str,
+    label: str,
+    write: Callable[[float], str],
+    note: str = "",
 ) -> kit.Chart | None:
     """Draws mean and interval of each strategy against its cost; those of equal cost side by side."""
     from matplotlib.transforms import ScaledTranslation
@@ -207,12 +203,12 @@ def _draw_cost(
         return None
     scale = comparison.question.scale
     strategies = [summary for summary in comparison.strategies if summary.name in costs]
-    title = f"{wording.capitalise(comparison.question.label)} against {cost.phrase}"
+    title = f"{wording.capitalise(comparison.question.label)} against {phrase}"
     equal = len(set(costs.values())) < len(costs)
     twins = " Lines of equal cost are drawn side by side; their marks may overlap." if equal else ""
     reading = f"{wording.read_marks(strategies)}{twins}{note}"
     figure, axes = kit.new_panel(
-        _HEIGHT, title, reading, cost.label, comparison.question.label + wording.in_unit(scale.unit)
+        _HEIGHT, title, reading, label, comparison.question.label + wording.in_unit(scale.unit)
     )
     axes.set_xlim(0, 1.1 * max(costs.values()))
     for summary in strategies:
@@ -227,5 +223,5 @@ def _draw_cost(
         axes.plot(x, scale.factor * summary.mean, transform=moved, **look.style(markersize=11))
     axes.autoscale_view()
     kit.add_legend(figure, axes, [looks[summary.name] for summary in strategies])
-    named = [f"{s.name} {scale.value(s.mean)} at {cost.write(costs[s.name])}" for s in strategies]
-    return kit.finish_panel(figure, cost.name, f"{title}: {wording.name_some(named)}.", reading)
+    named = [f"{s.name} {scale.value(s.mean)} at {write(costs[s.name])}" for s in strategies]
+    return kit.finish_panel(figure, name, f"{title}: {wording.name_some(named)}.", reading)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,10 @@ class Question:
         scale: how the values are written.
         bounds: the lowest and the highest possible value.
         higher_is_better: False for loss and gap.
+        better: which values are the better ones.
+        verdict: what is said of the better of two strategies.
+        beats: the same, followed by the names of those that it is better than.
+        ahead: the same, followed by the name of one and the difference.
         about: bool (N,) from the labels: the images that the question is about; None: all.
     """
 
@@ -47,6 +52,10 @@ class Question:
     scale: Scale = SHARES
     bounds: Interval = SHARE_BOUNDS
     higher_is_better: bool = True
+    better: str = "higher is better"
+    verdict: str = "is better"
+    beats: str = "beats"
+    ahead: str = "ahead of"
     about: Callable[[np.ndarray], np.ndarray] | None = None
 
     def values(self, runs: Sequence[Run]) -> np.ndarray:
@@ -88,7 +97,7 @@ def gap(run: Run) -> np.ndarray:
     return run.predictions("train").is_right.mean() - correctness(run)
 
 
-def probe_shares(run: Run, *names: str) -> np.ndarray:
+def probe_shares(run: Run, names: Sequence[str]) -> np.ndarray:
     """The mean of a run's shares over the named probes, float64 (N,), 0..1.
 
     Raises:
@@ -121,13 +130,10 @@ def _list_questions(run: Run) -> Iterator[Question]:
         yield Question(f"recall:{name}", f"recall of {name}", correctness, about=partial(np.equal, place))
     for probe in run.probes.probes if run.has(PROBES) else ():
         label = _PROBE_LABELS[probe.kind].format(probe.level)
-        yield Question(f"{probe.kind}:{probe.level}", label, partial(_ask_probe, str(probe)))
-    yield Question(
-        "loss", "test loss", lambda run: run.predictions("test").losses(), LOSSES, _LOSS_BOUNDS, higher_is_better=False
-    )
+        yield Question(f"{probe.kind}:{probe.level}", label, partial(probe_shares, names=[str(probe)]))
+    lower: dict[str, Any] = {"higher_is_better": False, "better": "lower is better"}
+    yield Question("loss", "test loss", lambda run: run.predictions("test").losses(), LOSSES, _LOSS_BOUNDS, **lower)
     if run.has(predictions_name("train")):
-        yield Question("gap", "train minus test accuracy", gap, GAPS, (-1.0, 1.0), higher_is_better=False)
-
-
-def _ask_probe(name: str, run: Run) -> np.ndarray:
-    return probe_shares(run, name)
+        lower |= {"better": "smaller: less overfitting", "verdict": "has the smaller gap"}
+        lower |= {"beats": "has a smaller gap than", "ahead": "below"}
+        yield Question("gap", "train minus test accuracy", gap, GAPS, (-1.0, 1.0), **lower)

@@ -32,7 +32,7 @@ def draw_result(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart
         0.9 + 0.66 * len(strategies),
         f"{title}: {wording.count_runs(strategies)}, {wording.count(comparison.num_images, 'image')}",
         reading,
-        f"{comparison.question.label}{wording.in_unit(scale.unit)} ({wording.better(comparison)})",
+        f"{comparison.question.label}{wording.in_unit(scale.unit)} ({comparison.question.better})",
     )
     for row, summary in enumerate(strategies):
         look = looks[summary.name]
@@ -65,7 +65,7 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.
         after = " (after Holm's correction)" if len(pairs) > 1 else ""
         reading += f" Filled mark: a difference that is shown{after}."
     side = "right" if comparison.question.higher_is_better else "left"
-    reading += f" Dashed line: no difference; {side} of it the first is better."
+    reading += f" Dashed line: no difference; {side} of it the first {comparison.question.verdict}."
     figure, axes = kit.new_panel(
         0.9 + 0.62 * max(len(shown), 2),
         title,
@@ -87,7 +87,7 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.
     kit.style_rows(axes, [f"{looks[pair.a].label}\n{MINUS} {looks[pair.b].label}" for pair in shown])
     named = [
         f"{pair.a} minus {pair.b} {scale.difference(pair.difference)}"
-        f" ({scale.difference_interval(pair.ci95)}): {wording.word_verdict(pair)}"
+        f" ({scale.difference_interval(pair.ci95)}): {wording.word_verdict(pair, comparison.question)}"
         for pair in shown
     ]
     finding = wording.name_some(named, separator="; ")

@@ -14,12 +14,13 @@ def print_comparison(comparison: Comparison) -> None:
     # Names are the user's: a bracket in one is no markup.
     console = Console(highlight=False, markup=False, emoji=False)
     console.print(comparison.answer, style="bold")
+    console.print(f"{comparison.numbers}\n")
     console.print(_strategies_table(comparison))
     console.print(_pairs_table(comparison))
     if comparison.sensitivity:
         console.print(comparison.sensitivity)
     if comparison.claims:
-        console.print("\nwhat the lab says")
+        console.print("\nwhat the lab says; a difference above 0 speaks for the claim")
     for claim in comparison.claims:
         console.print(Padding(f"{claim.verdict.value}: {claim.text}", (0, 0, 0, 2), style="bold"))
         console.print(Padding(claim.evidence, (0, 0, 0, 4)))
@@ -37,7 +38,7 @@ def _strategies_table(comparison: Comparison) -> Table:
     scale = comparison.question.scale
     title = f"{comparison.question.label}{',' if scale.unit else ''}{scale.unit}"
     if not comparison.question.higher_is_better:
-        title += "; lower is better"
+        title += f"; {comparison.question.better}"
     table = Table(title=title, title_justify="left")
     # Names often differ at their ends alone, so none is cut.
     table.add_column("strategy", overflow="fold")
@@ -72,6 +73,6 @@ def _pairs_table(comparison: Comparison) -> Table:
             scale.number(pair.difference, "+"),
             scale.difference_interval(pair.ci95),
             write_p(pair.p_holm),
-            word_verdict(pair),
+            word_verdict(pair, comparison.question),
         )
     return table

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from cifar_lightning.compare.comparison import Comparison, Pair, Summary, Verdict
+from cifar_lightning.compare.comparison import Pair, Summary, Verdict
+from cifar_lightning.compare.questions import Question
 
 # Nobody reads more numbers than these in one sentence.
 MOST_NAMED = 6
@@ -11,16 +12,18 @@ MOST_NAMED = 6
 NO_DIFFERENCE, TOO_FEW = "no difference shown", "too few runs to say"
 
 
-def word_verdict(pair: Pair) -> str:
+def word_verdict(pair: Pair, question: Question) -> str:
     """The verdict of a pair as everybody sees it, `maxpool is better`."""
     words = {Verdict.NO_DIFFERENCE: NO_DIFFERENCE, Verdict.TOO_FEW_RUNS: TOO_FEW}
-    return words.get(pair.verdict, f"{pair.winner} is better")
+    return words.get(pair.verdict, f"{pair.winner} {question.verdict}")
 
 
 def write_p(p: float) -> str:
     """A p-value with two digits, or more where two would hide on which side of 0.05 it is."""
     if p < 0.0001:
         return "< 0.0001"
+    if p > 0.99:
+        return "> 0.99"
     texts = (f"{p:.{digits}g}" for digits in range(2, 18))
     return next(text for text in texts if float(text) != 0.05 or p == 0.05)
 
@@ -30,7 +33,7 @@ def keep_together(text: str) -> str:
     text = re.sub(r"(?<=\d) (to) (?=[+\N{MINUS SIGN}]?\d)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
     text = re.sub(r"(?<=\d) (?=%|points|pixels|images|seeds?\b|grey|MFLOP|s\b)", "\N{NO-BREAK SPACE}", text)
     text = text.replace("% interval", "%\N{NO-BREAK SPACE}interval")
-    return re.sub(r"\bp (?=\d|<)", "p\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=\bp) (?=\d|[<>])|(?<=[<>]) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
 def count(number: int, noun: str) -> str:
@@ -100,8 +103,3 @@ def name_some(named: Sequence[str], separator: str = ", ") -> str:
     if len(named) <= MOST_NAMED:
         return separator.join(named)
     return f"{named[0]}{separator}...{separator}{named[-1]}"
-
-
-def better(comparison: Comparison) -> str:
-    """Which values are the better ones."""
-    return "higher is better" if comparison.question.higher_is_better else "lower is better"

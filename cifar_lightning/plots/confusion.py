@@ -14,7 +14,7 @@ _SMALLEST_COUNT = 7  # font size
 
 
 def draw_confusion(
-    path: Path, confusion_matrix: np.ndarray | Sequence[Sequence[int]], class_names: Sequence[str]
+    path: Path, net: str, confusion_matrix: np.ndarray | Sequence[Sequence[int]], class_names: Sequence[str]
 ) -> None:
     """Draws how often each class (row) was predicted as each class (column), shaded by the share of the row.
 
@@ -22,6 +22,7 @@ def draw_confusion(
 
     Args:
         path: the PNG file.
+        net: the strategy and seed, for the title.
         confusion_matrix: int (K, K) or, with a last column for unused outputs, (K, K + 1).
         class_names: K names.
     """
@@ -42,7 +43,7 @@ def draw_confusion(
     upright = name_width > cell
 
     width = num_columns * cell + name_width + (1.4 if with_counts else 3.0)
-    height = num_rows * cell + (name_width if upright else 0.3) + 1.6
+    height = num_rows * cell + (name_width if upright else 0.3) + 1.9
     figure = kit.new_figure(width, height)
     axes = figure.subplots()
     # The square root shows rare mistakes that a linear scale leaves white.
@@ -65,7 +66,7 @@ def draw_confusion(
         bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1])
         bar.ax.set_yticklabels(["0 %", "1 %", "5 %", "10 %", "25 %", "50 %", "100 %"], fontsize=kit.SMALL)
         bar.set_label("share of the images of that class", fontsize=kit.MEDIUM)
-    figure.suptitle(_describe_confusion(counts, names), fontsize=kit.LARGE)
+    kit.add_title(figure, net, _describe_confusion(counts, names))
     kit.save_figure(figure, path)
 
 

@@ -1,6 +1,6 @@
 """The curves of a run over the epochs."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,73 +14,57 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def draw_curves(path: Path, curves: Curves, val_name: str = "validation") -> None:
+def draw_curves(path: Path, net: str, curves: Curves, val_name: str = "validation") -> None:
     """Draws loss and accuracy, train against validation, over the epochs; the title says how far the net over-fits.
 
     The epoch of the lowest validation loss is marked.
 
     Args:
         path: the PNG file.
+        net: the strategy and seed, for the title.
         curves: the curves of the run.
         val_name: what the run calls validation: `test (lab protocol)` where the test split was drawn every epoch.
     """
     if not len(curves.epochs):
-        kit.draw_sentence(path, "No epoch is finished")
+        kit.draw_sentence(path, net, "No epoch is finished")
         return
     figure = kit.new_figure(13.3, 6.5)
     sentences = describe_overfitting(curves, val_name).split("; ")
-    figure.suptitle("\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences), fontsize=kit.LARGE)
+    kit.add_title(figure, net, "\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences))
     loss, accuracy = figure.subplots(1, 2)
-    _draw_pair(
-        loss,
-        curves,
-        curves.train_loss,
-        curves.val_loss,
-        val_name,
-        lambda loss, epoch: f"lowest: {describe_loss(loss)} at epoch {epoch}",
-    )
-    _draw_pair(
-        accuracy,
-        curves,
-        100 * curves.train_accuracy,
-        100 * curves.val_accuracy,
-        val_name,
-        lambda accuracy, epoch: f"{accuracy:.1f} % at that epoch ({epoch})",
-    )
-    kit.style_axes(loss, "epoch", "loss (cross-entropy)")
-    kit.style_axes(accuracy, "epoch", "accuracy, %")
+    marks = ["", ""]
+    if curves.best is not None:
+        epoch, lowest = curves.epochs[curves.best], describe_loss(curves.val_loss[curves.best])
+        then = f"{100 * curves.val_accuracy[curves.best]:.1f} % at that epoch ({epoch})"
+        marks = [f"lowest: {lowest} at epoch {epoch}", then]
+    _draw_quantity(loss, curves, "loss", 1, "loss (cross-entropy)", [val_name, marks[0]])
+    _draw_quantity(accuracy, curves, "accuracy", 100, "accuracy, %", [val_name, marks[1]])
     loss.set_ylim(bottom=0)
     accuracy.set_ylim(top=101)
-    loss.legend(fontsize=kit.MEDIUM, frameon=False)
-    accuracy.legend(fontsize=kit.MEDIUM, frameon=False)
     kit.save_figure(figure, path)
 
 
-def _draw_pair(
-    axes: "Axes",
-    curves: Curves,
-    train: np.ndarray,
-    val: np.ndarray,
-    val_name: str,
-    describe_best: Callable[[float, int], str],
+def _draw_quantity(
+    axes: "Axes", curves: Curves, quantity: str, factor: float, y_label: str, labels: Sequence[str]
 ) -> None:
     """Draws one quantity of both splits, and a mark at the epoch of the lowest validation loss.
 
-    `describe_best` words that mark, from the quantity and the epoch.
+    `labels` name the validation and that mark.
     """
     from matplotlib.ticker import MaxNLocator
 
+    train, val = (factor * curves[f"{split}_{quantity}"] for split in ("train", "val"))
     # A line needs two points.
     marker = "o" if len(curves.epochs) == 1 else None
     axes.plot(curves.epochs, train, color=kit.BLUE, linewidth=2, marker=marker, label="train")
     seen = np.isfinite(val)
     if seen.any():
-        axes.plot(curves.epochs[seen], val[seen], color=kit.VERMILION, linewidth=2, marker=marker, label=val_name)
+        axes.plot(curves.epochs[seen], val[seen], color=kit.VERMILION, linewidth=2, marker=marker, label=labels[0])
     if curves.best is not None:
         when = curves.epochs[curves.best]
         axes.axvline(when, color=kit.GREY, linewidth=1.2, linestyle=":")
-        label = describe_best(val[curves.best], when)
-        axes.plot(
-            [when], [val[curves.best]], "D", color=kit.VERMILION, markeredgecolor="black", markersize=9, label=label
-        )
+        best = val[curves.best]
+        axes.plot([when], [best], "D", color=kit.VERMILION, markeredgecolor="black", markersize=9, label=labels[1])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
+    kit.style_axes(axes, "epoch", y_label)
+    axes.legend(fontsize=kit.MEDIUM, frameon=False)

@@ -191,10 +191,16 @@ def any_letters() -> Iterator[None]:
         yield
 
 
-def draw_sentence(path: Path, sentence: str) -> None:
-    """Draws a small figure that shows nothing but `sentence`."""
+def add_title(figure: "Figure", net: str, text: str) -> None:
+    """Writes above a figure of a run which `net` it is about (`avgpool, seed 0`), and what it shows."""
+    figure.suptitle(f"{shorten(net, 6, LARGE)}\n{text}", fontsize=LARGE)
+
+
+def draw_sentence(path: Path, net: str, sentence: str) -> None:
+    """Draws a small figure that says which net it is about, and `sentence`."""
     figure = new_figure(6, 2)
-    figure.text(0.5, 0.5, sentence, ha="center", va="center", fontsize=LARGE)
+    text = f"{shorten(net, 5, LARGE)}\n\n{sentence}"
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=LARGE)
     save_figure(figure, path)
 
 
@@ -231,13 +237,11 @@ def finish_panel(figure: "Figure", name: str, finding: str, reading: str) -> Cha
     text = io.StringIO()
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Title": finding})
-    svg = re.sub(r'(?<= d=")[^"]*(?=")', _shorten_path, text.getvalue())
+    # Paths with hundredths of a point, each on one line.
+    svg = re.sub(
+        r'(?<= d=")[^"]*(?=")', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]).replace("\n", ""), text.getvalue()
+    )
     return Chart(name, finding, reading, png.getvalue(), svg, reading_height)
-
-
-def _shorten_path(match: re.Match[str]) -> str:
-    """The coordinates of a path to a hundredth of a point, on one line."""
-    return re.sub(r"(\.\d\d)\d+", r"\1", match[0]).replace("\n", "")
 
 
 def _wrap(text: str, size: float, share: float = 0.97) -> str:

@@ -18,28 +18,28 @@ def find_worst_mistakes(predictions: Predictions, most: int = 20) -> np.ndarray:
     return wrong[np.argsort(-confidences(predictions)[wrong], kind="stable")][:most]
 
 
-def draw_mistakes(path: Path, images: np.ndarray, predictions: Predictions, most: int = 20) -> None:
+def draw_mistakes(path: Path, net: str, images: np.ndarray, predictions: Predictions) -> None:
     """Draws the most confident mistakes, each with truth, prediction and probability.
 
     Args:
         path: the PNG file.
+        net: the strategy and seed, for the title.
         images: uint8 (N, S, S, 3), RGB, in the order of `predictions`.
         predictions: the answers to these N images.
-        most: the number of mistakes to draw, at least 1.
     """
     assert len(images) == len(predictions.labels)
-    worst = find_worst_mistakes(predictions, most)
+    worst = find_worst_mistakes(predictions)
     count = len(images)
     if not len(worst):
-        kit.draw_sentence(path, f"No mistakes: all {count} images right")
+        kit.draw_sentence(path, net, f"No mistakes: all {count} images right")
         return
     num_wrong = int((~predictions.is_right).sum())
     num_rows = -(-len(worst) // _COLUMNS)
     num_columns = -(-len(worst) // num_rows)
-    figure = kit.new_figure(max(1.9 * num_columns, 7.6), 2.45 * num_rows + 0.6)
+    figure = kit.new_figure(max(1.9 * num_columns, 7.6), 2.45 * num_rows + 0.9)
     figure.get_layout_engine().set(h_pad=0.12)  # type: ignore[union-attr, call-arg]
     some = "all of them" if len(worst) == num_wrong else f"the {len(worst)} most confident"
-    figure.suptitle(f"{num_wrong} of {count} images wrong; {some}, surest first", fontsize=kit.LARGE)
+    kit.add_title(figure, net, f"{num_wrong} of {count} images wrong; {some}, surest first")
     names = [kit.shorten(name, _NAME_WIDTH) for name in (*predictions.class_names, OTHER)]
     grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
     for axes in grid:

@@ -65,18 +65,15 @@ class CalibrationBins:
         return float(gaps @ self.counts[filled] / self.counts.sum()) if filled.any() else float("nan")
 
 
-def draw_reliability(path: Path, predictions: Predictions, num_bins: int = 10) -> None:
-    """Draws accuracy against confidence, the expected calibration error in the title, and the images per bin.
+def draw_reliability(path: Path, net: str, predictions: Predictions) -> None:
+    """Draws accuracy against confidence, and the images per bin.
 
-    Args:
-        path: the PNG file.
-        predictions: the predictions of one split.
-        num_bins: the number of bins of equal width, at least 1.
+    The title names the net (strategy and seed) and says how far its confidence can be believed.
     """
-    bins = CalibrationBins.sort(predictions, num_bins)
+    bins = CalibrationBins.sort(predictions)
     filled = bins.counts > 0
-    left, width = bins.edges[:-1], 1 / num_bins
-    figure = kit.new_figure(9, 7.5)
+    left, width = bins.edges[:-1], bins.edges[1]
+    figure = kit.new_figure(9, 7.8)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     for part, colour, label in (
         (bins.counts >= _FEW, kit.BLUE, "accuracy"),
@@ -97,7 +94,7 @@ def draw_reliability(path: Path, predictions: Predictions, num_bins: int = 10) -
     lower.bar_label(bars, [str(count) if count else "" for count in bins.counts], fontsize=kit.SMALL, padding=2)
     lower.margins(y=0.25)
     kit.style_axes(lower, "confidence: probability of the predicted class", "images")
-    figure.suptitle(_describe_calibration(bins), fontsize=kit.LARGE)
+    kit.add_title(figure, net, _describe_calibration(bins))
     kit.save_figure(figure, path)
 
 

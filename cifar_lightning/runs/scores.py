@@ -30,6 +30,7 @@ class RunFacts:
         device: the type of device that `test` ran on.
         fit_seconds: seconds of the fit up to the tested epoch; None if unknown.
         versions: the versions of torch, lightning and cifar_lightning.
+        processor: the name of the processor or GPU that `test` ran on; None if unknown.
     """
 
     strategy: str
@@ -46,6 +47,7 @@ class RunFacts:
     device: str
     fit_seconds: float | None
     versions: dict[str, str]
+    processor: str | None = None
 
 
 @dataclass(frozen=True)

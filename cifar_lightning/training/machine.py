@@ -3,6 +3,8 @@
 import contextlib
 import ctypes
 import os
+import platform
+from pathlib import Path
 
 import torch
 
@@ -16,6 +18,18 @@ def num_cores() -> int:
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     # What Slurm has granted, where it does not enforce that.
     return min(cores, int(os.environ.get("SLURM_CPUS_PER_TASK", cores)))
+
+
+def processor_name(device: torch.device) -> str:
+    """The name of the GPU, or of the processor, that `device` is."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        for line in lines:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def use_threads(num_threads: int) -> None:

@@ -23,10 +23,11 @@ from cifar_lightning.runs.overfitting import validation_name
 from cifar_lightning.runs.predictions import Predictions
 from cifar_lightning.runs.probe_shares import ProbeShares
 from cifar_lightning.runs.run import Run
-from cifar_lightning.runs.scores import RunFacts, Scores, SplitScores
+from cifar_lightning.runs.scores import RunFacts, Scores
 from cifar_lightning.training.evaluation import Evaluation, checkpoint_of
 from cifar_lightning.training.experiment import to_arguments
 from cifar_lightning.training.logger import log_test_scores
+from cifar_lightning.training.machine import processor_name
 from cifar_lightning.training.own_code import OwnFramesAlone
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.run_loggers import log_elsewhere, make_loggers
@@ -121,7 +122,7 @@ def _score(evaluation: Evaluation, logits: dict[int, list[Tensor]]) -> Scores:
         columns = duplicates.test.indices, duplicates.training.indices, duplicates.similarity
         rows = zip(*(column.tolist() for column in columns), strict=True)
         write_csv(run / folder.DUPLICATES, ["index", "train_index", "similarity"], rows)
-        figures = draw_figures(run, predictions["test"], data.test, splits["test"], data)
+        figures = draw_figures(run, predictions["test"], data.test, scores, data)
         summary = {"loss": splits["test"].loss, "accuracy": splits["test"].accuracy}
         log_test_scores(run, summary, figures, checkpoint.resume.num_epochs)
         scores.write(run / folder.SCORES)
@@ -151,11 +152,12 @@ def _facts(evaluation: Evaluation) -> RunFacts:
             "lightning": lightning.__version__,
             "cifar_lightning": __version__,
         },
+        processor=processor_name(model.device),
     )
 
 
 def draw_figures(
-    run: Path, predictions: Predictions, images: LabelledImages, scores: SplitScores, data: SubsetDataModule
+    run: Path, predictions: Predictions, images: LabelledImages, scores: Scores, data: SubsetDataModule
 ) -> list[Path]:
     """Draws the figures of a test into the run folder; returns those that people look at."""
     # Half a second to import, for this command alone.
@@ -170,11 +172,12 @@ def draw_figures(
     mistakes, confusion, reliability, curves = (
         run / name for name in (folder.MISTAKES, folder.CONFUSION, folder.RELIABILITY, folder.CURVE_FIGURE)
     )
-    draw_mistakes(mistakes, pixels, predictions)
-    draw_confusion(confusion, scores.confusion_matrix, images.class_names)
-    draw_reliability(reliability, predictions)
+    net = f"{scores.run.strategy}, seed {scores.run.seed}"
+    draw_mistakes(mistakes, net, pixels, predictions)
+    draw_confusion(confusion, net, scores.splits["test"].confusion_matrix, images.class_names)
+    draw_reliability(reliability, net, predictions)
     drawn = [mistakes, confusion, reliability]
     if (run / folder.CURVES).is_file():
-        draw_curves(curves, Curves.read(run / folder.CURVES), validation_name(data.validate_on_test))
+        draw_curves(curves, net, Curves.read(run / folder.CURVES), validation_name(data.validate_on_test))
         drawn.append(curves)
     return drawn

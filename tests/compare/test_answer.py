@@ -10,6 +10,7 @@ from simulated_runs import write_run
 from cifar_lightning.compare.answer import describe_answer, describe_sensitivity
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.comparison import Verdict
+from cifar_lightning.compare.wording import word_verdict
 
 
 def write_nets(root, seeds=4, **num_wrong):
@@ -26,45 +27,62 @@ def answer(root, question="accuracy"):
     return compare(root, question=question).answer
 
 
-def test_a_winner_of_two_is_named_with_margin_interval_and_size(tmp_path):
-    sentence = answer(write_nets(tmp_path, good=3, bad=30))
-    assert sentence.startswith("good is better than bad: ahead by ")
-    assert sentence.endswith("), with 4 seeds and 100 images.")
-    numbers = re.search(r"by ([\d.]+) points \(95 % interval ([\d.]+) to ([\d.]+)\)", sentence)
-    margin, low, high = map(float, numbers.groups())
+def test_a_winner_is_named_without_numbers_and_the_numbers_follow(tmp_path):
+    comparison = compare(write_nets(tmp_path, good=3, bad=30))
+    assert comparison.answer == "good beats bad."
+    said = (
+        r"With 4 seeds and 100 images, good is ahead of bad by ([\d.]+) points \(95 % interval ([\d.]+) to ([\d.]+)\)\."
+    )
+    found = re.fullmatch(said, comparison.numbers)
+    margin, low, high = map(float, found.groups())
     assert 0 < low < margin < high
     assert margin == pytest.approx(27, abs=1)
 
 
-def test_a_winner_of_many_is_ahead_of_the_next(tmp_path):
-    sentence = answer(write_nets(tmp_path, good=2, bad=30, worse=60))
-    assert sentence.startswith("good is better than bad and worse: ahead of bad, the next, by ")
+def test_a_winner_of_many_has_its_lead_over_each(tmp_path):
+    comparison = compare(write_nets(tmp_path, good=2, bad=30, worse=60))
+    assert comparison.answer == "good beats bad and worse."
+    assert re.search(
+        r"good is ahead of bad by \S+ points \(95 % interval .*\) and ahead of worse by \S+ points \(\S+ to \S+\)\.",
+        comparison.numbers,
+    )
 
 
 def test_where_less_is_better_ahead_is_still_above_zero(tmp_path):
-    sentence = answer(write_nets(tmp_path, good=3, bad=30), "loss")
-    assert re.match(
-        r"By test loss, good is better than bad: ahead by 0\.\d+ \(95 % interval 0\.\d+ to 1\.\d+\), with",
-        sentence,
-    ), sentence
+    comparison = compare(write_nets(tmp_path, good=3, bad=30), question="loss")
+    assert comparison.answer == "By test loss, good beats bad."
+    assert re.search(r"good is ahead of bad by 0\.\d+ \(95 % interval 0\.\d+ to 1\.\d+\)", comparison.numbers), (
+        comparison.numbers
+    )
 
 
-def test_strategies_that_do_not_differ_from_the_first_are_named(tmp_path):
-    sentence = answer(write_nets(tmp_path, first=5, second=6, bad=60))
-    assert sentence.startswith("first is better than bad, ahead of it by 5")
-    assert "but no difference from second is shown, with 4 seeds" in sentence
+def test_a_smaller_gap_is_not_called_better(tmp_path):
+    comparison = compare(write_nets(tmp_path, good=3, bad=30), question="gap")
+    assert comparison.answer == "By train minus test accuracy, good has a smaller gap than bad."
+    assert word_verdict(comparison.pairs[0], comparison.question) == "good has the smaller gap"
+    assert "good is below bad by 2" in comparison.numbers
+
+
+def test_strategies_that_do_not_differ_from_the_first_are_undecided(tmp_path):
+    assert answer(write_nets(tmp_path, first=5, second=6, bad=60)) == "first beats bad; second undecided."
 
 
 def test_no_difference_between_two(tmp_path):
-    sentence = answer(write_nets(tmp_path, first=5, second=6))
-    assert sentence.startswith("No difference between first and second is shown: first is ahead by ")
+    comparison = compare(write_nets(tmp_path, first=5, second=6))
+    assert comparison.answer == "No difference shown between first and second."
+    assert comparison.numbers.startswith("With 4 seeds and 100 images, first is ahead of second by ")
 
 
 def test_no_difference_between_many(tmp_path):
-    sentence = answer(write_nets(tmp_path, first=5, second=6, last=7))
-    assert sentence.startswith(
-        "No difference between the 3 strategies is shown: the first, first, is ahead of the last, last, by "
-    )
+    comparison = compare(write_nets(tmp_path, first=5, second=6, last=7))
+    assert comparison.answer == "No difference shown between first, second and last."
+    assert "first is ahead of second by " in comparison.numbers
+
+
+def test_names_that_nobody_would_read_are_counted(tmp_path):
+    names = {f"net_{place}": 5 + place for place in range(7)}
+    assert answer(write_nets(tmp_path, seeds=3, **names)) == "No difference shown between 7 strategies."
+    assert answer(write_nets(tmp_path, seeds=3, **names, good=0)).startswith("good beats ")
 
 
 def test_an_interval_without_zero_of_which_nothing_is_shown_is_explained_by_the_number_of_pairs(tmp_path):
@@ -73,37 +91,40 @@ def test_an_interval_without_zero_of_which_nothing_is_shown_is_explained_by_the_
         replace(pair, ci95=(0.012, 0.058), p=0.027, p_holm=0.081) if {pair.a, pair.b} == {"first", "last"} else pair
         for pair in comparison.pairs
     ]
-    said = ", not enough among 3 pairs (Holm's p 0.081), with 4 seeds and 100 images."
-    assert said in describe_answer(replace(comparison, pairs=pairs))
-    assert "not enough" not in comparison.answer
+    said = "(1.2 to 5.8, not enough among 3 pairs: Holm's p 0.081)."
+    assert replace(comparison, pairs=pairs).numbers.endswith(said)
+    assert "not enough" not in comparison.numbers
 
 
 @pytest.mark.parametrize("seeds", [1, 4])
 @pytest.mark.parametrize("names", [("a", "b"), ("a", "b", "c")])
 def test_nets_that_answer_alike_are_not_ahead_of_each_other(tmp_path, names, seeds):
     # Names of one length make nets of equal answers.
-    sentence = answer(write_nets(tmp_path, seeds=seeds, **dict.fromkeys(names, 5)))
+    sentence = compare(write_nets(tmp_path, seeds=seeds, **dict.fromkeys(names, 5))).numbers
     assert "ahead" not in sentence
-    second = names[-1] if seeds > 1 else "b"
-    assert f" has the same mean as {second} (95 % interval of the difference " in sentence
+    assert "a is level with b (95 % interval " in sentence
 
 
 def test_one_seed_each_is_too_few_and_says_what_is_not_in_it(tmp_path):
-    sentence = answer(write_nets(tmp_path, seeds=1, good=3, bad=40))
-    assert sentence.startswith(
-        "Too few runs to say which is better, at least 3 seeds per strategy are needed: good is ahead by 3"
-    )
-    assert ", seed noise left out), with" in sentence
-    assert sentence.endswith("with 1 seed and 100 images.")
+    comparison = compare(write_nets(tmp_path, seeds=1, good=3, bad=40))
+    assert comparison.answer == "Too few runs to say which is better."
+    assert comparison.numbers.startswith("With 1 seed and 100 images, good is ahead of bad by 3")
+    assert comparison.numbers.endswith(", seed noise left out). At least 3 seeds per strategy are needed.")
 
 
 def test_strategies_with_enough_seeds_are_judged_beside_one_with_too_few(tmp_path):
-    sentence = answer(write_nets(tmp_path, seeds={"one": 1, "good": 4, "bad": 4}, one=1, good=4, bad=50))
-    assert re.match(
-        r"good is better than bad, ahead by \S+ points \(.*\); one, which comes first, is ahead of good by \S+ points"
-        r" \(95 % interval .*\), but there are too few runs to say so of ",
-        sentence,
-    ), sentence
+    comparison = compare(write_nets(tmp_path, seeds={"one": 1, "good": 4, "bad": 4}, one=1, good=4, bad=50))
+    assert comparison.answer == "good beats bad; too few runs of one."
+    assert "With 1 to 4 seeds and 100 images, good is ahead of bad by " in comparison.numbers
+
+
+def test_training_that_had_not_finished_is_said_in_the_answer(tmp_path):
+    comparison = compare(write_nets(tmp_path, good=3, bad=30))
+    every = replace(comparison, still_improving=["good", "bad"])
+    assert every.answer == (
+        "good beats bad. But training had not finished: all nets were still improving at the last epoch."
+    )
+    assert "But training had not finished: bad was still" in replace(comparison, still_improving=["bad"]).answer
 
 
 def test_what_would_be_missed_is_said_by_pair(tmp_path):
@@ -118,6 +139,23 @@ def test_what_would_be_missed_is_said_by_pair(tmp_path):
     assert f"below {low:.1f} to {high:.1f} points" in sentence
 
 
+@pytest.mark.parametrize(
+    ("seeds", "images", "said"),
+    [
+        (None, 3171, "you need about 3,200 images; more seeds alone won't do."),
+        (37, None, "you need about 37 seeds per strategy; more images alone won't do."),
+        (37, 3171, "you need about 3,200 images or about 37 seeds per strategy."),
+        (None, None, "you need more seeds and more images; either alone won't do."),
+    ],
+)
+def test_what_it_takes_to_see_half_of_that_is_said(tmp_path, seeds, images, said):
+    comparison = compare(write_nets(tmp_path, first=5, second=9))
+    (pair,) = comparison.pairs
+    power = replace(pair.power, seeds_for_half=seeds, images_for_half=images)
+    sentence = replace(comparison, pairs=[replace(pair, power=power)]).sensitivity
+    assert sentence.endswith(f"To detect a difference half as large {said}")
+
+
 def test_what_would_be_missed_is_said_of_the_strategies_that_have_a_verdict(tmp_path):
     runs = [write_nets(tmp_path / "many", seeds=4, first=5, second=9), write_nets(tmp_path / "one", seeds=1, third=12)]
     assert compare(runs).sensitivity.startswith("With 4 seeds x 100 images a difference below ")
@@ -130,4 +168,4 @@ def test_without_power_nothing_is_said(tmp_path):
 def test_the_answer_is_made_from_verdicts_alone(tmp_path):
     comparison = compare(write_nets(tmp_path, first=5, second=6))
     judged = [replace(pair, verdict=Verdict.BETTER, winner="second") for pair in comparison.pairs]
-    assert describe_answer(replace(comparison, pairs=judged)).startswith("second is better than first, ahead by ")
+    assert describe_answer(replace(comparison, pairs=judged)).startswith("second beats first.")

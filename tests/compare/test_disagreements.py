@@ -8,7 +8,7 @@ from PIL import Image
 from simulated_runs import write_run
 
 from cifar_lightning.compare.api import compare
-from cifar_lightning.compare.disagreements import count_agreements, find_disagreements
+from cifar_lightning.compare.disagreements import describe_agreement, find_disagreements
 from cifar_lightning.plots.image_sheet import draw_test_images
 
 
@@ -40,5 +40,5 @@ def test_images_on_which_the_nets_disagree_are_cut_from_the_sheet_to_the_pixel(t
     assert [disagreement.truth for disagreement in found[5:]] == ["lawn_mower", "apple"]
     for disagreement, place in zip(found, (10, 11, 12, 13, 14, 44, 3), strict=True):
         assert (decode(disagreement.image) == images[place]).all()
-    assert count_agreements(comparison) == (38, 0)
+    assert describe_agreement(comparison) == "All 4 runs get 38 of the 45 images right; none is missed by all."
     assert [disagreement.index for disagreement in find_disagreements(comparison, most=2)] == [71, 78]

@@ -107,7 +107,7 @@ def test_the_differences_are_those_of_the_pairs(comparison, drawn):
         assert f"{100 * pair.difference:+.1f}" in texts
         assert f"{100 * low:+.1f} to {100 * high:+.1f}" in texts
         assert f"{pair.a} minus {pair.b} {100 * pair.difference:+.1f} points" in chart.finding
-        assert word_verdict(pair) in chart.finding
+        assert word_verdict(pair, comparison.question) in chart.finding
 
 
 def test_the_finding_of_the_probes_goes_from_the_plain_images_to_the_hardest(comparison, drawn):

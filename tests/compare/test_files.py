@@ -22,6 +22,8 @@ def test_the_json_has_every_number_in_full(folder):
     content, comparison = json.loads((folder / "comparison.json").read_text()), compare(folder)
     assert (content["question"], content["asked"], content["num_images"]) == ("test accuracy", "accuracy", 60)
     assert (content["classes"], content["protocol"], content["epochs"]) == (NAMES, "lab", 5)
+    assert (content["answer"], content["numbers"]) == (comparison.answer, comparison.numbers)
+    assert content["still_improving"] == []
     for row, summary in zip(content["strategies"], comparison.strategies, strict=True):
         assert (row["name"], row["mean"], row["ci95"]) == (summary.name, summary.mean, list(summary.ci95))
         assert row["accuracy_mean"] == summary.mean
@@ -35,7 +37,7 @@ def test_verdicts_are_words_in_the_files(folder):
     pairs = json.loads((folder / "comparison.json").read_text())["pairs"]
     assert {pair["verdict"] for pair in pairs} == {"maxpool is better", "avgpool is better", "no difference shown"}
     claims = json.loads((folder / "comparison.json").read_text())["claims"]
-    assert {claim["verdict"] for claim in claims} <= {"carried", "contradicted", "not shown"}
+    assert {claim["verdict"] for claim in claims} <= {"supported", "contradicted", "not shown"}
     with (folder / "comparison.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["verdict"] for row in rows] == [pair["verdict"] for pair in pairs]

@@ -1,7 +1,9 @@
 """The page of a comparison, read as a browser reads it."""
 
+import json
 import re
 from dataclasses import replace
+from datetime import date
 from html.parser import HTMLParser
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from contrast import contrast
 from simulated_runs import write_run, write_study
 
+from cifar_lightning import __version__
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.disagreements import find_disagreements
 from cifar_lightning.compare.figures import strategy_looks, write_figures
@@ -19,7 +22,7 @@ from cifar_lightning.plots.image_sheet import draw_test_images
 from cifar_lightning.plots.kit import STRATEGY_COLOURS
 
 # Elements without an end, of HTML and as they stand in SVG.
-VOID = {"meta", "img", "br", "link", "input", "hr"}
+VOID = {"meta", "img", "br", "link", "input", "hr", "wbr"}
 
 
 class Page(HTMLParser):
@@ -75,6 +78,7 @@ def cells_of(text, heading):
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory):
     root = write_study(tmp_path_factory.mktemp("a study"), {"maxpool": 0.95, "avgpool": 0.9, "stride": 0.75}, 3, 120)
+    draw_test_images(root / "stride/seed_1/test_images.png", np.zeros((120, 32, 32, 3), np.uint8))
     return compare(root)
 
 
@@ -121,8 +125,9 @@ def test_the_page_loads_nothing(page, text):
 def test_the_answer_comes_first_then_figure_table_pairs_and_method(comparison, text):
     parts = [
         f"<h1>{comparison.answer}</h1>",
+        comparison.numbers,
         'aria-labelledby="result-finding"',
-        "The strategies, best first",
+        "The strategies (higher is better)",
         "Differences of test accuracy",
         "How it was computed",
         "What the verdict does not say",
@@ -156,7 +161,7 @@ def test_the_numbers_of_the_pairs_are_those_of_the_comparison(comparison, text):
     for row, pair in zip(rows, comparison.pairs, strict=True):
         noise = pair.training_noise_only
         assert row[0] == f"{pair.a} minus {pair.b}"
-        assert row[1] == word_verdict(pair)
+        assert row[1] == word_verdict(pair, comparison.question)
         assert row[2] == f"{100 * pair.difference:+.1f}"
         assert row[3] == f"{100 * pair.ci95[0]:+.1f} to {100 * pair.ci95[1]:+.1f}"
         for cell, p in ((row[4], pair.p), (row[5], pair.p_holm), (row[7], noise.p)):
@@ -174,13 +179,15 @@ def test_coverage_is_claimed_only_for_pairs_with_several_seeds(page, tmp_path):
 
 
 def test_power_recall_claims_and_limits_are_on_the_page(comparison, page, text):
-    for row, pair in zip(cells_of(text, "True differences"), comparison.pairs, strict=True):
+    for row, pair in zip(cells_of(text, "Differences this study"), comparison.pairs, strict=True):
         assert row[1:3] == [f"{100 * pair.power.missed_below:.1f}", f"{100 * pair.power.detectable:.1f}"]
     for row, name in zip(cells_of(text, "Recall"), comparison.classes, strict=True):
         assert row == [name, *(f"{100 * summary.recall_mean[name]:.1f} %" for summary in comparison.strategies)]
     assert comparison.claims
     for claim in comparison.claims:
         assert claim.evidence in page.text
+    assert re.search(r'<li class="supported"><strong>Supported: ', text)
+    assert ".claims .supported strong" in text
     for sentence in (*comparison.does_not_say, comparison.sensitivity):
         assert sentence in page.text
 
@@ -286,7 +293,7 @@ def test_notes_come_after_figure_and_table_and_one_line_leads_there(comparison, 
         "Mixed runs.",
         '<a href="#notes">2 notes</a> on these runs, below.',
         '<div class="lead">',
-        "The strategies, best first",
+        "The strategies (higher is better)",
         'id="notes"',
         "<li>Seed 3 of &lt;stride&gt; is missing.</li>",
         '<h2 id="pairs">',
@@ -313,7 +320,7 @@ def write_opposites(root):
 
 
 @pytest.mark.parametrize("sheet", ["none", "of other images", "no image", "half an image"])
-def test_without_a_fitting_sheet_only_the_numbers_are_shown(tmp_path, sheet):
+def test_without_a_fitting_sheet_nothing_is_said_of_single_images(tmp_path, sheet):
     root = write_opposites(tmp_path)
     path = root / "a" / "0" / "test_images.png"
     if sheet == "of other images":
@@ -325,8 +332,7 @@ def test_without_a_fitting_sheet_only_the_numbers_are_shown(tmp_path, sheet):
         path.write_bytes(path.read_bytes()[:2000])
     page = Page(make_page(compare(root), tmp_path))
     assert not page.all("img")
-    assert "image 71" in page.text
-    assert "The images themselves are left out." in page.text
+    assert "Where the nets disagree" not in page.text
 
 
 def test_each_strategy_has_the_mark_of_the_figures_in_its_colour_beside_its_name(comparison, page):
@@ -362,6 +368,50 @@ def test_no_heading_and_no_head_of_a_table_is_printed_at_the_foot_of_a_page(text
     assert {"h2", "h3", "caption", "thead", "summary"} <= {name.strip() for name in kept.split(",")}
 
 
+def test_runs_and_commands_are_folded_and_opened_in_print(text):
+    folded = re.findall(r"<details>.*?</details>", text, re.DOTALL)
+    assert ["All runs of this page" in part for part in folded] == [True, False]
+    assert ["cifar-lightning compare" in part for part in folded] == [False, True]
+    assert text.count("cifar-lightning compare") == 1
+    printed = text.split("@media print {")[1].split("</style>")[0]
+    assert "details::details-content { content-visibility: visible" in printed
+
+
+def facts_of(text):
+    return dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text.replace("\N{NO-BREAK SPACE}", " ")))
+
+
+def test_the_facts_say_what_was_compared_where_and_when(tmp_path):
+    about = {"processor": "AMD EPYC 7B13"}
+    root = write_study(tmp_path / "study", {"maxpool": 0.95, "stride": 0.7}, 3, 60, facts=about)
+    comparison = compare(root)
+    without = [np.mean([run.predictions("test").is_right[1:].mean() for run in s.runs]) for s in comparison.strategies]
+    assert facts_of(make_page(comparison, tmp_path)) == {
+        "Classes": "apple, forest, lawn_mower",
+        "Training": "5 epochs, all training images, the last epoch judged (lab protocol)",
+        "With a near-duplicate among the training images": "1 of 60 test images; accuracy without them:"
+        f" maxpool {100 * without[0]:.1f} %, stride {100 * without[1]:.1f} %",
+        "Tested on": "AMD EPYC 7B13, torch 2.11.0, cifar-lightning 0.1.0",
+        "Page made": f"{date.today()} by cifar-lightning {__version__}",
+    }
+
+
+def test_runs_that_do_not_know_their_processor_or_near_duplicates_say_what_they_know(tmp_path):
+    root = write_study(tmp_path / "study", {"maxpool": 0.95, "stride": 0.7}, 1, 60)
+    path = root / "stride/seed_0/scores.json"
+    scores = json.loads(path.read_text())
+    del scores["splits"]["test"]["without_duplicates"]
+    path.write_text(json.dumps(scores))
+    facts = facts_of(make_page(compare(root), tmp_path))
+    assert facts["Tested on"].startswith("cpu, torch")
+    assert facts["With a near-duplicate among the training images"].startswith("unknown")
+
+
+def test_unfinished_training_is_in_the_headline(comparison, tmp_path):
+    text = make_page(replace(comparison, still_improving=["stride"]), tmp_path)
+    assert re.search(r"<h1[^>]*>[^<]*stride was still improving at the last epoch", text)
+
+
 SHARE = {"data.val_fraction": 0.1}
 
 
@@ -384,6 +434,7 @@ def test_images_can_be_left_out(tmp_path):
     assert len(Page(make_page(comparison, tmp_path)).all("img")) == 7
     text = make_page(comparison, tmp_path, with_images=False)
     assert not Page(text).all("img")
+    assert "Where the nets disagree" not in text
     assert f"cifar-lightning compare {root} --no_images</code>" in text
 
 

@@ -49,21 +49,21 @@ def test_the_better_strategy_is_named_once_holms_p_is_small():
         ("good", "bad"),
         ("good", "same"),
     ]
-    assert [word_verdict(pair) for pair in pairs] == ["good is better", "good is better", "no difference shown"]
+    assert [word_verdict(pair, SHARES) for pair in pairs] == ["good is better", "good is better", "no difference shown"]
     assert [pair.p_holm for pair in pairs] == pytest.approx(multipletests([pair.p for pair in pairs], method="holm")[1])
     assert all(pair.method == "crossed" and pair.power for pair in pairs)
 
 
 def test_the_verdict_goes_by_the_corrected_p_value():
     nets = [summary(str(k), draw(share, 3, seed=4)) for k, share in enumerate((0.93, 0.90, 0.899, 0.898, 0.897, 0.896))]
-    verdicts = {word_verdict(pair) for pair in compare_pairs(nets, SHARES) if pair.p < 0.05 <= pair.p_holm}
+    verdicts = {word_verdict(pair, SHARES) for pair in compare_pairs(nets, SHARES) if pair.p < 0.05 <= pair.p_holm}
     assert verdicts == {"no difference shown"}
 
 
 def test_where_lower_is_better_the_lower_one_is_named():
     low, high = summary("low", draw(0.8, 4)), summary("high", draw(0.95, 4))
     (pair,) = compare_pairs([low, high], LOSSES)
-    assert (pair.a, pair.b, word_verdict(pair)) == ("high", "low", "low is better")
+    assert (pair.a, pair.b, word_verdict(pair, LOSSES)) == ("high", "low", "low is better")
     assert pair.difference > 0
 
 
@@ -72,13 +72,13 @@ def test_fewer_than_three_seeds_are_too_few_however_large_the_difference(seeds, 
     good, bad = summary("good", draw(0.99, seeds[0])), summary("bad", draw(0.6, seeds[1]))
     (pair,) = compare_pairs([good, bad], SHARES)
     assert pair.p < 1e-6
-    assert word_verdict(pair).startswith(verdict)
+    assert word_verdict(pair, SHARES).startswith(verdict)
 
 
 def test_one_seed_each_is_mcnemars_test_of_two_nets_and_too_few():
     good, bad = summary("good", draw(0.95, 1)), summary("bad", draw(0.8, 1))
     (pair,) = compare_pairs([good, bad], SHARES)
-    assert (pair.method, word_verdict(pair), pair.power, pair.training_noise_only) == (
+    assert (pair.method, word_verdict(pair, SHARES), pair.power, pair.training_noise_only) == (
         "mcnemar",
         "too few runs to say",
         None,
@@ -90,7 +90,7 @@ def test_one_seed_each_is_mcnemars_test_of_two_nets_and_too_few():
 def test_one_seed_against_many_and_values_that_are_no_answers_are_a_t_test_of_the_images():
     one, many = summary("one", draw(0.95, 1)), summary("many", draw(0.8, 6))
     (pair,) = compare_pairs([one, many], SHARES)
-    assert (pair.method, word_verdict(pair)) == ("images", "too few runs to say")
+    assert (pair.method, word_verdict(pair, SHARES)) == ("images", "too few runs to say")
     assert pair.p == pytest.approx(stats.ttest_rel(one.values[0], many.values.mean(axis=0)).pvalue)
     losses = [replace(net, values=net.values[:1] * 0.7 + 0.1, runs=net.runs[:1]) for net in (one, many)]
     assert compare_pairs(losses, LOSSES)[0].method == "images"
@@ -169,7 +169,7 @@ def test_a_difference_of_the_size_called_detectable_gets_its_verdict_in_four_of_
 def test_nets_that_are_right_on_every_image_may_differ_on_others():
     (pair,) = compare_pairs([summary("a", np.ones((3, 60))), summary("b", np.ones((3, 60)))], SHARES)
     assert pair.ci95 == find_unseen_interval(0.0, 60)
-    assert (pair.p, word_verdict(pair)) == (1, "no difference shown")
+    assert (pair.p, word_verdict(pair, SHARES)) == (1, "no difference shown")
 
 
 @pytest.mark.parametrize("bounds", [(0, 1), (0, 744.0), (-1, 1)])
@@ -191,4 +191,4 @@ def test_where_nothing_varies_nothing_is_certain(values, seeds, bounds):
 def test_images_on_which_one_net_is_always_right_and_the_other_wrong_are_still_few():
     (pair,) = compare_pairs([summary("a", np.ones((3, 4))), summary("b", np.zeros((3, 4)))], SHARES)
     assert pair.p == pytest.approx(2 * 0.5**4)
-    assert word_verdict(pair) == "no difference shown"
+    assert word_verdict(pair, SHARES) == "no difference shown"

@@ -99,5 +99,5 @@ def test_a_question_added_to_the_list_needs_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setattr(questions, "_list_questions", list_questions)
     comparison = compare(write_study(tmp_path, {"a": 0.9, "b": 0.7}, 3, 30), question="confidence")
     comparison.write(tmp_path / "out")
-    assert comparison.answer.startswith("By mean confidence, no difference between a and b is shown")
+    assert comparison.answer.startswith("By mean confidence, no difference shown between a and b.")
     assert "mean confidence, %" in (tmp_path / "out/figures/result.svg").read_text()

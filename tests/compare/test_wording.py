@@ -17,12 +17,14 @@ from cifar_lightning.compare.wording import count, keep_together, list_names, na
         (0.0502, "0.0502"),
         (0.05, "0.05"),
         (0.846, "0.85"),
-        (1, "1"),
+        (0.99, "0.99"),
+        (0.991, "> 0.99"),
+        (1, "> 0.99"),
     ],
 )
 def test_a_p_value_never_hides_on_which_side_of_the_threshold_it_is(p, text):
     assert write_p(p) == text
-    if not text.startswith("<"):
+    if text[0] not in "<>":
         assert np.sign(float(text) - 0.05) == np.sign(p - 0.05)
 
 
@@ -38,3 +40,4 @@ def test_lists_of_names():
 
 def test_numbers_stay_beside_their_units():
     assert keep_together("by 3.4 points (95 % interval 1.0 to 5.8), p 0.03").count("\N{NO-BREAK SPACE}") == 6
+    assert " " not in keep_together("p < 0.0001")

@@ -22,10 +22,15 @@ HEADER = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n"
     ids=["rising", "one epoch", "no validation", "validation begins late", "blown up", "infinite"],
 )
 def test_curves_of_any_run_fill_a_slide(tmp_path, rows):
-    draw_curves(tmp_path / "curves.png", Curves.parse(HEADER + "\n".join(rows)), val_name="test (lab protocol)")
+    draw_curves(
+        tmp_path / "curves.png",
+        "avgpool, seed 3",
+        Curves.parse(HEADER + "\n".join(rows)),
+        val_name="test (lab protocol)",
+    )
     assert size_of(tmp_path / "curves.png") == (1596, 780)
 
 
 def test_curves_without_an_epoch_say_so(tmp_path):
-    draw_curves(tmp_path / "curves.png", Curves.parse(HEADER))
+    draw_curves(tmp_path / "curves.png", "avgpool, seed 3", Curves.parse(HEADER))
     assert size_of(tmp_path / "curves.png") == (720, 240)

@@ -18,8 +18,8 @@ def random_images(count, side=32):
 def test_names_of_any_length_and_script_are_drawn_without_a_warning(tmp_path):
     names = ("W" * 200, "漢字" * 40, "😀 a\tb")
     predictions = Predictions(names, np.arange(2), np.array([0, 1]), np.array([1, 2]), np.full((2, 3), 1 / 3))
-    draw_mistakes(tmp_path / "m.png", random_images(2), predictions)
-    draw_confusion(tmp_path / "c.png", [[3, 1, 0], [0, 2, 0], [0, 0, 2]], names)
+    draw_mistakes(tmp_path / "m.png", names[1], random_images(2), predictions)
+    draw_confusion(tmp_path / "c.png", names[1], [[3, 1, 0], [0, 2, 0], [0, 0, 2]], names)
     assert size_of(tmp_path / "m.png")[0] == 912
     assert size_of(tmp_path / "c.png")[0] < 1200
 
@@ -36,8 +36,8 @@ def test_a_long_name_keeps_its_ends_and_the_width_that_it_may_take(name):
 
 
 def test_the_same_figure_gives_the_same_bytes_and_leaves_nothing_else(tmp_path):
-    draw_sentence(tmp_path / "a.png", "No mistakes")
-    draw_sentence(tmp_path / "b.png", "No mistakes")
+    draw_sentence(tmp_path / "a.png", "avgpool, seed 0", "No mistakes")
+    draw_sentence(tmp_path / "b.png", "avgpool, seed 0", "No mistakes")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
 

@@ -10,6 +10,7 @@ from cifar_lightning.plots.reliability import confidences
 from cifar_lightning.runs.predictions import Predictions
 
 NAMES = ("apple", "forest", "lawn_mower")
+NET = "avgpool, seed 3"
 
 
 def random_images(count, side=32):
@@ -42,7 +43,9 @@ def test_equally_confident_mistakes_keep_the_order_of_the_file():
 def test_a_mistake_is_drawn_enlarged_and_without_smoothing(tmp_path):
     images = np.zeros((2, 32, 32, 3), np.uint8)
     images[1, :, 16:] = (255, 0, 255)
-    draw_mistakes(tmp_path / "mistakes.png", images, predictions_of([0, 0], [0, 1], [[0.9, 0.1, 0], [0.2, 0.8, 0]]))
+    draw_mistakes(
+        tmp_path / "mistakes.png", NET, images, predictions_of([0, 0], [0, 1], [[0.9, 0.1, 0], [0.2, 0.8, 0]])
+    )
     with Image.open(tmp_path / "mistakes.png") as file:
         drawn = np.asarray(file.convert("RGB"))
     magenta = (drawn == (255, 0, 255)).all(axis=2)
@@ -56,7 +59,10 @@ def test_a_mistake_is_drawn_enlarged_and_without_smoothing(tmp_path):
 def test_any_number_of_mistakes_can_be_drawn(tmp_path, num_wrong):
     labels, predicted = np.zeros(num_wrong, int), np.ones(num_wrong, int)
     draw_mistakes(
-        tmp_path / "m.png", random_images(num_wrong), predictions_of(labels, predicted, [[0.1, 0.9, 0]] * num_wrong)
+        tmp_path / "m.png",
+        NET,
+        random_images(num_wrong),
+        predictions_of(labels, predicted, [[0.1, 0.9, 0]] * num_wrong),
     )
     width, height = size_of(tmp_path / "m.png")
     assert 900 <= width <= 1600
@@ -64,5 +70,5 @@ def test_any_number_of_mistakes_can_be_drawn(tmp_path, num_wrong):
 
 
 def test_a_run_without_mistakes_says_so_in_a_small_image(tmp_path):
-    draw_mistakes(tmp_path / "m.png", random_images(2), predictions_of([0, 1], [0, 1], [[1, 0, 0], [0, 1, 0]]))
+    draw_mistakes(tmp_path / "m.png", NET, random_images(2), predictions_of([0, 1], [0, 1], [[1, 0, 0], [0, 1, 0]]))
     assert size_of(tmp_path / "m.png") == (720, 240)

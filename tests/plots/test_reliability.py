@@ -67,5 +67,5 @@ def test_calibration_error_worked_out_by_hand():
 
 @pytest.mark.parametrize("num_outputs", [3, 5])
 def test_reliability_diagram_fills_half_a_slide(tmp_path, num_outputs):
-    draw_reliability(tmp_path / "r.png", random_predictions(num_outputs, 3, 1.0)[0])
-    assert size_of(tmp_path / "r.png") == (1080, 900)
+    draw_reliability(tmp_path / "r.png", "avgpool, seed 3", random_predictions(num_outputs, 3, 1.0)[0])
+    assert size_of(tmp_path / "r.png") == (1080, 936)

@@ -1,10 +1,12 @@
 """What a test measures and writes."""
 
 import pytest
+import torch
 
 from cifar_lightning.runs.predictions import Predictions
 from cifar_lightning.runs.run import load_run
 from cifar_lightning.runs.scores import Scores
+from cifar_lightning.training.machine import processor_name
 from cifar_lightning.training.scoring import test as score_run
 
 
@@ -17,6 +19,7 @@ def test_scores_are_what_the_prediction_tables_say(finished_run):
         assert scores.splits[split].loss == pytest.approx(again.loss, abs=1e-9)
     assert (scores.run.epochs, scores.run.epoch, scores.run.checkpoint) == (2, 2, "last.ckpt")
     assert scores.run.fit_seconds == load_run(finished_run).curves.seconds[-1]
+    assert scores.run.processor == processor_name(torch.device("cpu")) != ""
 
 
 def test_the_same_scores_come_back_and_another_checkpoint_says_which_it_is(run, undrawn):
