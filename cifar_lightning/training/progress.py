@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+import textwrap
 import time
 from typing import Any
 
@@ -36,7 +37,8 @@ class EpochProgress(ProgressBar):
         self._start, self._first_epoch = time.monotonic(), trainer.current_epoch
         console = Console(highlight=False, markup=False, emoji=False)
         if self._enabled:
-            console.print(_describe_training(trainer, pl_module), soft_wrap=not console.is_terminal)
+            width = console.width if console.is_terminal else 10_000
+            _print("\n".join(textwrap.wrap(_describe_training(trainer, pl_module), width)))
         if not self._enabled or not is_live(console):
             return
         # Refreshed from the training loop: a thread of its own would take time from the convolutions.
@@ -75,12 +77,8 @@ class EpochProgress(ProgressBar):
         elif self._enabled and (is_last or _is_milestone(epoch, total)):
             seconds_left = (now - self._start) / max(epoch - self._first_epoch, 1) * (total - epoch)
             left = f", {seconds_left:.0f} s left" if total > epoch else ""
-            try:
-                of_total = f"/{total}" if total > 0 else ""
-                print(f"epoch {epoch}{of_total}: {_describe(trainer, ', ')}{left}", flush=True)
-            except BrokenPipeError:
-                # Whoever read along has seen enough (`| head`); the training goes on without a word.
-                sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+            of_total = f"/{total}" if total > 0 else ""
+            _print(f"epoch {epoch}{of_total}: {_describe(trainer, ', ')}{left}")
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._stop()
@@ -89,6 +87,14 @@ class EpochProgress(ProgressBar):
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+
+def _print(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        # Whoever read along has seen enough (`| head`); the training goes on without a word.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 def is_live(console: Console) -> bool:

@@ -79,4 +79,4 @@ def test_one_process_alone_resumes_or_tests_a_run(tmp_path):
     assert_one_sentence(start(tmp_path, "test", "--ckpt_path", str(run)), 2, "another process", str(run))
     first.send(signal.SIGINT)
     assert first.code == 130, first.err
-    assert [row[0] for row in read_curves(run)] == [str(epoch) for epoch in range(read_checkpoint(run)["epoch"] + 1)]
+    assert [row[0] for row in read_curves(run)] == [str(epoch) for epoch in range(1, read_checkpoint(run)["epoch"] + 2)]
