@@ -191,9 +191,8 @@ class ImageClassifier(LightningModule):
         if self.scheduler_factory is None:
             return optimizer
         scheduler = self.scheduler_factory(optimizer)
-        if isinstance(scheduler, ReduceLROnPlateau):
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": scheduler.monitor}}
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler}}
+        monitor = getattr(scheduler, "monitor", None)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": monitor}}
 
 
 @contextlib.contextmanager
