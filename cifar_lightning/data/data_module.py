@@ -111,9 +111,9 @@ class SubsetDataModule(LightningDataModule):
         images = self.test if self.validate_on_test else self.val
         return self._loader(images) if len(images) else []
 
-    def test_dataloader(self) -> list[DataLoader]:
-        """One loader per split, in the order of `evaluation_splits`."""
-        return [self._loader(images) for images in self.evaluation_splits.values()]
+    def test_dataloader(self) -> dict[str, DataLoader]:
+        """One loader per split, by its name, in the order of `evaluation_splits`."""
+        return {split: self._loader(images) for split, images in self.evaluation_splits.items()}
 
     def predict_dataloader(self) -> DataLoader:
         """The test images and their labels."""

@@ -29,6 +29,11 @@ def test_images_scaled_to_0_to_1_are_refused():
         ImageClassifier(AvgPoolNet())(torch.rand(2, 3, 32, 32))
 
 
+def test_a_net_that_is_not_built_is_refused():
+    with pytest.raises(ValueError, match=r"expected a backbone such as AvgPoolNet\(\), got <class .*MaxPoolNet"):
+        ImageClassifier(MaxPoolNet)
+
+
 def test_the_labs_classes_by_default():
     assert ImageClassifier(AvgPoolNet()).class_names == ["apple", "forest", "lawn_mower"]
 
@@ -78,6 +83,17 @@ def test_ten_steps_of_training_equal_a_hand_written_loop():
         lab_losses.append(lab_loss.item())
     assert losses == pytest.approx(lab_losses, rel=1e-4)
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_label_smoothing_changes_what_is_minimised_and_not_what_is_reported():
+    model = ImageClassifier(AvgPoolNet(), NAMES, num_outputs=4, label_smoothing=0.2)
+    batch, labels = as_batch(draw_images(6)), torch.arange(6) % 3
+    loss = model.training_step((batch, labels), 0)
+    logs = model(batch).log_softmax(1)
+    # A fifth of each label goes to the four outputs alike.
+    plain = -logs[torch.arange(6), labels].mean()
+    assert loss.item() == pytest.approx((0.8 * plain - 0.2 * logs.mean()).item(), abs=1e-6)
+    assert model.train_metrics.compute()[0].item() == pytest.approx(plain.item(), abs=1e-6)
 
 
 def test_one_output_per_class_by_default():
