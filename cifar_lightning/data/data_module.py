@@ -221,7 +221,7 @@ def _class_name(entry: str | int, known: Sequence[str]) -> str:
             raise ValueError(f"expected a class of 0..{len(known) - 1}, got {entry}; fix data.classes")
         return known[entry]
     if entry not in known:
-        hint = did_you_mean(entry, known, "`cifar-lightning data --data.classes null` lists them.")
+        hint = did_you_mean(entry, known, "add `--data.classes null` for all classes of the source, or name some.")
         examples = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
         raise ValueError(f"unknown class {entry!r}; {hint} The source has {len(known)}: {examples}")
     return entry

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from jsonargparse.typing import ClosedUnitInterval
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable, ReduceLROnPlateau
 from lightning.pytorch.trainer.states import TrainerFn
@@ -49,8 +48,8 @@ class ImageClassifier(LightningModule):
             arXiv:1512.00567).
 
     Raises:
-        ValueError: if there is no backbone, it does not give (N, F), or `num_outputs` is below the number of classes.
-            What the backbone itself raises is passed on.
+        ValueError: if there is no backbone, it does not give (N, F), or a number is out of range. What the backbone
+            itself raises is passed on.
     """
 
     mean: Tensor
@@ -64,7 +63,7 @@ class ImageClassifier(LightningModule):
         num_outputs: int | None = None,
         optimizer: OptimizerCallable = lambda params: torch.optim.SGD(params, lr=0.005, momentum=0.9),
         scheduler: LRSchedulerCallable | None = None,
-        label_smoothing: ClosedUnitInterval = 0.0,
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
         if not isinstance(backbone, nn.Module):
@@ -76,6 +75,8 @@ class ImageClassifier(LightningModule):
             # A module is replaced below.
             warnings.filterwarnings("ignore", "Attribute '.*' is an instance of `nn.Module`")
             self.save_hyperparameters(logger=False)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"expected model.label_smoothing in 0..1, got {label_smoothing}; try 0.1")
         self._describe(backbone)
         num_classes = len(class_names)
         if num_outputs is None:

@@ -85,6 +85,11 @@ def test_ten_steps_of_training_equal_a_hand_written_loop():
     assert losses[-1] < 0.9 * losses[0]
 
 
+def test_a_label_smoothing_in_percent_is_refused():
+    with pytest.raises(ValueError, match=r"label_smoothing in 0\.\.1, got 10; try 0\.1"):
+        ImageClassifier(AvgPoolNet(), label_smoothing=10)
+
+
 def test_label_smoothing_changes_what_is_minimised_and_not_what_is_reported():
     model = ImageClassifier(AvgPoolNet(), NAMES, num_outputs=4, label_smoothing=0.2)
     batch, labels = as_batch(draw_images(6)), torch.arange(6) % 3
