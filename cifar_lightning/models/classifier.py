@@ -6,6 +6,7 @@ import itertools
 import re
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -244,15 +245,30 @@ def evaluating(net: nn.Module) -> Iterator[None]:
 def find_num_features(backbone: nn.Module, image_size: int) -> int:
     """The F of a backbone that maps (N, 3, S, S) to (N, F), found by running it on two black images.
 
+    Warns if what it gives comes straight from a linear layer, as from the classifiers that libraries offer.
+
     Raises:
         ValueError: if the backbone gives anything else than (2, F).
     """
-    with torch.no_grad(), evaluating(backbone):
+    outputs: list[tuple[str, nn.Module, Any]] = []
+    with torch.no_grad(), evaluating(backbone), contextlib.ExitStack() as hooks:
+        for name, layer in backbone.named_modules():
+            if not list(layer.children()):
+                keep = partial(lambda name, layer, _, output: outputs.append((name, layer, output)), name)
+                hooks.enter_context(layer.register_forward_hook(keep))
         features = backbone(torch.zeros(2, 3, image_size, image_size))
     if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 2:
         shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         raise ValueError(
             f"expected a backbone that maps images (2, 3, {image_size}, {image_size}) to features (2, F), but"
             f" {type(backbone).__name__} gives {shape}; end it with a flatten"
+        )
+    name, last, output = outputs[-1] if outputs else ("", backbone, None)
+    if isinstance(last, nn.Linear) and output is features:
+        warnings.warn(
+            f"{type(backbone).__name__} ends with a linear layer of its own, {name} ({last.in_features} ->"
+            f" {last.out_features}), and the classifier's head comes on top; leave it out: num_classes=0 in timm, an"
+            " nn.Identity in its place in torchvision (docs/recipes.md)",
+            stacklevel=2,
         )
     return features.shape[1]

@@ -1,11 +1,14 @@
 """The classifier against torch's own layers and torchvision's transforms."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from lightning.pytorch.cli import ReduceLROnPlateau
 from torch import nn
 from torchvision import transforms
+from torchvision.models import resnet18
 
 from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet
 from cifar_lightning.models.classifier import ImageClassifier, find_num_features
@@ -167,6 +170,28 @@ class GivesAList(nn.Module):
 def test_a_backbone_that_gives_no_features_is_refused(backbone, message):
     with pytest.raises(ValueError, match=message):
         find_num_features(backbone, 32)
+
+
+def resnet18_without_its_classifier():
+    net = resnet18()
+    net.fc = nn.Identity()
+    return net
+
+
+def test_the_classifier_of_a_librarys_net_under_the_head_is_named_and_can_be_left_out():
+    said = r"ResNet ends with a linear layer of its own, fc \(512 -> 1000\), .*; leave it out: num_classes=0 in timm"
+    with pytest.warns(UserWarning, match=said):
+        assert ImageClassifier(resnet18()).head.in_features == 1000
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ImageClassifier(resnet18_without_its_classifier()).head.in_features == 512
+
+
+@pytest.mark.parametrize("last", [nn.ReLU(inplace=True), nn.ReLU(), nn.BatchNorm1d(4), nn.Dropout()])
+def test_a_linear_layer_that_something_follows_is_no_classifier(last):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert find_num_features(nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 4), last), 8) == 4
 
 
 @pytest.mark.parametrize("training", [True, False])
