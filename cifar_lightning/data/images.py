@@ -94,7 +94,8 @@ def find_images(*paths: Path) -> list[Path]:
         skipped += [file for file in files if file.suffix.lower() not in suffixes]
     if skipped:
         named = ", ".join(map(str, skipped[:3])) + (", ..." if len(skipped) > 3 else "")
-        warnings.warn(f"skipped what is no {_KINDS} image, {len(skipped)} in all: {named}", stacklevel=2)
+        total = len(skipped) + len(found)
+        warnings.warn(f"skipped {len(skipped)} of {total} files, not {_KINDS}: {named}", stacklevel=2)
     return found
 
 

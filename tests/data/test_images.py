@@ -226,7 +226,7 @@ def test_files_that_are_skipped_are_counted_and_named_in_one_warning(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     with pytest.warns(
-        UserWarning, match=r"no PNG, JPEG or WEBP image, 4 in all: .*b\.gif, .*\.txt, .*c\.gif, \.\.\."
+        UserWarning, match=r"skipped 4 of 6 files, not PNG, JPEG or WEBP: .*b\.gif, .*\.txt, .*c\.gif, \.\.\."
     ) as seen:
         assert [path.name for path in find_images(tmp_path / "one", tmp_path / "two")] == ["a.png", "a.jpg"]
     assert len(seen) == 1
