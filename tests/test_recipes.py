@@ -38,6 +38,14 @@ def test_a_command_trains(command, folder, line):
     assert (folder / "lightning_logs/quickstart/version_0/checkpoints/last.ckpt").is_file()
 
 
+def test_a_librarys_net_that_is_taken_as_it_comes_is_trained_and_its_classifier_named(command):
+    with pytest.warns(
+        UserWarning, match=r"ResNet ends with a linear layer of its own, fc \(512 -> 1000\), .*recipes\.md"
+    ):
+        outcome = command("fit", *TINY, "--model.backbone=torchvision.models.resnet18", "--trainer.max_epochs=1")
+    assert outcome.code == 0
+
+
 def test_the_plain_trainer_is_used_as_the_page_says(folder, monkeypatch):
     monkeypatch.chdir(folder)
     content = FILES["plain.py"].replace("DrawnShapes()", "DrawnShapes(num_train=20, num_test=6)")
