@@ -50,8 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that lacks a character is no reason to stop half-way.
             stream.reconfigure(errors="replace")
-    # As our other messages are, without the line of code that warned.
-    warnings.formatwarning = lambda message, *_: f"cifar-lightning: {message}\n"
     try:
         return _run(arguments)
     except KeyboardInterrupt:
@@ -101,6 +99,8 @@ def _run(arguments: list[str]) -> int:
         resolve_configs(rest)
     with ended_at_once():
         module = importlib.import_module(f"cifar_lightning.cli.{command}")
+    # As our other messages are, without the line of code that warned; Lightning sets a form of its own when it loads.
+    warnings.formatwarning = lambda message, *_: f"cifar-lightning: {message}\n"
     with ended_by_exception(), OwnCodeShown():
         return int(module.run(rest))
 

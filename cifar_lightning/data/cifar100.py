@@ -98,9 +98,7 @@ class Cifar100(ImageSource):
         if not path.is_file():
             raise ValueError(f"expected CIFAR-100 at {path}, but there is no such file; put it there")
         if self.verify_md5:
-            # Nothing is read from `meta`, but a changed one shows other data or a bad disk all the same.
-            for name in (split, "meta"):
-                _check_md5(path.with_name(name), FILE_MD5[name])
+            _check_md5(path, FILE_MD5[split])
         pixels, labels = _check_contents(load_arrays(path), path)
         images = torch.tensor(pixels).view(-1, 3, 32, 32)
         return LabelledImages(images, torch.from_numpy(labels), FINE_CLASSES, torch.arange(len(labels)))

@@ -111,9 +111,9 @@ class SubsetDataModule(LightningDataModule):
         images = self.test if self.validate_on_test else self.val
         return self._loader(images) if len(images) else []
 
-    def test_dataloader(self) -> list[DataLoader]:
-        """One loader per split, in the order of `evaluation_splits`."""
-        return [self._loader(images) for images in self.evaluation_splits.values()]
+    def test_dataloader(self) -> dict[str, DataLoader]:
+        """One loader per split, by its name, in the order of `evaluation_splits`."""
+        return {split: self._loader(images) for split, images in self.evaluation_splits.items()}
 
     def predict_dataloader(self) -> DataLoader:
         """The test images and their labels."""
@@ -221,7 +221,7 @@ def _class_name(entry: str | int, known: Sequence[str]) -> str:
             raise ValueError(f"expected a class of 0..{len(known) - 1}, got {entry}; fix data.classes")
         return known[entry]
     if entry not in known:
-        hint = did_you_mean(entry, known, "`cifar-lightning data --data.classes null` lists them.")
+        hint = did_you_mean(entry, known, "add `--data.classes null` for all classes of the source, or name some.")
         examples = ", ".join(known[:6]) + (", ..." if len(known) > 6 else "")
         raise ValueError(f"unknown class {entry!r}; {hint} The source has {len(known)}: {examples}")
     return entry

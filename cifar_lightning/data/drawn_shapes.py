@@ -26,9 +26,6 @@ class DrawnShapes(ImageSource):
         seed: the same seed draws the same images; the two splits share none.
         noise: standard deviation of the Gaussian noise, in grey levels (0..255).
         image_size: side of the images, in pixels.
-
-    Raises:
-        ValueError: if a number is out of range.
     """
 
     def __init__(

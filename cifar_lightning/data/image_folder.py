@@ -11,16 +11,18 @@ from cifar_lightning.data.source import ImageSource, Split, resolve_root
 
 
 class ImageFolder(ImageSource):
-    """PNG and JPEG files as `root/train/<class>/*` and `root/test/<class>/*`, brought to 32x32 RGB.
+    """PNG, JPEG and WebP files of any size as `root/train/<class>/*` and `root/test/<class>/*`, scaled to squares.
 
     Classes are the folders of `root/train`, by name; an image's index is its place in the sorted list of its split.
 
     Args:
         root: the folder; None: `$CIFAR_LIGHTNING_DATA`, or `data`.
+        image_size: the side of the squares, in pixels; an image of another shape is squeezed into one.
     """
 
-    def __init__(self, root: str | None = None) -> None:
+    def __init__(self, root: str | None = None, image_size: int = 32) -> None:
         self.root = root
+        self.image_size = image_size
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
@@ -41,9 +43,9 @@ class ImageFolder(ImageSource):
 
     def load(self, split: Split) -> LabelledImages:
         folder = resolve_root(self.root) / split
-        files = [(file, label) for label, name in enumerate(self.class_names) for file in find_images(folder / name)]
-        images = torch.stack([read_image(file, self.image_size) for file, _ in files])
-        labels = torch.tensor([label for _, label in files])
+        files = find_images(*(folder / name for name in self.class_names))
+        images = torch.stack([read_image(file, self.image_size) for file in files])
+        labels = torch.tensor([self.class_names.index(file.parent.name) for file in files])
         return LabelledImages(images, labels, self.class_names, torch.arange(len(files)))
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+# Pillow may have been built without WebP.
+_FORMATS = ("PNG", "JPEG", *(("WEBP",) if features.check("webp") else ()))
+_KINDS = f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}"
 
 # What Pillow raises on damaged or very large files, or on none at all.
 _DAMAGED = (
@@ -36,10 +38,13 @@ class LabelledImages:
     indices: Tensor
 
     def __post_init__(self) -> None:
-        assert self.images.dtype == torch.uint8
-        assert self.images.ndim == 4
-        assert self.images.shape[1] == 3
-        assert self.labels.shape == self.indices.shape == self.images.shape[:1]
+        shapes = [tuple(tensor.shape) for tensor in (self.images, self.labels, self.indices)]
+        count, *sides = shapes[0]
+        if self.images.dtype != torch.uint8 or len(sides) != 3 or sides[0] != 3 or shapes[1:] != [(count,)] * 2:
+            raise ValueError(
+                f"expected images, uint8 (N, 3, S, S), with labels (N,) and indices (N,), got {self.images.dtype} of"
+                f" shapes {shapes}; bring them to those"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,24 +69,34 @@ class LabelledImages:
         return replace(kept, labels=new_labels[kept.labels], class_names=names)
 
 
-def find_images(path: Path) -> list[Path]:
-    """The PNG and JPEG files directly in the folder `path`, by name; or `path` itself, if it is a file.
+def find_images(*paths: Path) -> list[Path]:
+    """The image files directly in each of the folders `paths`, by name; a path may be a file itself.
+
+    Other files are skipped, and named in one warning; hidden ones are passed over in silence.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is no such path, or a folder has no image.
     """
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise ValueError(f"expected an image or a folder of images, but there is no {path}; check the path")
-    files = sorted(
-        file
-        for file in path.iterdir()
-        if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".") and file.is_file()
-    )
-    if not files:
-        raise ValueError(f"expected PNG or JPEG images in {path}, but it has none; add some, or name another folder")
-    return files
+    suffixes = {suffix for suffix, kind in Image.registered_extensions().items() if kind in _FORMATS}
+    found: list[Path] = []
+    skipped: list[Path] = []
+    for path in paths:
+        if path.is_file():
+            found.append(path)
+            continue
+        if not path.is_dir():
+            raise ValueError(f"expected an image or a folder of images, but there is no {path}; check the path")
+        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+        images = [file for file in files if file.suffix.lower() in suffixes]
+        if not images:
+            raise ValueError(f"expected {_KINDS} images in {path}, but it has none; add some, or name another folder")
+        found += images
+        skipped += [file for file in files if file.suffix.lower() not in suffixes]
+    if skipped:
+        named = ", ".join(map(str, skipped[:3])) + (", ..." if len(skipped) > 3 else "")
+        total = len(skipped) + len(found)
+        warnings.warn(f"skipped {len(skipped)} of {total} files, not {_KINDS}: {named}", stacklevel=2)
+    return found
 
 
 def read_image(path: Path, size: int = 32) -> Tensor:
@@ -91,20 +106,20 @@ def read_image(path: Path, size: int = 32) -> Tensor:
     the first frame is taken, and other shapes than a square are squeezed into one.
 
     Raises:
-        ValueError: if the file is no PNG or JPEG image, is broken, or has more pixels than Pillow takes unwarned (89
-            million).
+        ValueError: if the file is no PNG, JPEG or WebP image, is broken, or has more pixels than Pillow takes unwarned
+            (89 million).
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as image:
+            with Image.open(path, formats=_FORMATS) as image:
                 rgb = _to_rgb(ImageOps.exif_transpose(image))
                 return pil_to_tensor(rgb.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(
-            f"expected a whole PNG or JPEG image, but {path} is none ({error}); remove or replace it"
+            f"expected a whole {_KINDS} image, but {path} is none ({error}); remove or replace it"
         ) from error
 
 

@@ -1,20 +1,17 @@
 """Test images that have a near-duplicate among the training images.
 
 A tenth of CIFAR-100's test images shows the very photograph of a training image, cropped, scaled, mirrored or
-recoloured (Barz and Denzler 2020, "Do We Train on Test Data? Purging CIFAR of Near-Duplicates", arXiv:1902.00423, the
-ciFAIR test sets). They found candidates by the features of a trained net and judged each pair by eye. Here no net is
-needed.
+recoloured. Barz and Denzler (2020, arXiv:1902.00423, the ciFAIR test sets) found them by the features of a trained net
+and by eye; here no net is needed.
 
 The measure: an image is cut into cells of 2x2 pixels, and each cell gives its distance from the mean of the 5x5 cells
-around it, in units of their standard deviation (local contrast normalisation; Jarrett et al. 2009, "What is the Best
-Multi-Stage Architecture for Object Recognition?", ICCV), so brightness and contrast drop out. The central 12x12 cells
-of the training image, mirrored or not, are moved by up to 4 pixels each way over the test image, which is scaled to
-7/8, 1 and 9/8. The similarity is the greatest correlation over all these places, -1..1. To save hours, a test image is
-compared with only those 20 training images, mirrored or not, that resemble it most at 8x8 pixels.
+around it, in units of their standard deviation (local contrast normalisation, Jarrett et al. 2009, ICCV), so brightness
+and contrast drop out. The central 12x12 cells of the training image, mirrored or not, are moved by up to 4 pixels each
+way over the test image, which is scaled to 7/8, 1 and 9/8. The similarity is the greatest correlation, -1..1. To save
+hours, only the 20 training images that resemble the test image most at 8x8 pixels are compared.
 
-The threshold was chosen by eye, and against the list of the ciFAIR authors. From 0.77 on there are 735 of the 10 000
-test images (theirs: 891), with all 39 exact duplicates of their list. Larger moves and scales are missed, and so are
-copies that are turned or squeezed.
+The threshold was chosen by eye: from 0.77 on there are 735 of the 10 000 test images (ciFAIR: 891), with all 39 exact
+duplicates of their list. Larger moves and scales are missed, and so are copies that are turned or squeezed.
 """
 
 import contextlib
@@ -73,18 +70,10 @@ class NearestPairs:
         return NearestPairs(self.test.subset(places), self.training.subset(places), self.similarity[places])
 
 
-def find_duplicates(test: LabelledImages, training: LabelledImages, cache: Path | None) -> NearestPairs:
-    """Finds the near-duplicates of test images among the training images. `cache` as for `find_nearest_pairs`."""
-    return find_nearest_pairs(test, training, cache).duplicates()
-
-
 def find_nearest_pairs(test: LabelledImages, training: LabelledImages, cache: Path | None = None) -> NearestPairs:
     """Finds the training image that resembles each test image most.
 
-    Args:
-        test: the test images.
-        training: the training images.
-        cache: a folder that keeps the result for the next call with the same images; None: nothing is kept.
+    The folder `cache` keeps the result for the next call with the same images; None: nothing is kept.
     """
     found = find_nearest(test.images, training.images) if cache is None else _find_or_read(test, training, cache)
     similarity, order = found[1].sort(descending=True, stable=True)
@@ -188,12 +177,8 @@ def _local_contrast(canvas: Tensor) -> Tensor:
 def _box_mean(cells: Tensor) -> Tensor:
     """Means of all squares of 5x5 cells: (..., A, B) -> (..., A - 4, B - 4)."""
     # As sums of slices: several times as fast as `avg_pool2d` with a stride of 1.
-    rows = cells.shape[-2] - _NEIGHBOURHOOD + 1
-    columns = cells.shape[-1] - _NEIGHBOURHOOD + 1
-    sums = cells[..., :rows, :].clone()
-    for offset in range(1, _NEIGHBOURHOOD):
-        sums += cells[..., offset : offset + rows, :]
-    squares = sums[..., :columns].clone()
-    for offset in range(1, _NEIGHBOURHOOD):
-        squares += sums[..., offset : offset + columns]
-    return squares / _NEIGHBOURHOOD**2
+    for dim in (-2, -1):
+        size = cells.shape[dim] - _NEIGHBOURHOOD + 1
+        first, *others = (cells.narrow(dim, offset, size) for offset in range(_NEIGHBOURHOOD))
+        cells = sum(others, start=first)
+    return cells / _NEIGHBOURHOOD**2

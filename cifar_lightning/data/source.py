@@ -34,8 +34,5 @@ class ImageSource(ABC):
 
 
 def resolve_root(root: str | None) -> Path:
-    """The folder of the data: `root`, or `$CIFAR_LIGHTNING_DATA`, or `data`.
-
-    It is looked up when it is used, so that a saved configuration moves to another machine.
-    """
+    """The folder of the data: `root`, or `$CIFAR_LIGHTNING_DATA`, or `data`; found out when it is used."""
     return Path(root or os.environ.get("CIFAR_LIGHTNING_DATA") or "data").expanduser()

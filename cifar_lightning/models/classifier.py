@@ -6,6 +6,7 @@ import itertools
 import re
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -33,6 +34,9 @@ class ImageClassifier(LightningModule):
     any other is given: `load_from_checkpoint(path, backbone=MyNet(depth=3))`. Optimiser and scheduler are in the
     checkpoint only where the classifier was built from a config.
 
+    The losses that are reported (`train_loss`, `val_loss`, `test_loss`) are plain cross-entropy, whatever the label
+    smoothing, so that runs compare.
+
     Args:
         backbone: maps normalised images, float32 (N, 3, S, S), to features, float32 (N, F); F is found by running it.
         class_names: names of the labels 0..K-1, K >= 2. On the command line they come from the data.
@@ -41,10 +45,12 @@ class ImageClassifier(LightningModule):
             unused output that wins counts as wrong.
         optimizer: makes the optimiser from the parameters.
         scheduler: makes the learning rate scheduler from the optimiser; stepped once per epoch.
+        label_smoothing: the share of each training label that is spread over all outputs, 0..1 (Szegedy et al. 2016,
+            arXiv:1512.00567).
 
     Raises:
-        ValueError: if `num_outputs` is below the number of classes, or the backbone does not give (N, F). What the
-            backbone itself raises is passed on.
+        ValueError: if there is no backbone, it does not give (N, F), or a number is out of range. What the backbone
+            itself raises is passed on.
     """
 
     mean: Tensor
@@ -58,12 +64,20 @@ class ImageClassifier(LightningModule):
         num_outputs: int | None = None,
         optimizer: OptimizerCallable = lambda params: torch.optim.SGD(params, lr=0.005, momentum=0.9),
         scheduler: LRSchedulerCallable | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
+        if not isinstance(backbone, nn.Module):
+            raise ValueError(
+                f"expected a backbone such as AvgPoolNet(), got {backbone!r}; where the net of a checkpoint takes"
+                " arguments, use load_from_checkpoint(path, backbone=MyNet(depth=3))"
+            )
         with warnings.catch_warnings():
             # A module is replaced below.
             warnings.filterwarnings("ignore", "Attribute '.*' is an instance of `nn.Module`")
             self.save_hyperparameters(logger=False)
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"expected model.label_smoothing in 0..1, got {label_smoothing}; try 0.1")
         self._describe(backbone)
         num_classes = len(class_names)
         if num_outputs is None:
@@ -78,6 +92,7 @@ class ImageClassifier(LightningModule):
         self.head = nn.Linear(find_num_features(backbone, image_size), num_outputs)
         self.optimizer_factory = optimizer
         self.scheduler_factory = scheduler
+        self.label_smoothing = label_smoothing
         # As whole images in the memory format of the batches: broadcasting three numbers takes seven times as long.
         mean, std = (255 * torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
         ones = torch.ones(1, 3, image_size, image_size).contiguous(memory_format=torch.channels_last)
@@ -85,6 +100,8 @@ class ImageClassifier(LightningModule):
         self.register_buffer("std", std * ones, persistent=False)
         self.train_metrics = EpochMetrics(num_classes, num_outputs)
         self.val_metrics = EpochMetrics(num_classes, num_outputs)
+        # By the place of their loader.
+        self.test_outputs: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
     def _describe(self, backbone: nn.Module) -> None:
         """Makes the hyper-parameters plain values that say which net and which classes the weights are for."""
@@ -92,8 +109,9 @@ class ImageClassifier(LightningModule):
         names = self.hparams["class_names"] = list(self.hparams["class_names"])
         if "_instantiator" not in self.hparams:
             # Not built from a config: these are objects, which a checkpoint must not contain.
-            for name in ("backbone", "optimizer", "scheduler"):
+            for name in ("optimizer", "scheduler"):
                 self.hparams.pop(name, None)
+            self.hparams["backbone"] = None
             if not inspect.signature(type(backbone)).parameters:
                 self.hparams["backbone"] = {"class_path": class_path, "init_args": {}}
                 # As Lightning's command line does, so that `load_from_checkpoint` builds the class from its path.
@@ -129,20 +147,37 @@ class ImageClassifier(LightningModule):
         images, labels = batch
         logits = self(images)
         self.train_metrics.append(logits, labels)
-        return functional.cross_entropy(logits, labels)
+        return self.loss(logits, labels)
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss that training minimises: the mean cross-entropy with label smoothing."""
+        return functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         images, labels = batch
         self.val_metrics.append(self(images), labels)
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> Tensor:
-        """Logs loss and accuracy, with several loaders as `test_loss/dataloader_idx_0`; returns the logits."""
+        """Returns the logits, and keeps them for the end."""
         images, labels = batch
         logits = self(images)
-        accuracy = (logits.argmax(dim=1) == labels).float().mean()
-        values = {"test_loss": functional.cross_entropy(logits, labels), "test_accuracy": accuracy}
-        self.log_dict(values, batch_size=len(labels))
+        self.test_outputs.setdefault(dataloader_idx, []).append((logits.float(), labels))
         return logits
+
+    def on_test_epoch_end(self) -> None:
+        """Logs `test_loss` and `test_accuracy`, and those of a loader called `train` as `test_loss/train` and so on.
+
+        `train_loss` itself is a curve of the training, and loggers would add a point to it.
+        """
+        loaders = self.trainer.test_dataloaders
+        names = dict(enumerate(loaders if isinstance(loaders, dict) else ["test"]))
+        for place, outputs in self.test_outputs.items():
+            name = names.get(place, f"loader_{place}")
+            suffix = "" if name == "test" else f"/{name}"
+            self.val_metrics.outputs = outputs
+            loss, accuracy, _ = self.val_metrics.compute()
+            self.log_dict({f"test_loss{suffix}": loss, f"test_accuracy{suffix}": accuracy})
+        self.test_outputs.clear()
 
     def predict_step(self, batch: Tensor | tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Probabilities, float64 (N, num_outputs), of uint8 images (N, 3, S, S), with or without their labels."""
@@ -195,9 +230,8 @@ class ImageClassifier(LightningModule):
         if self.scheduler_factory is None:
             return optimizer
         scheduler = self.scheduler_factory(optimizer)
-        if isinstance(scheduler, ReduceLROnPlateau):
-            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": scheduler.monitor}}
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler}}
+        monitor = getattr(scheduler, "monitor", None)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "monitor": monitor}}
 
 
 @contextlib.contextmanager
@@ -215,15 +249,30 @@ def evaluating(net: nn.Module) -> Iterator[None]:
 def find_num_features(backbone: nn.Module, image_size: int) -> int:
     """The F of a backbone that maps (N, 3, S, S) to (N, F), found by running it on two black images.
 
+    Warns if what it gives comes straight from a linear layer, as from the classifiers that libraries offer.
+
     Raises:
         ValueError: if the backbone gives anything else than (2, F).
     """
-    with torch.no_grad(), evaluating(backbone):
+    outputs: list[tuple[str, nn.Module, Any]] = []
+    with torch.no_grad(), evaluating(backbone), contextlib.ExitStack() as hooks:
+        for name, layer in backbone.named_modules():
+            if not list(layer.children()):
+                keep = partial(lambda name, layer, _, output: outputs.append((name, layer, output)), name)
+                hooks.enter_context(layer.register_forward_hook(keep))
         features = backbone(torch.zeros(2, 3, image_size, image_size))
     if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != 2:
         shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         raise ValueError(
             f"expected a backbone that maps images (2, 3, {image_size}, {image_size}) to features (2, F), but"
             f" {type(backbone).__name__} gives {shape}; end it with a flatten"
+        )
+    name, last, output = outputs[-1] if outputs else ("", backbone, None)
+    if isinstance(last, nn.Linear) and output is features:
+        warnings.warn(
+            f"{type(backbone).__name__} ends with a linear layer of its own, {name} ({last.in_features} ->"
+            f" {last.out_features}), and the classifier's head comes on top; leave it out: num_classes=0 in timm, an"
+            " nn.Identity in its place in torchvision (docs/recipes.md)",
+            stacklevel=2,
         )
     return features.shape[1]

@@ -11,9 +11,7 @@ _NUM_IMAGES = 64
 def count_flops(model: ImageClassifier, image_size: int) -> int:
     """Floating point operations of one image's forward and backward pass, as torch's own counter sees them.
 
-    Args:
-        model: the net; its mode and gradients are left as they are.
-        image_size: the side of the image, in pixels.
+    `image_size` is the side of the image, in pixels; the net's mode and gradients are left as they are.
     """
     image = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8, device=model.device)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -25,12 +23,7 @@ def count_flops(model: ImageClassifier, image_size: int) -> int:
 def count_pixels_seen(model: ImageClassifier, image_size: int) -> int:
     """How many of an image's pixels the net looks at: their gradient is not exactly zero for some of 64 random images.
 
-    Args:
-        model: the net; its mode and gradients are left as they are.
-        image_size: the side of the image, in pixels.
-
-    Returns:
-        A number from 0 to `image_size` squared.
+    `image_size` and the net are as for `count_flops`.
     """
     generator = torch.Generator().manual_seed(0)
     shape = _NUM_IMAGES, 3, image_size, image_size

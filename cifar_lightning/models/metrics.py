@@ -11,11 +11,7 @@ class EpochMetrics(nn.Module):
     """Gathers the outputs of an epoch's steps, and computes its metrics once, at the end.
 
     A step only keeps references: no arithmetic, no synchronisation with the device. torchmetrics then reduces over the
-    processes of a distributed run.
-
-    Args:
-        num_classes: K, the labels in use.
-        num_outputs: columns of the logits, at least K.
+    processes of a distributed run. `num_classes`, K, are the labels in use, at most the columns of the logits.
     """
 
     def __init__(self, num_classes: int, num_outputs: int) -> None:

@@ -50,19 +50,17 @@ def directions(distance: int) -> Iterator[tuple[int, int]]:
 
 
 def shift(images: Tensor, dx: int, dy: int) -> Tensor:
-    """Moves images (N, C, H, W) by `dx` pixels to the right and `dy` down; what comes in is reflected at the border.
+    """Moves images (N, C, H, W) by `dx` pixels to the right and `dy` down, less than their sides.
 
-    As numpy's and torch's padding mode "reflect", the border itself is not repeated.
+    What comes in is reflected at the border, as in numpy's and torch's padding mode "reflect".
     """
     height, width = images.shape[-2:]
     return images[..., _reflected(height, dy)[:, None], _reflected(width, dx)]
 
 
 def _reflected(size: int, offset: int) -> Tensor:
-    # An image smaller than the offset is reflected again at its other border; one of a single pixel stays that pixel.
-    period = max(2 * (size - 1), 1)
-    places = (torch.arange(size) - offset).abs() % period
-    return torch.where(places < size, places, period - places)
+    places = (torch.arange(size) - offset).abs()
+    return size - 1 - (size - 1 - places).abs()
 
 
 def add_noise(images: Tensor, level: float, seed: int) -> Tensor:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cifar_lightning.runs.table import Table
+from cifar_lightning.runs.table import StoredTable
 
 COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
 # The comma before an empty cell: a quantity that was not measured in that epoch.
@@ -14,7 +14,7 @@ _EMPTY = re.compile(r",(?=,|\r?$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Curves(Table):
+class Curves(StoredTable):
     """The curves of a run, one entry per epoch; NaN where there was no value.
 
     `train_accuracy` is measured on the epoch's batches as they are learnt from, so early on it lags behind

@@ -12,6 +12,9 @@ from typing import IO
 
 from cifar_lightning.runs.signals import signals_held
 
+# The ending of a file that is being written.
+UNFINISHED = ".unfinished"
+
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
@@ -70,7 +73,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     try:
         # A signal right after the file is made would leave it behind, with nobody who knows its name.
         with signals_held():
-            descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            descriptor, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
         with naming(path), os.fdopen(descriptor, "wb") as file:
             file.write(content.getbuffer())
             file.flush()

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from cifar_lightning.runs.disk import locked
+from cifar_lightning.runs.disk import UNFINISHED, locked
 
 CONFIG = "config.yaml"
 CURVES = "curves.csv"
@@ -43,12 +43,8 @@ def hold(run: Path) -> Iterator[None]:
             raise ValueError(
                 f"expected a run that has stopped, but another process works in {run}; wait for it or stop it"
             ) from error
-        figures = TEST_IMAGES, MISTAKES, CONFUSION, RELIABILITY, CURVE_FIGURE
-        tables = CURVES, PROBES, DUPLICATES, *map(predictions_name, ("train", "val", "test"))
-        checkpoints = f"{CHECKPOINTS}/{LAST_CHECKPOINT}", f"{CHECKPOINTS}/{BEST_CHECKPOINT}"
-        for file in (CONFIG, SCORES, *tables, *figures, *checkpoints):
-            path = run / file
-            for leftover in path.parent.glob(f".{path.name}.*"):
+        for folder in (run, run / CHECKPOINTS):
+            for leftover in folder.glob(f".*{UNFINISHED}"):
                 leftover.unlink()
         yield
 
@@ -65,14 +61,14 @@ def resolve_checkpoint(path: Path) -> Path:
         raise ValueError(f"expected a checkpoint or a run folder, but there is no {path}; check --ckpt_path")
     checkpoint = path / CHECKPOINTS / LAST_CHECKPOINT
     best = path / CHECKPOINTS / BEST_CHECKPOINT
-    if not checkpoint.is_file() and best.is_file():
+    if checkpoint.is_file():
+        return checkpoint
+    if best.is_file():
         raise ValueError(f"expected {checkpoint}, but it is gone; name {best}, the epoch of the lowest validation loss")
-    if not checkpoint.is_file():
-        raise ValueError(
-            f"expected a run folder with {CHECKPOINTS}/{LAST_CHECKPOINT}, but {path} has none;"
-            " name the folder version_N of a run"
-        )
-    return checkpoint
+    raise ValueError(
+        f"expected a run folder with {CHECKPOINTS}/{LAST_CHECKPOINT}, but {path} has none;"
+        " name the folder version_N of a run"
+    )
 
 
 def find_run_folder(checkpoint: Path) -> Path | None:

@@ -23,9 +23,7 @@ def describe_loss(loss: float) -> str:
 def describe_overfitting(curves: Curves, val_name: str = "validation") -> str:
     """One line: when the validation loss was lowest, how far it has risen since, and how the accuracies ended.
 
-    Args:
-        curves: the curves of a run.
-        val_name: what the run calls validation: `test (lab protocol)` where the test split was drawn every epoch.
+    `val_name` is the name of the second curve, see `validation_name`.
     """
     if not len(curves.epochs):
         return "no epoch is finished"

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from cifar_lightning.runs.scores import ClassScores, ScoresWithout, SplitScores
-from cifar_lightning.runs.table import Table
+from cifar_lightning.runs.table import StoredTable
 
 OTHER = "(other)"
 # The quantile of the normal distribution that a 95 % interval takes.
@@ -25,7 +25,7 @@ def wilson_interval(share: float, count: float, quantile: float = _NORMAL_QUANTI
 
 
 @dataclass(frozen=True)
-class Predictions(Table):
+class Predictions(StoredTable):
     """The answers of a net to the images of one split.
 
     As a table: `index,label,predicted,<class 1>,...`, label and predicted as class names.

@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from cifar_lightning.runs.table import Table
+from cifar_lightning.runs.table import StoredTable
 
 
 class Probe(NamedTuple):
@@ -32,7 +32,7 @@ class Probe(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ProbeShares(Table):
+class ProbeShares(StoredTable):
     """For each probe and image, the share of draws that left the answer right, or unchanged.
 
     As a table: `index,<probe 1>,<probe 2>,...`.

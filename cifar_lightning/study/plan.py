@@ -44,7 +44,7 @@ def _resolve(study: StudySettings, strategy: str, arguments: Sequence[str]) -> d
         "trainer.enable_progress_bar": False,
     }
     try:
-        resolved = Experiment([*to_arguments(settings, ours), *arguments]).settings()
+        resolved = Experiment([*to_arguments(settings, ours), *arguments, *study.arguments_of(strategy)]).settings()
     except ValueError as error:
         raise ValueError(f"in strategy {strategy}: {error}") from error
     if run_logger_options(resolved["trainer"]) not in ({}, _UNNAMED):

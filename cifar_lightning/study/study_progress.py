@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from types import TracebackType
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -14,13 +13,9 @@ from cifar_lightning.training.progress import is_live
 
 
 class StudyProgress:
-    """Counts runs, with the time left.
+    """Counts the runs of a study, finished ones as well, with the time left.
 
     On a terminal and in a notebook one line is rewritten; elsewhere a line is printed for every run that ends.
-
-    Args:
-        runs: all runs of the study, finished ones as well.
-        is_shown: whether anything is shown.
     """
 
     def __init__(self, runs: Sequence[PlannedRun], is_shown: bool = True) -> None:
@@ -51,9 +46,7 @@ class StudyProgress:
             self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._live is not None:
             self._live.stop()
 

@@ -13,8 +13,9 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.study.engines import list_engines
+from cifar_lightning.study.sweeping import choose_strategies, join_sweeps
 from cifar_lightning.training.configs import find_config
-from cifar_lightning.training.experiment import Config
+from cifar_lightning.training.experiment import Config, to_arguments
 from cifar_lightning.training.machine import num_cores
 from cifar_lightning.training.parser import SettingsParser
 from cifar_lightning.training.run_loggers import without_run_logger
@@ -32,7 +33,10 @@ class StudySettings:
         save_dir: where all studies go.
         seeds: a number (3: seeds 0, 1, 2) or a list; each strategy is run once with each.
         engine: `serial` (one run at a time) or `processes` (one per core); null: the faster one here.
-        strategies: by name, the settings that each changes.
+        strategies: by name, the settings that each changes, nested or by dotted keys.
+        only: the strategies to run: `maxpool,avgpool` or a list; null: all.
+        sweep: by dotted key, values that a setting takes in turn, each a strategy of its own; on the command line
+            `--sweep model.optimizer.lr 0.001,0.005`.
         num_threads: torch's threads of every run; null: the cores, divided among the runs at a time.
         shard: `2/8` for the second of eight parts of the plan, to be made on another machine; null: all of it.
         vary_split: whether each seed holds out validation images of its own (`split_seed`).
@@ -42,6 +46,8 @@ class StudySettings:
     """
 
     strategies: dict[str, dict] = field(default_factory=dict)
+    only: list[str] | str | None = None
+    sweep: dict[str, list] = field(default_factory=dict)
     name: str = "study"
     save_dir: str = "lightning_logs"
     seeds: PositiveInt | list[NonNegativeInt] = 10
@@ -59,9 +65,10 @@ class StudySettings:
                 raise ValueError(f"expected a name for {what} that a folder can have, got {name!r}; rename it")
         for strategy, settings in self.strategies.items():
             for key in settings:
-                if key not in _OF_RUNS:
+                if key.partition(".")[0] not in _OF_RUNS:
                     raise ValueError(
-                        f"unknown key {key!r} in strategy {strategy}; a strategy changes data, model or trainer"
+                        f"unknown key {key!r} in strategy {strategy}; a strategy changes data, model or trainer, and so"
+                        " does a sweep, as --sweep model.optimizer.lr 0.001,0.005"
                     )
         if len(set(self.seed_list)) < len(self.seed_list) or not self.seed_list:
             raise ValueError(f"expected every seed once, got {self.seeds}; try --seeds 3")
@@ -93,10 +100,15 @@ class StudySettings:
         return 1 if self.engine == "serial" else min(num_cores(), len(self.seed_list) * len(self.strategies))
 
     def settings_of(self, strategy: str) -> dict[str, Any]:
-        """The settings of a strategy laid over those of every run."""
+        """The settings of a strategy laid over those of every run; its dotted keys are arguments."""
         shared = {group: getattr(self, group) for group in _OF_RUNS}
-        settings: dict[str, Any] = merge(shared, self.strategies[strategy])
+        nested = {key: value for key, value in self.strategies[strategy].items() if "." not in key}
+        settings: dict[str, Any] = merge(shared, nested)
         return settings
+
+    def arguments_of(self, strategy: str) -> list[str]:
+        """The dotted keys of a strategy as arguments; they hold whatever goes to every run."""
+        return to_arguments([], {key: value for key, value in self.strategies[strategy].items() if "." in key})
 
 
 def make_parser(**options: Any) -> SettingsParser:
@@ -130,12 +142,17 @@ def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[Stu
         content.pop(key, None)
     content["trainer"] = without_run_logger(content.get("trainer", {}))
     if not content.get("strategies"):
-        raise ValueError(
-            f"expected strategies, but {configs[-1]} has none; name some as in configs/study.yaml, or `fit` that config"
-        )
-    own, to_runs = _split(arguments)
+        # Beside the runs of the study that is called `study`, they would be compared with those.
+        content.setdefault("name", "sweep")
+    own, to_runs = _split(join_sweeps(arguments))
     parsed = make_parser().parse_args([f"--config={json.dumps(content)}", *own])
     values = {key: value for key, value in parsed.as_dict().items() if key != "config"}
+    if not values["strategies"] and not values["sweep"]:
+        raise ValueError(
+            f"expected strategies, but {configs[-1]} has none; name some as in configs/study.yaml, add --sweep"
+            " model.optimizer.lr 0.001,0.005, or `fit` that config"
+        )
+    values["strategies"] = choose_strategies(values["strategies"], values["sweep"], values["only"])
     if values["engine"] is None:
         values["engine"] = _fastest_engine(values["trainer"], to_runs)
     elif values["engine"] not in list_engines():

@@ -10,7 +10,6 @@ from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader
 
 from cifar_lightning.data.images import find_images, read_image
-from cifar_lightning.runs.disk import write_csv
 from cifar_lightning.runs.predictions import OTHER
 from cifar_lightning.runs.run import Run
 from cifar_lightning.runs.table import Table
@@ -80,8 +79,3 @@ class FilePredictions(Table):
         """`file`, `predicted`, and the probability of each class."""
         shares = dict(zip(self.class_names, self.probabilities.T, strict=True))
         return {"file": np.array(self.files, object), "predicted": np.array(self.predicted, object), **shares}
-
-    def write(self, path: Path) -> None:
-        """Writes `file,predicted,<class 1>,...`, numbers in full."""
-        columns = self.columns
-        write_csv(path, list(columns), zip(*(column.tolist() for column in columns.values()), strict=True))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cifar_lightning import __version__
 from cifar_lightning.data import LabelledImages, SubsetDataModule
-from cifar_lightning.data.near_duplicates import find_duplicates
+from cifar_lightning.data.near_duplicates import find_nearest_pairs
 from cifar_lightning.models.costs import count_flops, count_pixels_seen
 from cifar_lightning.models.probes import probe
 from cifar_lightning.runs import folder
@@ -108,7 +108,8 @@ def _score(evaluation: Evaluation, logits: dict[int, list[Tensor]]) -> Scores:
     shares = probe(model.eval(), data.test.images.to(model.device), data.test.labels.to(model.device))
     probes = ProbeShares(data.test.indices.numpy(), {name: share.cpu().numpy() for name, share in shares.items()})
     # Near-duplicates are those of the data, the same in every run below the folder of the runs.
-    duplicates = find_duplicates(data.test, data.all_training, run.parent.parent if run is not None else None)
+    cache = run.parent.parent if run is not None else None
+    duplicates = find_nearest_pairs(data.test, data.all_training, cache).duplicates()
     splits = {split: split_predictions.scores() for split, split_predictions in predictions.items()}
     without = predictions["test"].scores_without(duplicates.test.indices.numpy())
     splits["test"] = replace(splits["test"], without_duplicates=without)

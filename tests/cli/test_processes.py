@@ -23,13 +23,15 @@ def test_python_dash_m_is_the_same_command():
     assert "quickstart" in subprocess.run(configs, capture_output=True, text=True, timeout=280).stdout
 
 
-def test_the_console_script_finds_a_net_in_the_working_folder(tmp_path):
+def test_the_console_script_finds_a_net_in_the_working_folder_and_warns_in_one_line(tmp_path):
     (tmp_path / "pooled_net.py").write_text(
         "from torch import nn\n\n\nclass PooledNet(nn.Sequential):\n    def __init__(self):\n"
-        "        super().__init__(nn.AvgPool2d(8), nn.Flatten())\n"
+        "        super().__init__(nn.AvgPool2d(8), nn.Flatten(), nn.Linear(48, 10))\n"
     )
     fit = run_script(tmp_path, "fit", *TINY, "--model.backbone=pooled_net.PooledNet")
-    assert (fit.returncode, fit.stderr) == (0, "")
+    assert fit.returncode == 0
+    (line,) = fit.stderr.splitlines()
+    assert line.startswith("cifar-lightning: PooledNet ends with a linear layer of its own, 2 (48 -> 10)")
 
 
 def test_two_processes_share_a_fit(tmp_path):

@@ -101,6 +101,7 @@ def test_a_tested_run_stays_as_it_is_until_one_more_epoch_is_kept(command, run, 
         ("--data.source.seed=7", "data.source.init_args.seed 0"),
         ("--config=lab_protocol", "data.val_fraction 0.1"),
         ("--model.optimizer=torch.optim.Adam", "model.optimizer"),
+        ("--model.label_smoothing=0.1", "model.label_smoothing 0.0"),
         ("--num_threads=7", "num_threads"),
     ],
 )

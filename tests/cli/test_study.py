@@ -239,6 +239,20 @@ def test_vary_split_gives_each_seed_a_split_of_its_own(study, tmp_path):
     assert [(config["seed_everything"], config["data"]["split_seed"]) for config in configs] == [(3, 3)] * 2
 
 
+def test_a_learning_rate_is_swept_over_one_of_the_strategies(study, tmp_path):
+    sweep = ("--only", "quick", "--sweep", "model.optimizer.lr", "0.001,0.01")
+    outcome = study(*sweep, "--seeds", "[0]", "--max_epochs=1", "--engine=serial")
+    assert outcome.code == 0
+    rates = {
+        path.parent.name: yaml.safe_load((path / "config.yaml").read_text())["model"]["optimizer"]["init_args"]["lr"]
+        for path in tmp_path.glob("runs/tiny/*/seed_0")
+    }
+    assert rates == {"quick lr=0.001": 0.001, "quick lr=0.01": 0.01}
+    assert all(name in outcome.out for name in rates)
+    # Nothing is left to do.
+    assert "to do: 0 runs" in study(*sweep, "--seeds", "[0]", "--max_epochs=1", "--dry_run").out
+
+
 MISTAKES = {
     "no seed": (["--seeds", "0"], "seeds: 0"),
     "a seed twice": (["--seeds", "[1, 1]"], "every seed once"),
@@ -254,6 +268,8 @@ MISTAKES = {
     "an unknown class": (["--data.classes", "[circle, blob]"], "'blob'"),
     "a learning rate in words": (["--model.optimizer.lr", "fast"], "'fast'"),
     "a config that does not exist": (["--config", "nope"], "nope"),
+    "an unknown strategy": (["--only", "maxpol"], "did you mean 'maxpool'?"),
+    "a sweep of no setting": (["--sweep", "model.optimizer.lrr", "0.1"], "did you mean 'lr'?"),
 }
 
 

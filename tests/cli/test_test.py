@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from checks import assert_one_sentence, size_of
 from PIL import Image
 from sklearn.metrics import classification_report, confusion_matrix, log_loss
 from tiny import PHOTOS, SMALL, TINY, write_photos
@@ -15,6 +16,7 @@ from tiny import PHOTOS, SMALL, TINY, write_photos
 from cifar_lightning.cli.configs import list_configs
 
 RUN = "lightning_logs/quickstart/version_0"
+POOLED = "--model.backbone=cifar_lightning.models.backbones.MaxPoolNet"
 
 
 def read_predictions(path):
@@ -156,6 +158,25 @@ def test_predict_needs_no_training_images(command, tmp_path):
     outcome = command(*predict, "--images=mine")
     assert (outcome.code, outcome.err) == (0, "")
     assert (tmp_path / "predictions.csv").read_text() == before
+
+
+def test_own_images_of_another_size_go_through_fit_test_and_predict(command, tmp_path):
+    write_photos(tmp_path, "ant", "bee")
+    (tmp_path / "photos/train/ant/notes.txt").touch()
+    with pytest.warns(UserWarning, match=r"skipped 1 of 9 files, .*: photos/train/ant/notes\.txt"):
+        outcome = command("fit", *TINY, *PHOTOS, "--data.source.image_size=64", POOLED)
+    assert outcome.code == 0
+    run = tmp_path / RUN
+    with pytest.warns(UserWarning, match="notes"):
+        assert command("test", "--ckpt_path", run).code == 0
+    assert json.loads((run / "scores.json").read_text())["run"]["pixels_seen"] == 64**2
+    assert size_of(run / "test_images.png") == (20 * 64, 64)
+    assert (run / "probes.csv").read_text().count("\n") == 9
+    Image.new("RGB", (300, 200)).save(tmp_path / "mine.webp")
+    assert command("predict", "--ckpt_path", run, "--images=mine.webp").code == 0
+    assert (tmp_path / "predictions.csv").read_text().splitlines()[1].startswith("mine.webp,")
+    small = command("fit", *TINY, *PHOTOS, "--data.source.image_size=12", POOLED)
+    assert_one_sentence(small, 2, "images of at least (16, 16) pixels")
 
 
 def test_data_counts_images_per_class_and_draws_a_contact_sheet(command, tmp_path):

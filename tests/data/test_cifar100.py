@@ -185,14 +185,6 @@ def test_every_protocol_is_read(small_cifar, tmp_path, protocol):
     assert loaded.images.flatten(1).tolist() == small_cifar.pixels["test"].tolist()
 
 
-def test_a_changed_meta_is_refused(small_cifar, tmp_path):
-    folder = small_cifar.put_folder(tmp_path)
-    (folder / "meta").write_bytes(b"changed")
-    with pytest.raises(ValueError, match=r"md5 .*but .*cifar-100-python/meta differs; it is kept as it is"):
-        Cifar100(str(tmp_path)).load("test")
-    assert len(Cifar100(str(tmp_path), verify_md5=False).load("test")) == 4
-
-
 def test_the_root_is_found_out_when_it_is_used(small_cifar, tmp_path, monkeypatch):
     small_cifar.put_folder(tmp_path)
     monkeypatch.delenv("CIFAR_LIGHTNING_DATA", raising=False)

@@ -95,7 +95,7 @@ def test_evaluation_goes_through_every_split_in_order():
     data = make_data(val_fraction=0.25)
     splits = data.evaluation_splits
     assert {name: len(images) for name, images in splits.items()} == {"train": 45, "val": 15, "test": 21}
-    for images, loader in zip(splits.values(), data.test_dataloader(), strict=True):
+    for images, loader in zip(splits.values(), data.test_dataloader().values(), strict=True):
         loaded, labels = gather(loader)
         assert torch.equal(loaded, images.images)
         assert torch.equal(labels, images.labels)
@@ -198,7 +198,7 @@ def test_loaders_draw_nothing_from_torchs_own_generator():
     data = make_data("test")
     torch.manual_seed(0)
     state = torch.get_rng_state()
-    for loader in (data.train_dataloader(), data.val_dataloader(), *data.test_dataloader()):
+    for loader in (data.train_dataloader(), data.val_dataloader(), *data.test_dataloader().values()):
         gather(loader)
     assert torch.equal(torch.get_rng_state(), state)
 

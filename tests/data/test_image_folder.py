@@ -79,3 +79,22 @@ def test_preparing_warns_of_classes_without_test_images(tmp_path):
     put_images(tmp_path, {"train/dog": ["red"], "train/cat": ["red"], "test/dog": ["red"]})
     with pytest.warns(UserWarning, match=r"no test images in .*test for \['cat'\]; add some before `test`"):
         ImageFolder(str(tmp_path)).prepare()
+
+
+def test_images_have_the_size_that_was_asked_for(tmp_path):
+    put_images(tmp_path, {f"{split}/{name}": ["red"] * 2 for split in ("train", "test") for name in ("ant", "bee")})
+    data = SubsetDataModule(ImageFolder(str(tmp_path), image_size=64), classes=None, val_fraction=0)
+    data.setup("fit")
+    assert data.image_size == 64
+    assert data.train.images.shape == (4, 3, 64, 64)
+
+
+def test_what_is_no_image_is_skipped_and_named_once_per_split(tmp_path):
+    put_images(tmp_path, {f"train/{name}": ["red", "blue"] for name in ("ant", "bee")})
+    Image.new("RGB", (5, 5)).save(tmp_path / "train/ant/2.webp")
+    Image.new("RGB", (5, 5)).save(tmp_path / "train/ant/3.gif")
+    (tmp_path / "train/bee/notes.txt").touch()
+    with pytest.warns(UserWarning, match=r"skipped 2 of 7 files, .*train/ant/3\.gif, .*train/bee/notes\.txt$") as seen:
+        images = ImageFolder(str(tmp_path)).load("train")
+    assert len(seen) == 1
+    assert images.labels.tolist() == [0, 0, 0, 1, 1]

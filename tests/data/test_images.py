@@ -144,13 +144,13 @@ def test_a_decompression_bomb_is_refused(tmp_path, side):
 
 def test_a_text_file_named_png_is_refused(tmp_path):
     (tmp_path / "a.png").write_text("just some words, " * 20)
-    with pytest.raises(ValueError, match=r"expected a whole PNG or JPEG image, but .*a\.png is none"):
+    with pytest.raises(ValueError, match=r"expected a whole PNG, JPEG or WEBP image, but .*a\.png is none"):
         read_image(tmp_path / "a.png")
 
 
 def test_other_formats_are_refused_whatever_their_name(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png", format="BMP")
-    with pytest.raises(ValueError, match=r"expected a whole PNG or JPEG image, but .*a\.png is none"):
+    with pytest.raises(ValueError, match=r"expected a whole PNG, JPEG or WEBP image, but .*a\.png is none"):
         read_image(tmp_path / "a.png")
 
 
@@ -160,12 +160,12 @@ def encode(file_format, **options):
     return buffer.getvalue()
 
 
-@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("share", [0.0, 0.004, 0.02, 0.5, 0.9])
 def test_a_truncated_file_is_named(tmp_path, file_format, share):
     content = encode(file_format)
     (tmp_path / "cut.png").write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValueError, match=r"expected a whole PNG or JPEG image, but .*cut\.png is none"):
+    with pytest.raises(ValueError, match=r"expected a whole PNG, JPEG or WEBP image, but .*cut\.png is none"):
         read_image(tmp_path / "cut.png")
 
 
@@ -188,7 +188,7 @@ def test_orientation_data_that_make_no_sense_are_named(tmp_path, tag):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-@pytest.mark.parametrize("file_format", ["PNG", "JPEG"])
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP"])
 def test_random_damage_gives_an_image_or_an_error_with_its_name(tmp_path, file_format):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -215,14 +215,25 @@ def test_a_missing_file_is_the_machines_error(tmp_path):
 
 
 def test_images_of_a_folder_are_found_by_name_and_nothing_else(tmp_path):
-    for name in ("b.jpg", "a.PNG", "10.jpeg", "9.png", ".hidden.png", "notes.txt", "c.gif"):
+    for name in ("b.jpg", "a.PNG", "10.jpeg", "9.png", "d.webp", ".hidden.png", ".DS_Store"):
         (tmp_path / name).touch()
-    assert [path.name for path in find_images(tmp_path)] == ["10.jpeg", "9.png", "a.PNG", "b.jpg"]
-    assert find_images(tmp_path / "c.gif") == [tmp_path / "c.gif"]
+    assert [path.name for path in find_images(tmp_path)] == ["10.jpeg", "9.png", "a.PNG", "b.jpg", "d.webp"]
+    assert find_images(tmp_path / "a.PNG") == [tmp_path / "a.PNG"]
+
+
+def test_files_that_are_skipped_are_counted_and_named_in_one_warning(tmp_path):
+    for name in ("one/a.png", "one/b.gif", "one/notes.txt", "two/a.jpg", "two/c.gif", "two/d"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    with pytest.warns(
+        UserWarning, match=r"skipped 4 of 6 files, not PNG, JPEG or WEBP: .*b\.gif, .*\.txt, .*c\.gif, \.\.\."
+    ) as seen:
+        assert [path.name for path in find_images(tmp_path / "one", tmp_path / "two")] == ["a.png", "a.jpg"]
+    assert len(seen) == 1
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"expected PNG or JPEG images in .*, but it has none"):
+    with pytest.raises(ValueError, match=r"expected PNG, JPEG or WEBP images in .*, but it has none"):
         find_images(tmp_path)
     with pytest.raises(ValueError, match=r"there is no .*nowhere"):
         find_images(tmp_path / "nowhere")

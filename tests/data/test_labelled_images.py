@@ -1,5 +1,6 @@
 """Labelled images in memory."""
 
+import pytest
 import torch
 
 from cifar_lightning.data.images import LabelledImages
@@ -22,3 +23,18 @@ def test_labels_follow_the_order_asked():
 
 def test_counts_name_classes_without_images_too():
     assert make_labelled([2, 2], ("ant", "bee", "cat")).counts() == {"ant": 0, "bee": 0, "cat": 2}
+
+
+@pytest.mark.parametrize(
+    ("images", "count"),
+    [
+        (torch.zeros(2, 3, 4, 4), 2),
+        (torch.zeros(2, 4, 4, 3, dtype=torch.uint8), 2),
+        (torch.zeros(3, 4, 4, dtype=torch.uint8), 3),
+        (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), 1),
+    ],
+    ids=["floats", "channels last", "no channels", "too few labels"],
+)
+def test_images_of_another_form_are_refused(images, count):
+    with pytest.raises(ValueError, match=r"expected images, uint8 \(N, 3, S, S\), with labels \(N,\) .*, got torch"):
+        LabelledImages(images, torch.zeros(count, dtype=torch.int64), ("ant", "bee"), torch.arange(len(images)))

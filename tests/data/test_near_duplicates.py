@@ -10,7 +10,6 @@ from cifar_lightning.data import Cifar100, DrawnShapes, LabelledImages, near_dup
 from cifar_lightning.data.near_duplicates import (
     NUM_CANDIDATES,
     THRESHOLD,
-    find_duplicates,
     find_nearest,
     find_nearest_pairs,
 )
@@ -205,33 +204,32 @@ def equal(pairs, others):
 
 
 def test_near_duplicates_are_computed_once_per_data_set(planted, tmp_path, monkeypatch):
-    expected = find_nearest_pairs(*planted).duplicates()
-    assert equal(find_duplicates(*planted, None), expected)
-    assert equal(find_duplicates(*planted, tmp_path / "study"), expected)
+    expected = find_nearest_pairs(*planted)
+    assert equal(find_nearest_pairs(*planted, tmp_path / "study"), expected)
     monkeypatch.setattr(near_duplicates, "find_nearest", lambda *_: pytest.fail("computed again"))
-    assert equal(find_duplicates(*planted, tmp_path / "study"), expected)
+    assert equal(find_nearest_pairs(*planted, tmp_path / "study"), expected)
 
 
 def test_other_images_have_near_duplicates_of_their_own(planted, tmp_path):
     test, training = planted
-    find_duplicates(test, training, tmp_path)
-    assert len(find_duplicates(label(test.images[:3]), training, tmp_path).similarity) == 0
+    find_nearest_pairs(test, training, tmp_path)
+    assert len(find_nearest_pairs(label(test.images[:3]), training, tmp_path).duplicates().similarity) == 0
     assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"words", b"PK\x03\x04 and no more"])
 def test_a_file_of_near_duplicates_that_cannot_be_read_is_made_anew(planted, tmp_path, content):
-    expected = find_duplicates(*planted, tmp_path)
+    expected = find_nearest_pairs(*planted, tmp_path)
     (file,) = tmp_path.iterdir()
     whole = file.read_bytes()
     file.write_bytes(content)
-    assert equal(find_duplicates(*planted, tmp_path), expected)
+    assert equal(find_nearest_pairs(*planted, tmp_path), expected)
     assert len(file.read_bytes()) == len(whole)
 
 
 def test_a_folder_that_cannot_be_written_is_no_error(planted, tmp_path):
     (tmp_path / "file").touch()
-    assert len(find_duplicates(*planted, tmp_path / "file/folder").similarity) == 2
+    assert len(find_nearest_pairs(*planted, tmp_path / "file/folder").duplicates().similarity) == 2
 
 
 def test_many_images_give_the_same_as_few_at_a_time():

@@ -1,11 +1,14 @@
 """The classifier against torch's own layers and torchvision's transforms."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 from lightning.pytorch.cli import ReduceLROnPlateau
 from torch import nn
 from torchvision import transforms
+from torchvision.models import resnet18
 
 from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet
 from cifar_lightning.models.classifier import ImageClassifier, find_num_features
@@ -27,6 +30,11 @@ def as_batch(images):
 def test_images_scaled_to_0_to_1_are_refused():
     with pytest.raises(ValueError, match=r"expected uint8 images, 0\.\.255, got torch\.float32"):
         ImageClassifier(AvgPoolNet())(torch.rand(2, 3, 32, 32))
+
+
+def test_a_net_that_is_not_built_is_refused():
+    with pytest.raises(ValueError, match=r"expected a backbone such as AvgPoolNet\(\), got <class .*MaxPoolNet"):
+        ImageClassifier(MaxPoolNet)
 
 
 def test_the_labs_classes_by_default():
@@ -78,6 +86,22 @@ def test_ten_steps_of_training_equal_a_hand_written_loop():
         lab_losses.append(lab_loss.item())
     assert losses == pytest.approx(lab_losses, rel=1e-4)
     assert losses[-1] < 0.9 * losses[0]
+
+
+def test_a_label_smoothing_in_percent_is_refused():
+    with pytest.raises(ValueError, match=r"label_smoothing in 0\.\.1, got 10; try 0\.1"):
+        ImageClassifier(AvgPoolNet(), label_smoothing=10)
+
+
+def test_label_smoothing_changes_what_is_minimised_and_not_what_is_reported():
+    model = ImageClassifier(AvgPoolNet(), NAMES, num_outputs=4, label_smoothing=0.2)
+    batch, labels = as_batch(draw_images(6)), torch.arange(6) % 3
+    loss = model.training_step((batch, labels), 0)
+    logs = model(batch).log_softmax(1)
+    # A fifth of each label goes to the four outputs alike.
+    plain = -logs[torch.arange(6), labels].mean()
+    assert loss.item() == pytest.approx((0.8 * plain - 0.2 * logs.mean()).item(), abs=1e-6)
+    assert model.train_metrics.compute()[0].item() == pytest.approx(plain.item(), abs=1e-6)
 
 
 def test_one_output_per_class_by_default():
@@ -146,6 +170,28 @@ class GivesAList(nn.Module):
 def test_a_backbone_that_gives_no_features_is_refused(backbone, message):
     with pytest.raises(ValueError, match=message):
         find_num_features(backbone, 32)
+
+
+def resnet18_without_its_classifier():
+    net = resnet18()
+    net.fc = nn.Identity()
+    return net
+
+
+def test_the_classifier_of_a_librarys_net_under_the_head_is_named_and_can_be_left_out():
+    said = r"ResNet ends with a linear layer of its own, fc \(512 -> 1000\), .*; leave it out: num_classes=0 in timm"
+    with pytest.warns(UserWarning, match=said):
+        assert ImageClassifier(resnet18()).head.in_features == 1000
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ImageClassifier(resnet18_without_its_classifier()).head.in_features == 512
+
+
+@pytest.mark.parametrize("last", [nn.ReLU(inplace=True), nn.ReLU(), nn.BatchNorm1d(4), nn.Dropout()])
+def test_a_linear_layer_that_something_follows_is_no_classifier(last):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert find_num_features(nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 4), last), 8) == 4
 
 
 @pytest.mark.parametrize("training", [True, False])

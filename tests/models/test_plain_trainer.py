@@ -46,9 +46,9 @@ def fitted(tmp_path_factory):
     return trainer, model, data, best
 
 
-def logits(model, data):
+def logits(model, images):
     with torch.no_grad():
-        return model(data.test.images)
+        return model(images.images)
 
 
 def test_a_checkpoint_follows_a_metric_that_the_classifier_logs(fitted):
@@ -67,23 +67,38 @@ def test_early_stopping_follows_a_metric_that_the_classifier_logs(tmp_path, moni
     assert trainer.current_epoch == 2
 
 
-def test_test_gives_loss_and_accuracy_of_every_split(fitted):
+def test_test_gives_loss_and_accuracy_of_every_split_by_its_name(fitted):
     trainer, model, data, _ = fitted
-    scores = trainer.test(model, datamodule=data, verbose=False)
-    assert len(scores) == len(data.evaluation_splits) == 3
-    of_test = logits(model, data)
-    expected = nn.functional.cross_entropy(of_test, data.test.labels).item()
-    assert scores[2]["test_loss/dataloader_idx_2"] == pytest.approx(expected, rel=1e-5)
-    accuracy = (of_test.argmax(1) == data.test.labels).float().mean().item()
-    assert scores[2]["test_accuracy/dataloader_idx_2"] == pytest.approx(accuracy)
+    scores, *others = trainer.test(model, datamodule=data, verbose=False)
+    expected = {}
+    for images, suffix in ((data.train, "/train"), (data.val, "/val"), (data.test, "")):
+        answers = logits(model, images)
+        loss = nn.functional.cross_entropy(answers, images.labels).item()
+        expected[f"test_loss{suffix}"] = pytest.approx(loss, rel=1e-5)
+        expected[f"test_accuracy{suffix}"] = pytest.approx((answers.argmax(1) == images.labels).float().mean().item())
+    assert scores == expected
+    assert all(other == scores for other in others)
 
 
-def test_validate_and_predict_work(fitted):
+def test_other_loaders_are_tested_too(fitted):
+    trainer, model, data, _ = fitted
+    loader = data.predict_dataloader()
+    (scores,) = trainer.test(model, dataloaders=loader, verbose=False)
+    assert scores.keys() == {"test_loss", "test_accuracy"}
+    both, _ = trainer.test(model, dataloaders=[loader, loader], verbose=False)
+    assert both["test_loss/loader_1"] == both["test_loss"] == scores["test_loss"]
+
+
+def test_validate_works(fitted):
     trainer, model, data, _ = fitted
     (scores,) = trainer.validate(model, datamodule=data, verbose=False)
     assert {"val_loss", "val_accuracy", "val_recall/ring", "val_recall/star"} == scores.keys()
-    probabilities = torch.cat(trainer.predict(model, datamodule=data))
-    torch.testing.assert_close(probabilities, logits(model, data).double().softmax(1))
+
+
+def test_predict_gives_the_probabilities_of_the_test_images_also_with_fresh_data(fitted, tmp_path):
+    _, model, data, _ = fitted
+    probabilities = torch.cat(make_trainer(tmp_path).predict(model, datamodule=make_data()))
+    torch.testing.assert_close(probabilities, logits(model, data.test).double().softmax(1))
 
 
 def test_a_checkpoint_has_no_objects_and_is_loaded_without_arguments(fitted):
@@ -94,7 +109,7 @@ def test_a_checkpoint_has_no_objects_and_is_loaded_without_arguments(fitted):
     loaded = ImageClassifier.load_from_checkpoint(path, weights_only=True)
     assert isinstance(loaded.backbone, AvgPoolNet)
     assert loaded.class_names == NAMES
-    assert torch.equal(logits(loaded, data), logits(model, data))
+    assert torch.equal(logits(loaded, data.test), logits(model, data.test))
 
 
 def test_a_checkpoint_is_not_loaded_into_another_net(fitted):
@@ -120,10 +135,10 @@ def test_a_net_that_needs_arguments_is_given_when_a_checkpoint_is_loaded(tmp_pat
     path = trainer.checkpoint_callback.best_model_path
     data.setup("test")
     loaded = ImageClassifier.load_from_checkpoint(path, backbone=make_sequential(nn.MaxPool2d(4)), weights_only=True)
-    assert torch.equal(logits(loaded, data), logits(model, data))
+    assert torch.equal(logits(loaded, data.test), logits(model, data.test))
     with pytest.raises(ValueError, match=r"which have '\(1\): MaxPool2d.*', got '\(1\): AvgPool2d"):
         ImageClassifier.load_from_checkpoint(path, backbone=make_sequential(nn.AvgPool2d(4)))
-    with pytest.raises(TypeError, match="'backbone'"):
+    with pytest.raises(ValueError, match=r"got None; where the net of a checkpoint takes arguments, use load_from"):
         ImageClassifier.load_from_checkpoint(path)
 
 

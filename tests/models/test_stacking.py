@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
-from torch.nn import functional
 
 from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet, StrideNet
 from cifar_lightning.models.classifier import ImageClassifier
@@ -18,12 +17,12 @@ def make_plain_net():
 @pytest.mark.parametrize("shared", [True, False], ids=["same images", "images of its own"])
 def test_stacked_losses_and_gradients_equal_those_of_each_net_alone(make_net, shared):
     torch.manual_seed(0)
-    models = [ImageClassifier(make_net()) for _ in range(3)]
+    models = [ImageClassifier(make_net(), label_smoothing=0.1) for _ in range(3)]
     images = torch.randint(0, 256, (1 if shared else 3, 8, 3, 32, 32), dtype=torch.uint8)
     labels = torch.randint(0, 3, (len(images), 8))
 
     def compute_loss(parameters, buffers, images, labels):
-        return functional.cross_entropy(functional_call(models[0], (parameters, buffers), (images,)), labels)
+        return models[0].loss(functional_call(models[0], (parameters, buffers), (images,)), labels)
 
     stacked = vmap(grad_and_value(compute_loss), in_dims=(0, 0, None, None) if shared else 0)
     gradients, losses = stacked(*stack_module_state(models), *((images[0], labels[0]) if shared else (images, labels)))

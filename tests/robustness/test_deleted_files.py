@@ -92,8 +92,8 @@ def test_the_scores_of_a_checkpoint_on_its_own_are_not_written_and_that_is_said(
 
 
 def test_what_a_killed_fit_left_half_written_is_cleared_away_and_nothing_else(command, run):
-    leftovers = [run / ".curves.csv.x1", run / "checkpoints/.last.ckpt.ab_c", run / ".scores.json.x1"]
-    others = [run / ".scores.json", run / ".notes.json.x1", run / "notes.txt"]
+    leftovers = [run / ".curves.csv.x1.unfinished", run / "checkpoints/.last.ckpt.ab_c.unfinished"]
+    others = [run / ".scores.json", run / "notes.unfinished", run / "notes.txt"]
     for path in (*leftovers, *others):
         path.write_text("half")
     assert command(*FIT, "--ckpt_path=run").code == 0

@@ -91,10 +91,10 @@ def test_a_command_that_may_write_no_such_large_file_says_which(tmp_path, run, s
         Image.new("RGB", (8, 8)).save(tmp_path / f"images/{number}.png")
     (tmp_path / "data").mkdir()
     (tmp_path / "data/cifar-100-python.tar.gz").write_bytes(small_cifar.archive())
-    before = {path for path in tmp_path.rglob("*") if path.parent != run}
+    before = {path for path in tmp_path.rglob("*") if path.parent != run and path.is_file()}
     outcome = start(tmp_path, *arguments, prepare=functools.partial(file_size_limit, limit))
     assert_one_sentence(outcome, 1, place, "make room there")
-    assert {path for path in tmp_path.rglob("*") if path.parent != run} == before
+    assert {path for path in tmp_path.rglob("*") if path.parent != run and path.is_file()} == before
     assert_all_whole(tmp_path)
     assert (run / "scores.json").exists() == (arguments[0] != "test")
 

@@ -55,7 +55,8 @@ def test_processes_that_download_into_one_root_do_so_once(archive, fetch):
 def test_processes_that_extract_into_one_root_all_end_well(tmp_path, archive, fetch):
     (tmp_path / "root/cifar-100-python.tar.gz").write_bytes(archive)
     # As a killed process leaves it.
-    (tmp_path / "root/.extracting-abc/half").mkdir(parents=True)
+    (tmp_path / "root/cifar-100-python").mkdir()
+    (tmp_path / "root/cifar-100-python/.train.abc.unfinished").touch()
     fetch("--data.source.download=false")
 
 

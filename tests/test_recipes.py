@@ -1,0 +1,65 @@
+"""Every recipe of docs/recipes.md, as it is written there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from tiny import TINY
+
+PAGE = (Path(__file__).parent.parent / "docs/recipes.md").read_text()
+# Each begins with the name of its file.
+FILES = dict(re.findall(r"```\w+\n# (\S+)\n(.*?)```", PAGE, re.DOTALL))
+FITS = re.findall(r"^    cifar-lightning (fit .*(?<!\\))$", PAGE.replace("\\\n", ""), re.MULTILINE)
+# Those that follow a recipe's config, and the few images of drawn shapes.
+_, _, *FEW = TINY
+TIMM = """
+from torch import nn
+
+def create_model(model_name, pretrained=False, **kwargs):
+    assert kwargs == {"num_classes": 0}
+    return nn.Sequential(nn.AvgPool2d(8), nn.Flatten(), nn.Identity())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A working folder with the files of the page, and a stand-in for timm."""
+    for name, content in {**FILES, "timm.py": TIMM}.items():
+        (tmp_path / name).write_text(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize("line", FITS)
+def test_a_command_trains(command, folder, line):
+    few = [option for option in FEW if "my_source" not in line or "source" not in option]
+    outcome = command(*shlex.split(line), *few)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert (folder / "lightning_logs/quickstart/version_0/checkpoints/last.ckpt").is_file()
+
+
+def test_a_librarys_net_that_is_taken_as_it_comes_is_trained_and_its_classifier_named(command):
+    with pytest.warns(
+        UserWarning, match=r"ResNet ends with a linear layer of its own, fc \(512 -> 1000\), .*recipes\.md"
+    ):
+        outcome = command("fit", *TINY, "--model.backbone=torchvision.models.resnet18", "--trainer.max_epochs=1")
+    assert outcome.code == 0
+
+
+def test_the_plain_trainer_is_used_as_the_page_says(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    content = FILES["plain.py"].replace("DrawnShapes()", "DrawnShapes(num_train=20, num_test=6)")
+    exec(compile(content, "plain.py", "exec"), {})
+
+
+def test_the_sweep_is_a_study_of_three_strategies(command):
+    (line,) = re.findall(r"^    cifar-lightning (study .*)$", PAGE, re.MULTILINE)
+    outcome = command(*shlex.split(line), *FEW, "--dry_run")
+    assert outcome.code == 0
+    assert all(f"lr={value}/seed_2" in outcome.out for value in ("0.001", "0.005", "0.02"))
+
+
+def test_every_recipe_is_linked_at_the_top():
+    titles = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
+    anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+    assert re.findall(r"\(#(.*?)\)", PAGE) == anchors
