@@ -63,6 +63,7 @@ def run(arguments: list[str]) -> int:
                 refuse_other_runs(runs)
             _print_plan(what, runs, options.restart)
             return 0
+        print(_describe_engine(what, runs), flush=True)
         failures = _execute(what, runs, options.restart, arguments)
     _print_results(what, runs)
     # The same mistake in forty runs is one sentence.
@@ -102,13 +103,16 @@ def _print_plan(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) 
     console.print(table)
     left = [run for run in runs if restart or not run.is_finished]
     num_epochs = sum(run.num_epochs - (0 if restart else run.num_epochs_done) for run in left)
-    threads = runs[0].settings["num_threads"]
-    console.print(
-        f"engine: {what.engine}, {what.num_workers} at a time, {count(threads, 'thread')} each", soft_wrap=True
-    )
+    console.print(_describe_engine(what, runs), soft_wrap=True)
     console.print(f"to do: {count(len(left), 'run')}, {count(num_epochs, 'epoch')}")
     if left:
         console.print(_describe_estimate(what, runs, restart), soft_wrap=True)
+
+
+def _describe_engine(what: StudySettings, runs: Sequence[PlannedRun]) -> str:
+    threads = count(runs[0].settings["num_threads"], "thread") if runs else "nothing"
+    why = f"; chosen for {what.chosen_for}, --engine names another" if what.chosen_for else ""
+    return f"engine: {what.engine}, {count(what.num_workers, 'run')} at a time, {threads} each{why}"
 
 
 def _describe_estimate(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> str:

@@ -43,6 +43,7 @@ class StudySettings:
         data: settings of every run, as for `fit`.
         model: settings of every run, as for `fit`.
         trainer: settings of every run, as for `fit`.
+        chosen_for: what made `engine` the choice; None where it was asked for.
     """
 
     strategies: dict[str, dict] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class StudySettings:
     data: dict = field(default_factory=dict)
     model: dict = field(default_factory=dict)
     trainer: dict = field(default_factory=dict)
+    chosen_for: str | None = None
 
     def __post_init__(self) -> None:
         for what, name in (("the study", self.name), *(("a strategy", name) for name in self.strategies)):
@@ -117,7 +119,7 @@ def make_parser(**options: Any) -> SettingsParser:
     parser.add_argument(
         "--config", action=ActionConfigFile, help="a study, as configs/study.yaml; several are laid over"
     )
-    parser.add_class_arguments(StudySettings, skip={"vary_split"})
+    parser.add_class_arguments(StudySettings, skip={"vary_split", "chosen_for"})
     parser.add_argument(
         "--vary_split", action="store_true", help="each seed holds out validation images of its own (split_seed)"
     )
@@ -154,7 +156,7 @@ def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[Stu
         )
     values["strategies"] = choose_strategies(values["strategies"], values["sweep"], values["only"])
     if values["engine"] is None:
-        values["engine"] = _fastest_engine(values["trainer"], to_runs)
+        values["engine"], values["chosen_for"] = _fastest_engine(values["trainer"], to_runs)
     elif values["engine"] not in list_engines():
         raise ValueError(f"expected an engine, {' or '.join(list_engines())}, got {values['engine']!r}")
     return StudySettings(**values), to_runs
@@ -181,7 +183,9 @@ def merge(base: Any, over: Any) -> Any:
     return {**base, **{key: merge(base[key], value) if key in base else value for key, value in over.items()}}
 
 
-def _fastest_engine(trainer: Mapping[str, Any], arguments: Sequence[str]) -> str:
+def _fastest_engine(trainer: Mapping[str, Any], arguments: Sequence[str]) -> tuple[str, str]:
+    """The engine that is the fastest here, and what makes it so (docs/performance.md)."""
     asked_for_cpu = trainer.get("accelerator") == "cpu" or "--trainer.accelerator=cpu" in "=".join(arguments)
-    on_cpu = asked_for_cpu or not torch.cuda.is_available()
-    return "processes" if on_cpu and num_cores() > 1 else "serial"
+    if torch.cuda.is_available() and not asked_for_cpu:
+        return "serial", "a GPU"
+    return ("processes", f"a CPU of {num_cores()} cores") if num_cores() > 1 else ("serial", "a CPU of one core")

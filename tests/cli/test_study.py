@@ -188,6 +188,7 @@ def test_a_run_that_fails_stops_no_other_and_a_log_gets_a_line_per_run(resume, t
     options = ("--seeds", "[1]", "--engine", "serial", "--num_threads", "1")
     outcome = resume("--config", "hot.yaml", "--config", "own.yaml", *options)
     assert outcome.code == 1
+    assert outcome.out.startswith("engine: serial, 1 run at a time, 1 thread each\n")
     lines = [line for line in outcome.out.splitlines() if line.startswith("[")]
     assert sorted(re.sub(r"^\[\d/5\] |, .* left$|\d\.\d{3}", "", line) for line in lines) == [
         "Broken seed 1: failed",
@@ -204,21 +205,22 @@ def test_a_run_that_fails_stops_no_other_and_a_log_gets_a_line_per_run(resume, t
 
 
 @pytest.mark.parametrize(
-    ("arguments", "engine"),
+    ("arguments", "engine", "why"),
     [
-        ([], "processes"),
-        (["--config", "auto.yaml"], "serial"),
-        (["--config", "auto.yaml", "--trainer.accelerator", "cpu"], "processes"),
+        ([], "processes", "a CPU of 2 cores"),
+        (["--config", "auto.yaml"], "serial", "a GPU"),
+        (["--config", "auto.yaml", "--trainer.accelerator", "cpu"], "processes", "a CPU of 2 cores"),
     ],
     ids=["in a file", "not in the last file", "behind the command"],
 )
 def test_a_study_that_asks_for_the_cpu_is_made_by_processes_though_there_is_a_gpu(
-    resume, tmp_path, monkeypatch, arguments, engine
+    resume, tmp_path, monkeypatch, arguments, engine, why
 ):
     insides.pretend_two_cores_and_a_gpu(monkeypatch)
     (tmp_path / "auto.yaml").write_text("trainer: {accelerator: auto}")
     outcome = resume(*arguments, "--dry_run", "--restart", "--seeds", "[0]")
-    assert (outcome.code, f"engine: {engine}," in outcome.out) == (0, True), outcome
+    assert outcome.code == 0
+    assert re.search(f"engine: {engine}, .* each; chosen for {why}, --engine names another\n", outcome.out)
 
 
 @pytest.mark.parametrize("limit", [[], ["--trainer.max_steps", "2"]], ids=["epochs", "within an epoch"])
