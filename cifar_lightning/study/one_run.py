@@ -1,5 +1,8 @@
 """One run of a study: fitted, or resumed, and tested."""
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from cifar_lightning.runs import folder
@@ -7,6 +10,8 @@ from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.fitting import fit
 from cifar_lightning.training.logger import SPLITS
 from cifar_lightning.training.scoring import test
+
+_SAID: set[str] = set()
 
 
 def fit_and_test(run: PlannedRun) -> None:
@@ -18,13 +23,25 @@ def fit_and_test(run: PlannedRun) -> None:
     root = run.settings["data"]["source"].get("init_args", {}).get("root")
     # The data may have moved since the run was started.
     reached = {"data.source.root": root} if root is not None else {}
-    if run.can_resume:
-        # Also where the curves have all epochs: they may be ahead of the checkpoint.
-        fit(run.folder / folder.CONFIG, reached, ckpt_path=run.folder, progress=False)
-    else:
-        _clear_away(run.folder)
-        fit(run.settings, progress=False)
-    test(run.folder, reached)
+    with _each_warning_once():
+        if run.can_resume:
+            # Also where the curves have all epochs: they may be ahead of the checkpoint.
+            fit(run.folder / folder.CONFIG, reached, ckpt_path=run.folder, progress=False)
+        else:
+            _clear_away(run.folder)
+            fit(run.settings, progress=False)
+        test(run.folder, reached)
+
+
+@contextlib.contextmanager
+def _each_warning_once() -> Iterator[None]:
+    """Shows each warning once per process: most are about what all runs share."""
+    with warnings.catch_warnings(record=True) as caught:
+        yield
+    for warning in caught:
+        if (text := str(warning.message)) not in _SAID:
+            _SAID.add(text)
+            warnings.warn(text, warning.category, stacklevel=1)
 
 
 def _clear_away(run: Path) -> None:
