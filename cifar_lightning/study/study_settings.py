@@ -14,7 +14,7 @@ from jsonargparse.typing import NonNegativeInt, PositiveInt
 from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.study.engines import list_engines
 from cifar_lightning.training.configs import find_config
-from cifar_lightning.training.experiment import Config
+from cifar_lightning.training.experiment import Config, make_run_parser
 from cifar_lightning.training.machine import num_cores
 from cifar_lightning.training.parser import SettingsParser
 
@@ -87,7 +87,8 @@ class StudySettings:
 
 def make_parser(**options: Any) -> SettingsParser:
     """The parser of a study's own settings."""
-    parser = SettingsParser(**options)
+    parser = SettingsParser(**{"prog": "cifar-lightning study", **options})
+    parser.make_further = make_run_parser
     parser.add_argument(
         "--config", action=ActionConfigFile, help="a study, as configs/study.yaml; several are laid over"
     )

@@ -1,15 +1,30 @@
 """Lightning's argument parser, with errors of one sentence."""
 
+import difflib
 import re
-from collections.abc import Iterator
+import shlex
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
+from jsonargparse import DefaultHelpFormatter
 from lightning.pytorch.cli import LightningArgumentParser
 
-from cifar_lightning.hints import did_you_mean
+from cifar_lightning.runs.settings import flatten, read_settings
 
 _UNKNOWN = re.compile(r"[Uu]nrecognized arguments: (\S+)|Option '([^']+)' is not accepted")
 _UNKNOWN_OF_GROUP = re.compile(r"Group '([^']+)' does not accept option '([^']+)'")
+# What people write in place of the last part of a key.
+_SYNONYMS = {"epochs": "max_epochs", "learning_rate": "lr", "seed": "seed_everything"}
+
+
+class _WholeWords(DefaultHelpFormatter):
+    """Breaks lines between words alone, and names a few subclasses where torch has hundreds."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        text = re.sub(r"(known subclasses: (?:[\w.]+, ){8}).*\)", r"\1...)", " ".join(text.split()))
+        return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 class SettingsError(ValueError):
@@ -17,43 +32,141 @@ class SettingsError(ValueError):
 
 
 class SettingsParser(LightningArgumentParser):
-    """Raises a SettingsError where argparse prints its usage and exits."""
+    """Raises a SettingsError where argparse prints its usage and exits.
+
+    Attributes:
+        make_further: makes the parser of keys that are hinted at as well; None where there are no others.
+    """
+
+    make_further: Callable[[], "SettingsParser"] | None = None
+    _given: Sequence[str] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # A key that is cut short is a mistake to report, not to guess at.
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+        super().__init__(*args, allow_abbrev=False, formatter_class=_WholeWords, **kwargs)
+
+    def parse_args(self, args: Any = None, *others: Any, **kwargs: Any) -> Any:
+        self._given = list(args or ())
+        return super().parse_args(args, *others, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if unknown := _UNKNOWN_OF_GROUP.search(message) or _UNKNOWN.search(message):
-            name = ".".join(filter(None, unknown.groups())).lstrip("-").partition("=")[0]
-            hint = did_you_mean(name, self._known_keys(), "--help lists all keys")
-            raise SettingsError(f"unknown key {name!r}; {hint}")
-        raise SettingsError(describe_error(message, ex)) from ex
+            text = ".".join(filter(None, unknown.groups()))
+            name = text.lstrip("-").partition("=")[0]
+            if "unrecognized" in message and not text.startswith("-"):
+                raise SettingsError(self._describe_stray(text))
+            raise SettingsError(f"unknown key {name!r}; {self._hint(name)}")
+        key = ".".join(re.findall(r'Parser key "([^"]+)"', message))
+        for cause in reversed(list(_causes(ex))):
+            if isinstance(cause, SettingsError):
+                raise SettingsError(f"in {key}: {cause}" if key not in ("", "config") else str(cause)) from ex
+        if no_file := re.search('Unable to load config "(.*)"', message):
+            group = key.rpartition(".")[2]
+            below = [f"--{known}" for known in sorted(self._known_keys()) if known.startswith(f"{group}.")]
+            raise SettingsError(
+                f"expected a file for {group}, got {no_file[1]!r}; its settings are {', '.join(below[:4])} and more"
+            ) from ex
+        said = describe_error(message, ex)
+        advice = f"{self._help()} explains it"
+        words = re.search(r"(?:Given|Got) value: ((?!\[.*\])[\w ,.\[\]-]+)$", message)
+        if words and self._takes_list(key):
+            values = self._values_of(key) or [words[1]]
+            if "expected list" in said or "," in words[1] or len(values) > 1:
+                advice = self._with_brackets(key, words[1])
+        raise SettingsError(f"{key}: {said}; {advice}" if key else f"{said}; {advice}") from ex
 
-    def _known_keys(self) -> list[str]:
-        """Every key, in full and by its last part: errors of nested classes name only that."""
-        keys = [action.dest for action in self._actions]
-        return list(dict.fromkeys([*keys, *(key.rpartition(".")[2] for key in keys)]))
+    def _hint(self, name: str) -> str:
+        """The key that was meant by one that does not exist, with the value that it was given."""
+        known = self._known_keys()
+        known.discard(name)
+        last = name.rpartition(".")[2]
+        last = _SYNONYMS.get(last, last)
+        meant = [key for key in known if key.rpartition(".")[2] == last]
+        meant = meant or [key for key in known if key.endswith(f"_{last}")]
+        if not meant:
+            ends = {key.rpartition(".")[2]: key for key in known}
+            nearest = difflib.get_close_matches(name, [*known, *ends], n=1)
+            meant = [ends.get(near, near) for near in nearest]
+        if not meant:
+            return f"{self._help()} lists all keys"
+        values = self._values_of(name)
+        nearest = sorted(meant, key=lambda key: (len(key), key))[:2]
+        written = [f"`--{key} {self._as_argument(key, values)}`" if values else repr(key) for key in nearest]
+        return f"did you mean {' or '.join(written)}?"
+
+    def _known_keys(self) -> set[str]:
+        """Every key in full, with the arguments of the classes that are set by default or by a config."""
+        # Others are set by a link, and no option.
+        keys = {action.dest for action in self._actions if f"--{action.dest}" in action.option_strings}
+        keys = {key for key in keys if not key.endswith("help")}
+        configs = [argument.partition("=")[2] for argument in self._given if argument.startswith("--config=")]
+        files = [read_settings(Path(config)) for config in configs if not config.startswith("{")]
+        for settings in (self.get_defaults().as_dict(), *files):
+            keys |= {key.replace("init_args.", "") for key in flatten(settings) if ".init_args." in key}
+        return keys | (self.make_further()._known_keys() if self.make_further else set())
+
+    def _values_of(self, name: str) -> list[str]:
+        """What the command line has after `--name`."""
+        for place, argument in enumerate(self._given):
+            option, has_value, value = argument.partition("=")
+            if option == f"--{name}":
+                following = self._given[place + 1 :]
+                end = next((end for end, word in enumerate(following) if word.startswith("--")), len(following))
+                return [value] if has_value else list(following[:end])
+        return []
+
+    def _as_argument(self, key: str, values: Sequence[str]) -> str:
+        """`values` as the shell wants them: a list in brackets and quotes."""
+        if self._takes_list(key) and (len(values) > 1 or "," in values[0]):
+            return _bracketed(values)
+        return " ".join(map(shlex.quote, values))
+
+    def _takes_list(self, key: str) -> bool:
+        types = [str(getattr(action, "_typehint", "")) for action in self._actions if action.dest == key]
+        return any("list[" in name for name in types) or bool(
+            self.make_further and self.make_further()._takes_list(key)
+        )
+
+    def _with_brackets(self, key: str, got: str) -> str:
+        values = self._values_of(key)
+        return f"write --{key} {_bracketed(values)}" if values else f"write {key}: [{got.strip('[]')}]"
+
+    def _describe_stray(self, value: str) -> str:
+        """What to say about a word that belongs to no option."""
+        before = self._given[: self._given.index(value)] if value in self._given else []
+        option = next((word for word in reversed(before) if word.startswith("--")), "")
+        key = option.lstrip("-").partition("=")[0]
+        if self._takes_list(key):
+            return f"expected one list for {key}; {self._with_brackets(key, value)}"
+        return (
+            f"expected an option, got {value!r}" + (f" after the value of --{key}" if option else "") + "; leave it out"
+        )
+
+    def _help(self) -> str:
+        """The command that prints all keys; parsers of single classes have no name of their own."""
+        return f"`{self.prog if ' ' in self.prog else 'cifar-lightning fit'} --help_all`"
+
+
+def _bracketed(values: Sequence[str]) -> str:
+    """A list that came in one word or in several, as the shell wants it."""
+    separator = " " if any("," in value for value in values) else ","
+    return shlex.quote(f"[{separator.join(values).strip('[]')}]")
 
 
 def describe_error(message: str, error: BaseException | None) -> str:
-    """The key, and the last cause of what jsonargparse says in many lines."""
-    keys = ".".join(re.findall(r'Parser key "([^"]+)"', message))
+    """The last cause of what jsonargparse says in many lines."""
     # That a value is no path either explains nothing.
     causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
-    for cause in reversed(causes):
-        if isinstance(cause, SettingsError):
-            return f"in {keys}: {cause}" if keys not in ("", "config") else str(cause)
-    text = " ".join(str(causes[-1] if causes else message).split())
     # The last cause is about one of the types that the value may have; these are about all of them.
     if required := re.search(r"the following arguments are required: [\w., ]+", message):
-        text = required[0]
+        return required[0]
+    text = " ".join(str(causes[-1] if causes else message).split())
     text = re.sub(r'^(Parser key "[^"]+": )+', "", text)
     choices = re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))
     if got := re.search(r"Expected a (?:<class ')?(?:\w+\.)*(.*?)(?:'>)?\. Got value: (.*)", text):
         expected = f"one of {', '.join(dict.fromkeys(choices))}" if choices else got[1]
-        text = f"expected {expected}, got {got[2]!r}"
-    return f"{keys}: {text}; `--help` explains it" if keys else f"{text}; `--help` explains it"
+        return f"expected {expected}, got {got[2]!r}"
+    return text
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
