@@ -88,8 +88,9 @@ def _run(arguments: list[str]) -> int:
         return 0
     if command not in COMMANDS:
         raise ValueError(_describe_unknown(command))
-    if {"-h", "--help"} & set(rest) and command in HELP:
-        print(HELP[command], end="")
+    text = HELP.get(command, "")
+    if text and ({"-h", "--help"} & set(rest) or ("--help_all" in rest and "--help_all" not in text)):
+        print(text, end="")
         return 0
     rest = ["--help" if argument == "--help_all" else argument for argument in rest]
     # torch's threads wait for one another by spinning, by default for so long that two fits on the same cores hinder

@@ -89,8 +89,8 @@ def _refuse_misplaced(settings: Any, key: str, owner: str) -> None:
             arguments = {**(settings.get("init_args") or {}), **beside}
             line = yaml.safe_dump(arguments, default_flow_style=True, sort_keys=False, width=1000)
             raise ValueError(
-                f"{where}{' and '.join(map(repr, beside))} beside class_path belongs under init_args; write"
-                f" `init_args: {line.strip()}` there"
+                f"{where}{' and '.join(map(repr, beside))} beside class_path belong{'s' * (len(beside) == 1)} under"
+                f" init_args; write `init_args: {line.strip()}` there"
             )
         for name, value in settings.items():
             _refuse_misplaced(value, f"{key}.{name}" if key else str(name), owner)

@@ -4,19 +4,21 @@ import difflib
 import re
 import shlex
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 from jsonargparse import DefaultHelpFormatter
 from lightning.pytorch.cli import LightningArgumentParser
 
 from cifar_lightning.runs.settings import flatten, read_settings
+from cifar_lightning.training.configs import list_configs
 
 _UNKNOWN = re.compile(r"[Uu]nrecognized arguments: (\S+)|Option '([^']+)' is not accepted")
 _UNKNOWN_OF_GROUP = re.compile(r"Group '([^']+)' does not accept option '([^']+)'")
 # What people write in place of the last part of a key.
 _SYNONYMS = {"epochs": "max_epochs", "learning_rate": "lr", "seed": "seed_everything"}
+_NETS = "cifar_lightning.models.backbones"
 
 
 class _WholeWords(DefaultHelpFormatter):
@@ -56,43 +58,53 @@ class SettingsParser(LightningArgumentParser):
             if "unrecognized" in message and not text.startswith("-"):
                 raise SettingsError(self._describe_stray(text))
             raise SettingsError(f"unknown key {name!r}; {self._hint(name)}")
-        key = ".".join(re.findall(r'Parser key "([^"]+)"', message))
+        key = ".".join(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', message)))
         for cause in reversed(list(_causes(ex))):
             if isinstance(cause, SettingsError):
                 raise SettingsError(f"in {key}: {cause}" if key not in ("", "config") else str(cause)) from ex
-        if no_file := re.search('Unable to load config "(.*)"', message):
-            group = key.rpartition(".")[2]
-            below = [f"--{known}" for known in sorted(self._known_keys()) if known.startswith(f"{group}.")]
-            raise SettingsError(
-                f"expected a file for {group}, got {no_file[1]!r}; its settings are {', '.join(below[:4])} and more"
-            ) from ex
         said = describe_error(message, ex)
-        advice = f"{self._help()} explains it"
-        words = re.search(r"(?:Given|Got) value: ((?!\[.*\])[\w ,.\[\]-]+)$", message)
-        if words and self._takes_list(key):
-            values = self._values_of(key) or [words[1]]
-            if "expected list" in said or "," in words[1] or len(values) > 1:
-                advice = self._with_brackets(key, words[1])
-        raise SettingsError(f"{key}: {said}; {advice}" if key else f"{said}; {advice}") from ex
+        said = f"{said}; {self._advise(key, message, said)}"
+        raise SettingsError(f"{key}: {said}" if key else said) from ex
+
+    def _advise(self, key: str, message: str, said: str) -> str:
+        """What to do about a value that is refused."""
+        if missing := re.search(r"required: (.*)", said):
+            names = missing[1].split(", ")
+            configs = "add --config avgpool, or another one of `cifar-lightning configs`"
+            return f"set {' and '.join(f'{key}.{name}' for name in names)}" if key else configs
+        if class_name := re.search(r"no class (\S+)", said):
+            types = [getattr(action, "_typehint", None) for action in self._actions if action.dest == key]
+            kinds = list(_subclasses(types))
+            # Of the hundreds of torch's modules few are nets.
+            kinds = [kind for kind in kinds if kind.__module__ == _NETS] or kinds
+            names = {kind.__name__.lower(): kind.__name__ for kind in kinds}
+            nearest = difflib.get_close_matches(class_name[1].lower(), names, n=1)
+            return f"did you mean {names[nearest[0]]}?" if nearest else "name its module as well, as in my_net.MyNet"
+        got = re.search(r"(?:Given|Got) value: ((?!\[.*\])[\w ,.\[\]-]+)$", message)
+        is_list = got and ("expected list" in said or "," in got[1] or len(self._values_of(key)) > 1)
+        if got and is_list and self._takes_list(key):
+            return self._with_brackets(key, got[1])
+        if re.search(r"single settings, got '\w+:\S+'", said):
+            return "in YAML a space follows a colon"
+        return f"{self._help()} explains it"
 
     def _hint(self, name: str) -> str:
         """The key that was meant by one that does not exist, with the value that it was given."""
-        known = self._known_keys()
-        known.discard(name)
+        meant = self._nearest_keys(name) or (self.make_further()._nearest_keys(name) if self.make_further else [])
+        values = self._values_of(name)
+        written = [f"`--{key} {self._as_argument(key, values)}`" if values else repr(key) for key in meant]
+        return f"did you mean {' or '.join(written)}?" if meant else f"{self._help()} lists all keys"
+
+    def _nearest_keys(self, name: str) -> list[str]:
+        """Keys that end as `name` does, or else the one spelt most like it."""
+        known = self._known_keys() - {name}
         last = name.rpartition(".")[2]
         last = _SYNONYMS.get(last, last)
+        ends = {key.rpartition(".")[2]: key for key in known}
         meant = [key for key in known if key.rpartition(".")[2] == last]
         meant = meant or [key for key in known if key.endswith(f"_{last}")]
-        if not meant:
-            ends = {key.rpartition(".")[2]: key for key in known}
-            nearest = difflib.get_close_matches(name, [*known, *ends], n=1)
-            meant = [ends.get(near, near) for near in nearest]
-        if not meant:
-            return f"{self._help()} lists all keys"
-        values = self._values_of(name)
-        nearest = sorted(meant, key=lambda key: (len(key), key))[:2]
-        written = [f"`--{key} {self._as_argument(key, values)}`" if values else repr(key) for key in nearest]
-        return f"did you mean {' or '.join(written)}?"
+        meant = meant or [ends.get(near, near) for near in difflib.get_close_matches(name, [*known, *ends], n=1)]
+        return sorted(meant, key=lambda key: (len(key), key))[:2]
 
     def _known_keys(self) -> set[str]:
         """Every key in full, with the arguments of the classes that are set by default or by a config."""
@@ -101,9 +113,11 @@ class SettingsParser(LightningArgumentParser):
         keys = {key for key in keys if not key.endswith("help")}
         configs = [argument.partition("=")[2] for argument in self._given if argument.startswith("--config=")]
         files = [read_settings(Path(config)) for config in configs if not config.startswith("{")]
+        groups = tuple(f"{key.partition('.')[0]}." for key in keys)
         for settings in (self.get_defaults().as_dict(), *files):
-            keys |= {key.replace("init_args.", "") for key in flatten(settings) if ".init_args." in key}
-        return keys | (self.make_further()._known_keys() if self.make_further else set())
+            arguments = [key for key in flatten(settings) if ".init_args." in key and key.startswith(groups)]
+            keys |= {key.replace("init_args.", "") for key in arguments}
+        return keys
 
     def _values_of(self, name: str) -> list[str]:
         """What the command line has after `--name`."""
@@ -136,6 +150,8 @@ class SettingsParser(LightningArgumentParser):
         before = self._given[: self._given.index(value)] if value in self._given else []
         option = next((word for word in reversed(before) if word.startswith("--")), "")
         key = option.lstrip("-").partition("=")[0]
+        if value in list_configs():
+            return f"expected an option, got {value!r}; did you mean --config {value}?"
         if self._takes_list(key):
             return f"expected one list for {key}; {self._with_brackets(key, value)}"
         return (
@@ -160,6 +176,14 @@ def describe_error(message: str, error: BaseException | None) -> str:
     # The last cause is about one of the types that the value may have; these are about all of them.
     if required := re.search(r"the following arguments are required: [\w., ]+", message):
         return required[0]
+    # torch's optimisers take a tensor, a class as well, for a number.
+    is_number = re.search("Expected a <class '(float|int)'>", message)
+    if not is_number and (
+        class_name := re.search(r"Expected a dot import path string: ([\w.]+)$", message, re.MULTILINE)
+    ):
+        return f"there is no class {class_name[1]}"
+    if no_file := re.search('Unable to load config "(.*)"', message):
+        return f"expected a file or single settings, got {no_file[1]!r}"
     text = " ".join(str(causes[-1] if causes else message).split())
     text = re.sub(r'^(Parser key "[^"]+": )+', "", text)
     choices = re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))
@@ -167,6 +191,15 @@ def describe_error(message: str, error: BaseException | None) -> str:
         expected = f"one of {', '.join(dict.fromkeys(choices))}" if choices else got[1]
         return f"expected {expected}, got {got[2]!r}"
     return text
+
+
+def _subclasses(types: Iterable[Any]) -> Iterator[type]:
+    """The classes that type hints stand for, and all that are derived from them."""
+    for kind in types:
+        yield from _subclasses(get_args(kind))
+        if isinstance(kind, type) and kind.__module__ != "builtins":
+            yield kind
+            yield from _subclasses(kind.__subclasses__())
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

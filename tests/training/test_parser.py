@@ -14,14 +14,20 @@ from cifar_lightning.training.parser import SettingsError
         ("--model.optimizer.lr=fast", "in model.optimizer: lr: expected float, got 'fast'"),
         ("--model.optimizer.momentun=1", "in model.optimizer: unknown key 'momentun'; did you mean 'momentum'?"),
         ("--model.backbone=my_net.MyNet", "model.backbone: No module named 'my_net'"),
-        ("--model.backbone=AvgPoolNett", "Expected a dot import path string: AvgPoolNett"),
+        ("--model.backbone=AvgPoolNett", "there is no class AvgPoolNett; did you mean AvgPoolNet?"),
+        ("--model.backbone=maxpool", "there is no class maxpool; did you mean MaxPoolNet?"),
+        ("--model.backbone=MyNet", "there is no class MyNet; name its module as well, as in my_net.MyNet"),
+        ("--model.optimizer=adam", "there is no class adam; did you mean Adam?"),
+        ("--trainer.callbacks=EarlyStoping", "there is no class EarlyStoping; did you mean EarlyStopping?"),
+        ("--data.source=folder", "there is no class folder; did you mean ImageFolder?"),
         ("--model.backbone=torch.optim.SGD", "torch.optim.SGD does not correspond to a subclass of Module"),
         ("--data.classes=apple", "data.classes: expected list, got 'apple'; write --data.classes '[apple]'"),
-        ("--trainer.callbacks=EarlyStopping", "the following arguments are required: monitor"),
+        ("--trainer.callbacks=EarlyStopping", "are required: monitor; set trainer.callbacks.monitor"),
+        ('--config={"data": "batch_size:32"}', "got 'batch_size:32'; in YAML a space follows a colon"),
         ("--num_threads=0", "num_threads: 0 does not conform"),
         (
             "--model=AvgPoolNet",
-            "expected a file for model, got 'AvgPoolNet'; its settings are --model.backbone, --model",
+            "model: expected a file or single settings, got 'AvgPoolNet'",
         ),
     ],
 )
@@ -80,6 +86,13 @@ def test_a_list_is_shown_with_brackets_and_quotes(typed):
         Experiment(["--config=quickstart", "--data.classes", *typed.split()])
     with pytest.raises(SettingsError, match=r"; write data\.classes: \[circle, square\]$"):
         Experiment(["--config=quickstart", '--config={"data": {"classes": "circle, square"}}'])
+
+
+def test_a_fit_of_nothing_is_told_to_name_a_config():
+    with pytest.raises(SettingsError, match=r"required: model\.backbone; add --config avgpool, or another"):
+        Experiment([])
+    with pytest.raises(SettingsError, match="got 'quickstart'; did you mean --config quickstart"):
+        Experiment(["quickstart"])
 
 
 def test_a_word_that_belongs_to_no_option_is_named():
