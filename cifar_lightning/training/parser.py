@@ -133,13 +133,11 @@ class SettingsParser(LightningArgumentParser):
         """`values` as the shell wants them: a list in brackets and quotes."""
         if self._takes_list(key) and (len(values) > 1 or "," in values[0]):
             return _bracketed(values)
-        return " ".join(map(shlex.quote, values))
+        return shlex.join(values)
 
     def _takes_list(self, key: str) -> bool:
-        types = [str(getattr(action, "_typehint", "")) for action in self._actions if action.dest == key]
-        return any("list[" in name for name in types) or bool(
-            self.make_further and self.make_further()._takes_list(key)
-        )
+        actions = [*self._actions, *(self.make_further()._actions if self.make_further else ())]
+        return any("list[" in str(getattr(action, "_typehint", "")) for action in actions if action.dest == key)
 
     def _with_brackets(self, key: str, got: str) -> str:
         values = self._values_of(key)
@@ -147,16 +145,13 @@ class SettingsParser(LightningArgumentParser):
 
     def _describe_stray(self, value: str) -> str:
         """What to say about a word that belongs to no option."""
-        before = self._given[: self._given.index(value)] if value in self._given else []
-        option = next((word for word in reversed(before) if word.startswith("--")), "")
-        key = option.lstrip("-").partition("=")[0]
         if value in list_configs():
             return f"expected an option, got {value!r}; did you mean --config {value}?"
+        before = self._given[: self._given.index(value)]
+        key = next((word for word in reversed(before) if word.startswith("--")), "").lstrip("-").partition("=")[0]
         if self._takes_list(key):
             return f"expected one list for {key}; {self._with_brackets(key, value)}"
-        return (
-            f"expected an option, got {value!r}" + (f" after the value of --{key}" if option else "") + "; leave it out"
-        )
+        return f"expected an option, got {value!r}; leave it out"
 
     def _help(self) -> str:
         """The command that prints all keys; parsers of single classes have no name of their own."""
@@ -171,19 +166,17 @@ def _bracketed(values: Sequence[str]) -> str:
 
 def describe_error(message: str, error: BaseException | None) -> str:
     """The last cause of what jsonargparse says in many lines."""
-    # That a value is no path either explains nothing.
-    causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
     # The last cause is about one of the types that the value may have; these are about all of them.
     if required := re.search(r"the following arguments are required: [\w., ]+", message):
         return required[0]
-    # torch's optimisers take a tensor, a class as well, for a number.
-    is_number = re.search("Expected a <class '(float|int)'>", message)
-    if not is_number and (
-        class_name := re.search(r"Expected a dot import path string: ([\w.]+)$", message, re.MULTILINE)
-    ):
+    class_name = re.search(r"Expected a dot import path string: ([\w.]+)$", message, re.MULTILINE)
+    # A number may be a tensor as well, a class, to torch's optimisers.
+    if class_name and not re.search("Expected a <class '(float|int)'>", message):
         return f"there is no class {class_name[1]}"
     if no_file := re.search('Unable to load config "(.*)"', message):
         return f"expected a file or single settings, got {no_file[1]!r}"
+    # That a value is no path either explains nothing.
+    causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
     text = " ".join(str(causes[-1] if causes else message).split())
     text = re.sub(r'^(Parser key "[^"]+": )+', "", text)
     choices = re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))

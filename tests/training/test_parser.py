@@ -96,5 +96,5 @@ def test_a_fit_of_nothing_is_told_to_name_a_config():
 
 
 def test_a_word_that_belongs_to_no_option_is_named():
-    with pytest.raises(SettingsError, match=r"got '4' after the value of --trainer\.max_epochs; leave"):
+    with pytest.raises(SettingsError, match=r"expected an option, got '4'; leave it out"):
         Experiment(["--config=quickstart", "--trainer.max_epochs", "3", "4"])
