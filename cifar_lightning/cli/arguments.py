@@ -23,19 +23,14 @@ class SentenceArguments(argparse.ArgumentParser):
         return f"unknown option {name!r}; {hint}"
 
 
-def parse_checkpoint(command: str, description: str | None, arguments: list[str]) -> tuple[Path, list[str]]:
+def parse_checkpoint(command: str, arguments: list[str]) -> tuple[Path, list[str]]:
     """The value of `--ckpt_path`, and the settings beside it.
 
     Raises:
         ValueError: if it is missing.
     """
-    parser = SentenceArguments(
-        prog=f"cifar-lightning {command}",
-        description=description,
-        epilog="Any --data.*, --trainer.* and --num_threads of `fit` overrides the setting of the run folder.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--ckpt_path", type=Path, help="a run folder (its last.ckpt), or a checkpoint file")
+    parser = SentenceArguments(prog=f"cifar-lightning {command}", allow_abbrev=False)
+    parser.add_argument("--ckpt_path", type=Path)
     options, rest = parser.parse_known_args(arguments)
     if options.ckpt_path is None:
         raise ValueError(

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from cifar_lightning.cli.arguments import SentenceArguments
 
-_PAGE = "comparison.html"
-
 
 def run(arguments: list[str]) -> int:
     """Runs the command and returns its exit code."""
@@ -40,5 +38,5 @@ def run(arguments: list[str]) -> int:
     with contextlib.suppress(BrokenPipeError, SystemExit):
         print_comparison(comparison)
     comparison.write(output, images=not options.no_images)
-    print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / _PAGE))}")
+    print(f"\nwritten to {output}\nnext: open {shlex.quote(str(output / 'comparison.html'))}")
     return 0

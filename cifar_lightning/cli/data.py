@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import torch
 from jsonargparse import ActionConfigFile
-from rich.table import Table
+from rich.table import Column, Table
+from torch.nn.utils.rnn import pad_sequence
 from torchvision.io import encode_png
 from torchvision.utils import make_grid
 
@@ -76,10 +76,7 @@ def _keep_data_part(arguments: list[str]) -> list[str]:
 
 def _print_counts(data: SubsetDataModule) -> None:
     splits = data.evaluation_splits
-    table = Table()
-    table.add_column("class")
-    for split in splits:
-        table.add_column(split, justify="right")
+    table = Table("class", *(Column(split, justify="right") for split in splits))
     counts = [images.counts() for images in splits.values()]
     for name in data.class_names:
         table.add_row(name, *(str(split[name]) for split in counts))
@@ -91,9 +88,10 @@ def _print_counts(data: SubsetDataModule) -> None:
 def _print_duplicates(pairs: NearestPairs, num_training: int) -> None:
     """Lists the near-duplicates by index and class, the closest first."""
     found = pairs.duplicates()
-    table = Table()
-    for column in ("test image", "class", "training image", "class", "similarity"):
-        table.add_column(column, justify="left" if column == "class" else "right")
+    test, training, similarity = (
+        Column(name, justify="right") for name in ("test image", "training image", "similarity")
+    )
+    table = Table(test, "class", training, "class", similarity)
     columns = [
         map(str, found.test.indices.tolist()),
         _classes(found.test),
@@ -120,8 +118,7 @@ def _classes(images: LabelledImages) -> list[str]:
 def draw_contact_sheet(images: LabelledImages, path: Path) -> None:
     """Writes the first 20 images of each class, one row per class, at twice their size."""
     rows = [images.images[images.labels == label][:_PREVIEW_COLUMNS] for label in range(len(images.class_names))]
-    longest = max(len(row) for row in rows)
-    tiles = [torch.cat([row, row.new_full((longest - len(row), *row.shape[1:]), 255)]) for row in rows]
-    sheet = make_grid(torch.cat(tiles), nrow=longest, padding=1, pad_value=255)
+    tiles = pad_sequence(rows, batch_first=True, padding_value=255)
+    sheet = make_grid(tiles.flatten(0, 1), nrow=tiles.shape[1], padding=1, pad_value=255)
     enlarged = sheet.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
     write_whole(path, lambda file: file.write(encode_png(enlarged).numpy().tobytes()))

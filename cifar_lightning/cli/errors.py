@@ -31,7 +31,8 @@ def describe(error: BaseException) -> str:
         return "out of memory; lower data.batch_size, or close other programs"
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
-        advice = _ADVICE.get(error.errno or 0, "fix that")
+        otherwise = "check that path" if where else "check the disk and the network"
+        advice = _ADVICE.get(error.errno or 0, otherwise)
         return f"the machine refused: {error.strerror}{where}; {advice} and run the command again"
     if type(error).__name__ == "OutOfMemoryError":
         return "the GPU is out of memory; lower data.batch_size, or use --trainer.accelerator cpu"

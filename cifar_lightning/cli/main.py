@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from cifar_lightning import __version__
 from cifar_lightning.cli.errors import OwnCodeShown, fail
+from cifar_lightning.cli.help import HELP
 from cifar_lightning.cli.stopping import CTRL_C, ended_at_once, ended_by_exception
 from cifar_lightning.hints import did_you_mean
 
@@ -36,7 +37,7 @@ Controlled comparisons of small convolutional nets on a few CIFAR-100 classes.
 {chr(10).join(f"  {name:<10}{purpose}" for name, purpose in COMMANDS.items())}
 
   cifar-lightning fit --config quickstart      a first run, in seconds, without a download
-  cifar-lightning COMMAND --help               all options of a command
+  cifar-lightning COMMAND --help               the options of a command
 """
 
 
@@ -85,6 +86,11 @@ def _run(arguments: list[str]) -> int:
         return 0
     if command not in COMMANDS:
         raise ValueError(_describe_unknown(command))
+    text = HELP.get(command, "")
+    if text and ({"-h", "--help"} & set(rest) or ("--help_all" in rest and "--help_all" not in text)):
+        print(text, end="")
+        return 0
+    rest = ["--help" if argument == "--help_all" else argument for argument in rest]
     # torch's threads wait for one another by spinning, by default for so long that two fits on the same cores hinder
     # each other; much shorter waits cost a fit alone a tenth, and more beside other work (docs/performance.md). Read
     # when torch is loaded.

@@ -9,11 +9,11 @@ from cifar_lightning.training.predicting import predict
 
 def run(arguments: list[str]) -> int:
     """Runs the command and returns its exit code."""
-    parser = SentenceArguments(prog="cifar-lightning predict", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--ckpt_path", required=True, type=Path, help="a run folder or a checkpoint file")
-    parser.add_argument("--images", required=True, type=Path, help="an image, or a folder of images")
-    parser.add_argument("--output", default="predictions.csv", type=Path, help="the CSV file to write")
-    parser.add_argument("--trainer.accelerator", dest="accelerator", default="auto", help="auto, cpu or gpu")
+    parser = SentenceArguments(prog="cifar-lightning predict", allow_abbrev=False)
+    parser.add_argument("--ckpt_path", required=True, type=Path)
+    parser.add_argument("--images", required=True, type=Path)
+    parser.add_argument("--output", default="predictions.csv", type=Path)
+    parser.add_argument("--trainer.accelerator", dest="accelerator", default="auto")
     options = parser.parse_args(arguments)
     refuse_folder("--output", options.output)
     predictions = predict(options.ckpt_path, options.images, accelerator=options.accelerator)

@@ -8,7 +8,7 @@ from cifar_lightning.training.quiet import quiet_framework
 
 def run(arguments: list[str]) -> int:
     """Runs the command and returns its exit code."""
-    path, rest = parse_checkpoint("validate", __doc__, arguments)
+    path, rest = parse_checkpoint("validate", arguments)
     with quiet_framework():
         evaluation = Evaluation(checkpoint_of(path), rest)
         data, model = evaluation.datamodule, evaluation.model

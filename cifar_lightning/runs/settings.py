@@ -17,14 +17,28 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: if the file is not plain YAML of keys and values.
     """
+    text = ""
     try:
-        mapping = load_plain_yaml(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        mapping = load_plain_yaml(text)
         if not isinstance(mapping, dict):
             raise ValueError("no keys and values")
     except (ValueError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"expected plain YAML of keys and values, but {path} is none ({reason}); mend it") from error
+        raise ValueError(
+            f"expected plain YAML of keys and values, but {path} is none ({_describe(error, text)}); mend it"
+        ) from error
     return mapping
+
+
+def _describe(error: Exception, text: str) -> str:
+    """What is wrong, with the number of the line, as far as that is known."""
+    if not (isinstance(error, yaml.MarkedYAMLError) and error.problem_mark):
+        return " ".join(str(error).split())[:200]
+    number = error.problem_mark.line + 1
+    for tabbed, line in enumerate(text.splitlines()[:number], start=1):
+        if line.strip() and "\t" in line[: -len(line.lstrip())]:
+            return f"line {tabbed} begins with a tab; indent it by spaces"
+    return f"line {number}: {error.problem}"
 
 
 def load_plain_yaml(text: str) -> Any:

@@ -15,7 +15,7 @@ from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.study.engines import list_engines
 from cifar_lightning.study.sweeping import choose_strategies, join_sweeps
 from cifar_lightning.training.configs import find_config
-from cifar_lightning.training.experiment import Config, to_arguments
+from cifar_lightning.training.experiment import Config, make_run_parser, to_arguments
 from cifar_lightning.training.machine import num_cores
 from cifar_lightning.training.parser import SettingsParser
 from cifar_lightning.training.run_loggers import without_run_logger
@@ -115,7 +115,8 @@ class StudySettings:
 
 def make_parser(**options: Any) -> SettingsParser:
     """The parser of a study's own settings."""
-    parser = SettingsParser(**options)
+    parser = SettingsParser(**{"prog": "cifar-lightning study", **options})
+    parser.make_further = make_run_parser
     parser.add_argument(
         "--config", action=ActionConfigFile, help="a study, as configs/study.yaml; several are laid over"
     )

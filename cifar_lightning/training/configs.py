@@ -1,26 +1,24 @@
 """The configs that ship with the package, and what a config's name stands for."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from cifar_lightning.hints import did_you_mean
-from cifar_lightning.runs.settings import read_settings
+from cifar_lightning.runs.settings import load_plain_yaml, read_settings
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
-def configs_folder() -> Path:
-    """The folder `configs`: inside an installed package, beside the package in a checkout."""
-    inside = _PACKAGE / "configs"
-    return inside if inside.is_dir() else _PACKAGE.parent / "configs"
-
-
 def list_configs() -> dict[str, tuple[Path, str]]:
     """Path and purpose by name; the purpose is the first line of a config's header."""
-    return {
-        path.stem: (path, path.read_text().splitlines()[0].lstrip("# "))
-        for path in sorted(configs_folder().glob("*.yaml"))
-    }
+    # Inside an installed package, beside the package in a checkout.
+    inside = _PACKAGE / "configs"
+    folder = inside if inside.is_dir() else _PACKAGE.parent / "configs"
+    return {path.stem: (path, path.read_text().splitlines()[0].lstrip("# ")) for path in sorted(folder.glob("*.yaml"))}
 
 
 def find_config(name: str | Path) -> Path:
@@ -57,18 +55,42 @@ def resolve_configs(arguments: Sequence[str], find: Callable[[str], Path] = find
     """Command line arguments with every `--config NAME` as `--config=PATH`; the text of a config stays as it is.
 
     Raises:
-        ValueError: if there is no such config, or it is not YAML of keys and values.
+        ValueError: if there is no such config, it is not YAML of keys and values, or in it or in another argument an
+            argument of a class stands beside `class_path`.
     """
     resolved = []
     rest = iter(arguments)
     for argument in rest:
         option, has_value, value = argument.partition("=")
-        if option not in ("--config", "-c"):
-            resolved.append(argument)
-            continue
-        name = value if has_value else next(rest, "")
-        if not name.startswith("{"):
-            name = str(find(name))
-            read_settings(Path(name))
-        resolved.append(f"--config={name}")
+        if option in ("--config", "-c"):
+            name = value if has_value else next(rest, "")
+            if not name.startswith("{"):
+                name = str(find(name))
+                _refuse_misplaced(read_settings(Path(name)), "", f" of {name}")
+            argument = f"--config={name}"
+        for key, text in ((option.lstrip("-"), value), ("", argument)):
+            # What is no YAML, the parser reports.
+            if text.startswith(("{", "[{")):
+                with contextlib.suppress(yaml.YAMLError):
+                    _refuse_misplaced(load_plain_yaml(text), "" if key == "config" else key, "")
+        resolved.append(argument)
     return resolved
+
+
+def _refuse_misplaced(settings: Any, key: str, owner: str) -> None:
+    """Raises a ValueError if there is a key beside `class_path` that belongs below `init_args`."""
+    if isinstance(settings, list):
+        for value in settings:
+            _refuse_misplaced(value, key, owner)
+    elif isinstance(settings, dict):
+        kept = ("class_path", "init_args", "dict_kwargs")
+        if "class_path" in settings and (beside := {name: settings[name] for name in settings if name not in kept}):
+            where = f"in {key}{owner}: " if key else ""
+            arguments = {**(settings.get("init_args") or {}), **beside}
+            line = yaml.safe_dump(arguments, default_flow_style=True, sort_keys=False, width=1000)
+            raise ValueError(
+                f"{where}{' and '.join(map(repr, beside))} beside class_path belong{'s' * (len(beside) == 1)} under"
+                f" init_args; write `init_args: {line.strip()}` there"
+            )
+        for name, value in settings.items():
+            _refuse_misplaced(value, f"{key}.{name}" if key else str(name), owner)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import yaml
 from jsonargparse.typing import PositiveInt
+from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -96,6 +97,14 @@ class Experiment(LightningCLI):
         """The complete settings as plain values, as `config.yaml` has them."""
         settings: dict[str, Any] = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
         return settings
+
+
+def make_run_parser() -> SettingsParser:
+    """The parser of the settings that a study hands to every run."""
+    parser = SettingsParser()
+    for kind, group in ((Trainer, "trainer"), (ImageClassifier, "model"), (SubsetDataModule, "data")):
+        parser.add_lightning_class_args(kind, group)
+    return parser
 
 
 def to_arguments(config: Config | Sequence[Config], settings: Mapping[str, Any] | None = None) -> list[str]:

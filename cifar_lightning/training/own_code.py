@@ -16,13 +16,20 @@ _STANDARD_LIBRARY = Path(os.__file__).parent
 class OwnFramesAlone(contextlib.AbstractContextManager[None]):
     """Takes the frames of libraries and of this package out of the traceback of an error in the user's own code.
 
-    `CIFAR_LIGHTNING_DEBUG=1` leaves them in.
+    Of a ValueError that this package raises, the sentence says all: it loses what led to it as well.
+    `CIFAR_LIGHTNING_DEBUG=1` leaves everything in.
     """
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, Exception) and is_of_own_code(trace) and os.environ.get(DEBUG_VARIABLE) != "1":
+        if not isinstance(error, Exception) or os.environ.get(DEBUG_VARIABLE) == "1":
+            return
+        *_, (last, line) = traceback.walk_tb(trace)
+        is_raised = linecache.getline(last.f_code.co_filename, line).lstrip().startswith("raise")
+        if isinstance(error, ValueError) and _is_ours(last) and is_raised:
+            error.__traceback__, error.__cause__ = None, None
+        elif is_of_own_code(trace):
             keep_own_frames(error)
 
 

@@ -1,15 +1,32 @@
 """Lightning's argument parser, with errors of one sentence."""
 
+import difflib
 import re
-from collections.abc import Iterator
-from typing import Any, NoReturn
+import shlex
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, get_args
 
+from jsonargparse import DefaultHelpFormatter
 from lightning.pytorch.cli import LightningArgumentParser
 
-from cifar_lightning.hints import did_you_mean
+from cifar_lightning.runs.settings import flatten, read_settings
+from cifar_lightning.training.configs import list_configs
 
 _UNKNOWN = re.compile(r"[Uu]nrecognized arguments: (\S+)|Option '([^']+)' is not accepted")
 _UNKNOWN_OF_GROUP = re.compile(r"Group '([^']+)' does not accept option '([^']+)'")
+# What people write in place of the last part of a key.
+_SYNONYMS = {"epochs": "max_epochs", "learning_rate": "lr", "seed": "seed_everything"}
+_NETS = "cifar_lightning.models.backbones"
+
+
+class _WholeWords(DefaultHelpFormatter):
+    """Breaks lines between words alone, and names a few subclasses where torch has hundreds."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        text = re.sub(r"(known subclasses: (?:[\w.]+, ){8}).*\)", r"\1...)", " ".join(text.split()))
+        return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 class SettingsError(ValueError):
@@ -17,43 +34,165 @@ class SettingsError(ValueError):
 
 
 class SettingsParser(LightningArgumentParser):
-    """Raises a SettingsError where argparse prints its usage and exits."""
+    """Raises a SettingsError where argparse prints its usage and exits.
+
+    Attributes:
+        make_further: makes the parser of keys that are hinted at as well; None where there are no others.
+    """
+
+    make_further: Callable[[], "SettingsParser"] | None = None
+    _given: Sequence[str] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         # A key that is cut short is a mistake to report, not to guess at.
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+        super().__init__(*args, allow_abbrev=False, formatter_class=_WholeWords, **kwargs)
+
+    def parse_args(self, args: Any = None, *others: Any, **kwargs: Any) -> Any:
+        self._given = list(args or ())
+        return super().parse_args(args, *others, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if unknown := _UNKNOWN_OF_GROUP.search(message) or _UNKNOWN.search(message):
-            name = ".".join(filter(None, unknown.groups())).lstrip("-").partition("=")[0]
-            hint = did_you_mean(name, self._known_keys(), "--help lists all keys")
-            raise SettingsError(f"unknown key {name!r}; {hint}")
-        raise SettingsError(describe_error(message, ex)) from ex
+            text = ".".join(filter(None, unknown.groups()))
+            name = text.lstrip("-").partition("=")[0]
+            if "unrecognized" in message and not text.startswith("-"):
+                raise SettingsError(self._describe_stray(text))
+            raise SettingsError(f"unknown key {name!r}; {self._hint(name)}")
+        key = ".".join(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', message)))
+        for cause in reversed(list(_causes(ex))):
+            if isinstance(cause, SettingsError):
+                raise SettingsError(f"in {key}: {cause}" if key not in ("", "config") else str(cause)) from ex
+        said = describe_error(message, ex)
+        said = f"{said}; {self._advise(key, message, said)}"
+        raise SettingsError(f"{key}: {said}" if key else said) from ex
 
-    def _known_keys(self) -> list[str]:
-        """Every key, in full and by its last part: errors of nested classes name only that."""
-        keys = [action.dest for action in self._actions]
-        return list(dict.fromkeys([*keys, *(key.rpartition(".")[2] for key in keys)]))
+    def _advise(self, key: str, message: str, said: str) -> str:
+        """What to do about a value that is refused."""
+        if missing := re.search(r"required: (.*)", said):
+            names = missing[1].split(", ")
+            configs = "add --config avgpool, or another one of `cifar-lightning configs`"
+            return f"set {' and '.join(f'{key}.{name}' for name in names)}" if key else configs
+        if class_name := re.search(r"no class (\S+)", said):
+            types = [getattr(action, "_typehint", None) for action in self._actions if action.dest == key]
+            kinds = list(_subclasses(types))
+            # Of the hundreds of torch's modules few are nets.
+            kinds = [kind for kind in kinds if kind.__module__ == _NETS] or kinds
+            names = {kind.__name__.lower(): kind.__name__ for kind in kinds}
+            nearest = difflib.get_close_matches(class_name[1].lower(), names, n=1)
+            return f"did you mean {names[nearest[0]]}?" if nearest else "name its module as well, as in my_net.MyNet"
+        got = re.search(r"(?:Given|Got) value: ((?!\[.*\])[\w ,.\[\]-]+)$", message)
+        is_list = got and ("expected list" in said or "," in got[1] or len(self._values_of(key)) > 1)
+        if got and is_list and self._takes_list(key):
+            return self._with_brackets(key, got[1])
+        if re.search(r"single settings, got '\w+:\S+'", said):
+            return "in YAML a space follows a colon"
+        return f"{self._help()} explains it"
+
+    def _hint(self, name: str) -> str:
+        """The key that was meant by one that does not exist, with the value that it was given."""
+        meant = self._nearest_keys(name) or (self.make_further()._nearest_keys(name) if self.make_further else [])
+        values = self._values_of(name)
+        written = [f"`--{key} {self._as_argument(key, values)}`" if values else repr(key) for key in meant]
+        return f"did you mean {' or '.join(written)}?" if meant else f"{self._help()} lists all keys"
+
+    def _nearest_keys(self, name: str) -> list[str]:
+        """Keys that end as `name` does, or else the one spelt most like it."""
+        known = self._known_keys() - {name}
+        last = name.rpartition(".")[2]
+        last = _SYNONYMS.get(last, last)
+        ends = {key.rpartition(".")[2]: key for key in known}
+        meant = [key for key in known if key.rpartition(".")[2] == last]
+        meant = meant or [key for key in known if key.endswith(f"_{last}")]
+        meant = meant or [ends.get(near, near) for near in difflib.get_close_matches(name, [*known, *ends], n=1)]
+        return sorted(meant, key=lambda key: (len(key), key))[:2]
+
+    def _known_keys(self) -> set[str]:
+        """Every key in full, with the arguments of the classes that are set by default or by a config."""
+        # Others are set by a link, and no option.
+        keys = {action.dest for action in self._actions if f"--{action.dest}" in action.option_strings}
+        keys = {key for key in keys if not key.endswith("help")}
+        configs = [argument.partition("=")[2] for argument in self._given if argument.startswith("--config=")]
+        files = [read_settings(Path(config)) for config in configs if not config.startswith("{")]
+        groups = tuple(f"{key.partition('.')[0]}." for key in keys)
+        for settings in (self.get_defaults().as_dict(), *files):
+            arguments = [key for key in flatten(settings) if ".init_args." in key and key.startswith(groups)]
+            keys |= {key.replace("init_args.", "") for key in arguments}
+        return keys
+
+    def _values_of(self, name: str) -> list[str]:
+        """What the command line has after `--name`."""
+        for place, argument in enumerate(self._given):
+            option, has_value, value = argument.partition("=")
+            if option == f"--{name}":
+                following = self._given[place + 1 :]
+                end = next((end for end, word in enumerate(following) if word.startswith("--")), len(following))
+                return [value] if has_value else list(following[:end])
+        return []
+
+    def _as_argument(self, key: str, values: Sequence[str]) -> str:
+        """`values` as the shell wants them: a list in brackets and quotes."""
+        if self._takes_list(key) and (len(values) > 1 or "," in values[0]):
+            return _bracketed(values)
+        return shlex.join(values)
+
+    def _takes_list(self, key: str) -> bool:
+        actions = [*self._actions, *(self.make_further()._actions if self.make_further else ())]
+        return any("list[" in str(getattr(action, "_typehint", "")) for action in actions if action.dest == key)
+
+    def _with_brackets(self, key: str, got: str) -> str:
+        values = self._values_of(key)
+        return f"write --{key} {_bracketed(values)}" if values else f"write {key}: [{got.strip('[]')}]"
+
+    def _describe_stray(self, value: str) -> str:
+        """What to say about a word that belongs to no option."""
+        if value in list_configs():
+            return f"expected an option, got {value!r}; did you mean --config {value}?"
+        before = self._given[: self._given.index(value)]
+        key = next((word for word in reversed(before) if word.startswith("--")), "").lstrip("-").partition("=")[0]
+        if self._takes_list(key):
+            return f"expected one list for {key}; {self._with_brackets(key, value)}"
+        return f"expected an option, got {value!r}; leave it out"
+
+    def _help(self) -> str:
+        """The command that prints all keys; parsers of single classes have no name of their own."""
+        return f"`{self.prog if ' ' in self.prog else 'cifar-lightning fit'} --help_all`"
+
+
+def _bracketed(values: Sequence[str]) -> str:
+    """A list that came in one word or in several, as the shell wants it."""
+    separator = " " if any("," in value for value in values) else ","
+    return shlex.quote(f"[{separator.join(values).strip('[]')}]")
 
 
 def describe_error(message: str, error: BaseException | None) -> str:
-    """The key, and the last cause of what jsonargparse says in many lines."""
-    keys = ".".join(re.findall(r'Parser key "([^"]+)"', message))
-    # That a value is no path either explains nothing.
-    causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
-    for cause in reversed(causes):
-        if isinstance(cause, SettingsError):
-            return f"in {keys}: {cause}" if keys not in ("", "config") else str(cause)
-    text = " ".join(str(causes[-1] if causes else message).split())
+    """The last cause of what jsonargparse says in many lines."""
     # The last cause is about one of the types that the value may have; these are about all of them.
     if required := re.search(r"the following arguments are required: [\w., ]+", message):
-        text = required[0]
+        return required[0]
+    class_name = re.search(r"Expected a dot import path string: ([\w.]+)$", message, re.MULTILINE)
+    # A number may be a tensor as well, a class, to torch's optimisers.
+    if class_name and not re.search("Expected a <class '(float|int)'>", message):
+        return f"there is no class {class_name[1]}"
+    if no_file := re.search('Unable to load config "(.*)"', message):
+        return f"expected a file or single settings, got {no_file[1]!r}"
+    # That a value is no path either explains nothing.
+    causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
+    text = " ".join(str(causes[-1] if causes else message).split())
     text = re.sub(r'^(Parser key "[^"]+": )+', "", text)
     choices = re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))
     if got := re.search(r"Expected a (?:<class ')?(?:\w+\.)*(.*?)(?:'>)?\. Got value: (.*)", text):
         expected = f"one of {', '.join(dict.fromkeys(choices))}" if choices else got[1]
-        text = f"expected {expected}, got {got[2]!r}"
-    return f"{keys}: {text}; `--help` explains it" if keys else f"{text}; `--help` explains it"
+        return f"expected {expected}, got {got[2]!r}"
+    return text
+
+
+def _subclasses(types: Iterable[Any]) -> Iterator[type]:
+    """The classes that type hints stand for, and all that are derived from them."""
+    for kind in types:
+        yield from _subclasses(get_args(kind))
+        if isinstance(kind, type) and kind.__module__ != "builtins":
+            yield kind
+            yield from _subclasses(kind.__subclasses__())
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -18,12 +18,12 @@ _STEP_HOOKS = (
     *("on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward", "on_after_backward"),
     "on_before_optimizer_step",
 )
+_DATA_HOOKS = ("transfer_batch_to_device", "on_before_batch_transfer", "on_after_batch_transfer")
 _MODULE_HOOKS = (
     *_STEP_HOOKS,
+    *_DATA_HOOKS,
     *("backward", "optimizer_step", "optimizer_zero_grad", "configure_gradient_clipping"),
-    *("transfer_batch_to_device", "on_before_batch_transfer", "on_after_batch_transfer"),
 )
-_DATA_HOOKS = ("transfer_batch_to_device", "on_before_batch_transfer", "on_after_batch_transfer")
 
 
 class PlainEpochLoop(_TrainingEpochLoop):

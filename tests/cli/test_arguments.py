@@ -8,10 +8,10 @@ from cifar_lightning.cli.arguments import SentenceArguments, parse_checkpoint, r
 
 
 def test_the_checkpoint_is_taken_and_settings_are_left():
-    path, rest = parse_checkpoint("test", None, ["--data.batch_size", "3", "--ckpt_path=run", "--num_threads=1"])
+    path, rest = parse_checkpoint("test", ["--data.batch_size", "3", "--ckpt_path=run", "--num_threads=1"])
     assert (path, rest) == (Path("run"), ["--data.batch_size", "3", "--num_threads=1"])
     with pytest.raises(ValueError, match="expected a checkpoint for test: add --ckpt_path RUN_FOLDER"):
-        parse_checkpoint("test", None, [])
+        parse_checkpoint("test", [])
 
 
 def test_a_misspelt_option_is_answered_by_the_nearest():

@@ -63,6 +63,21 @@ MISTAKES_IN_FIT = {
     "a plateau of no metric": (["--model.scheduler=torch.optim.lr_scheduler.ReduceLROnPlateau"], ["monitor"]),
     "a config that does not exist": (["--config=nope.yaml"], ["nope.yaml", "`cifar-lightning configs`"]),
     "a config that is no YAML": (["--config=broken.yaml"], ["broken.yaml"]),
+    "a tab in a config": (["--config=tab.yaml"], ["tab.yaml", "line 2 begins with a tab", "by spaces"]),
+    "an argument beside class_path": (
+        ["--config=beside.yaml"],
+        ["in model.optimizer of beside.yaml: 'lr' beside class_path", "write `init_args: {momentum: 0.9, lr: 0.01}`"],
+    ),
+    "a net's argument beside class_path": (
+        ["--config=beside_net.yaml"],
+        ["in model.backbone of beside_net.yaml", "write `init_args: {num_classes: 10}`"],
+    ),
+    "a callback's argument beside class_path": (
+        ["--trainer.callbacks=[{class_path: EarlyStopping, monitor: val_loss}]"],
+        ["in trainer.callbacks: 'monitor'", "write `init_args: {monitor: val_loss}`"],
+    ),
+    "a learning rate for itself": (["--lr", "0.1"], ["did you mean `--model.optimizer.lr 0.1`"]),
+    "classes without brackets": (["--data.classes", "circle", "ring"], ["write --data.classes '[circle,ring]'"]),
     "a config that is empty": (["--config=empty.yaml"], ["empty.yaml"]),
     "a config with an object of Python": (["--config=object.yaml"], ["object.yaml"]),
     "a config of a study": (["--config=study"], ["cifar-lightning study"]),
@@ -99,6 +114,21 @@ OTHER_MISTAKES = {
         ["--output", "empty"],
     ),
     "a misspelt class of the data": (["data", "--data.classes=[aple,forest]"], ["'apple'"]),
+    "an argument beside class_path in data": (
+        ["data", "--config=beside_source.yaml"],
+        ["in data.source of beside_source.yaml", "write `init_args: {root: photos}`"],
+    ),
+    "an argument beside class_path in a study": (
+        ["study", "--config=beside_strategy.yaml"],
+        ["in strategies.fast.model.optimizer of beside_strategy.yaml", "write `init_args: {lr: 0.1}`"],
+    ),
+    "an argument beside class_path that is laid over a study": (
+        ["study", "--config=study", "--config=beside.yaml"],
+        ["in model.optimizer of beside.yaml"],
+    ),
+    "seeds without brackets": (["study", "--config=study", "--seeds", "0,1,2"], ["write --seeds '[0,1,2]'"]),
+    "seeds as several words": (["study", "--config=study", "--seeds", "1", "2"], ["write --seeds '[1,2]'"]),
+    "a learning rate in a study": (["study", "--config=study", "--lr=0.1"], ["`--model.optimizer.lr 0.1`"]),
     "an unknown option of data": (["data", "--frob"], ["frob"]),
     "a folder as preview": (["data", *SMALL, "--preview=empty"], ["--preview", "empty"]),
 }
@@ -112,6 +142,11 @@ def folder(tmp_path, command):
         "my_nets.py": NETS,
         "broken.yaml": "trainer: [",
         "empty.yaml": "",
+        "tab.yaml": "trainer:\n\tmax_epochs: 3\n",
+        "beside.yaml": "model: {optimizer: {class_path: torch.optim.SGD, lr: 0.01, init_args: {momentum: 0.9}}}",
+        "beside_net.yaml": "model: {backbone: {class_path: torchvision.models.resnet18, num_classes: 10}}",
+        "beside_source.yaml": "data: {source: {class_path: ImageFolder, root: photos}}",
+        "beside_strategy.yaml": "strategies: {fast: {model: {optimizer: {class_path: torch.optim.SGD, lr: 0.1}}}}",
         "misspelt.yaml": "trainer: {max_epoch: 1}",
         "object.yaml": "trainer: !!python/object/apply:os.mkdir [poisoned]",
     }.items():
@@ -210,13 +245,6 @@ def test_an_error_of_the_packages_own_code_shows_its_traceback(command, monkeypa
 def test_a_traceback_is_there_for_who_asks(command, monkeypatch):
     monkeypatch.setenv("CIFAR_LIGHTNING_DEBUG", "1")
     assert "Traceback" in command("fit", *TINY, "--data.batch_size=0").err
-
-
-@pytest.mark.parametrize("name", ["fit", "validate", "test", "predict", "study", "compare", "data", "configs"])
-def test_every_command_has_help(command, name):
-    outcome = command(name, "--help")
-    assert (outcome.code, outcome.err) == (0, "")
-    assert "usage" in outcome.out.lower()
 
 
 def test_main_without_arguments_reads_those_of_the_process(monkeypatch, capsys):

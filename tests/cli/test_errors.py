@@ -19,7 +19,11 @@ from cifar_lightning.hints import did_you_mean
         (torch.OutOfMemoryError("CUDA"), "the GPU is out of memory; lower data.batch_size"),
         (OSError(errno.ENOSPC, "No space left", "a.csv"), "No space left: a.csv; make room there and run the command"),
         (OSError(errno.EACCES, "Permission denied", "a"), "denied: a; allow it, or name another place, and run"),
-        (OSError(errno.EIO, "Input/output error"), "refused: Input/output error; fix that and run"),
+        (
+            OSError(errno.EIO, "Input/output error"),
+            "refused: Input/output error; check the disk and the network and run",
+        ),
+        (OSError(errno.ENOTDIR, "Not a directory", "a"), "Not a directory: a; check that path and run"),
     ],
 )
 def test_an_error_is_one_sentence_that_says_what_to_do(error, said):

@@ -13,7 +13,7 @@ from cifar_lightning.cli import main as entry
     [
         (ValueError("expected more"), 2, "cifar-lightning: expected more\n"),
         (ImportError("no net"), 2, "cifar-lightning: no net\n"),
-        (OSError(5, "Input/output error"), 1, "cifar-lightning: the machine refused: Input/output error; fix"),
+        (OSError(5, "Input/output error"), 1, "cifar-lightning: the machine refused: Input/output error; check"),
         (MemoryError(), 1, "cifar-lightning: out of memory"),
         (KeyboardInterrupt(), 130, "stopped\n"),
         (SystemExit(143), 143, ""),

@@ -75,7 +75,7 @@ def test_each_seed_draws_its_own_validation_share_where_asked_to():
         ({}, ["--seeds=[1,1]"], "every seed once"),
         ({}, ["--seeds=many"], "'many'"),
         ({}, ["--engine=warp"], "processes or serial"),
-        ({}, ["--sedes=3"], "did you mean 'seeds'"),
+        ({}, ["--sedes=3"], "did you mean `--seeds 3`"),
         ({"seeds": [-1]}, [], "seeds"),
     ],
 )

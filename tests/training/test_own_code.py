@@ -7,6 +7,7 @@ import traceback
 import pytest
 
 from cifar_lightning.runs.disk import write_text
+from cifar_lightning.training.fitting import fit
 from cifar_lightning.training.own_code import DEBUG_VARIABLE, OwnFramesAlone
 
 
@@ -37,6 +38,21 @@ def test_an_error_that_this_package_raises_keeps_its_frames(tmp_path):
     (tmp_path / "file").touch()
     names = functions_in_the_traceback_of(lambda: write_text(tmp_path / "file/below.txt", "text"))
     assert "write_whole" in names
+
+
+def test_a_sentence_of_this_package_comes_alone():
+    with pytest.raises(ValueError, match="did you mean") as raised:
+        fit("quickstart", {"trainer.max_epoch": 3})
+    printed = "".join(traceback.format_exception(raised.value)).splitlines()
+    assert len(printed) <= 6
+    assert not any("jsonargparse" in line for line in printed)
+
+
+def test_the_whole_way_to_a_sentence_is_there_for_who_asks(monkeypatch):
+    monkeypatch.setenv(DEBUG_VARIABLE, "1")
+    with pytest.raises(ValueError, match="did you mean") as raised:
+        fit("quickstart", {"trainer.max_epoch": 3})
+    assert "jsonargparse" in "".join(traceback.format_exception(raised.value))
 
 
 def test_all_frames_are_there_for_who_asks(tmp_path, monkeypatch):

@@ -1,0 +1,133 @@
+"""What `--help` prints for the commands that take settings: the options that people change, on one screen.
+
+As text, since the full list of `--help_all` takes seconds to import. A test compares it with what the parsers accept.
+"""
+
+_FIT = """usage: cifar-lightning fit --config CONFIG [--KEY VALUE ...]
+
+Trains a net and writes its run folder.
+
+  --config avgpool             a YAML file, or a name that `cifar-lightning
+                               configs` lists; later ones change earlier ones
+  --model.backbone MaxPoolNet  the net: BaselineNet, StrideNet, MaxPoolNet,
+                               AvgPoolNet, or a module of yours: my_net.MyNet
+  --model.optimizer Adam       SGD, Adam, AdamW or another one of torch.optim
+  --model.optimizer.lr 0.01    its learning rate; its other arguments likewise
+  --trainer.max_epochs 20      how long to train
+  --seed_everything 1          the seed of the weights and the batches
+  --data.classes '[apple,bee]' the classes to tell apart; null: all there are
+  --data.batch_size 64         images per training step
+  --data.val_fraction 0.2      share of the training images held out
+  --data.source.root DIR       where CIFAR-100 is, or is put
+  --data.source ImageFolder    Cifar100, DrawnShapes, or a folder of your own:
+                               --data.source.root DIR
+  --trainer.logger.name mine   the name of the run; its folder is
+                               lightning_logs/mine/version_0, then version_1
+  --trainer.accelerator cpu    cpu or gpu; auto takes a GPU where there is one
+  --num_threads 2              threads on the CPU
+  --ckpt_path last             what to resume: the newest run of that name, or
+                               the run folder that is given
+  --help_all                   every key, with its type and default
+
+examples:
+  cifar-lightning fit --config quickstart
+  cifar-lightning fit --config avgpool --trainer.max_epochs 50
+  cifar-lightning fit --config maxpool --config lab_protocol --seed_everything 1
+  cifar-lightning fit --config stride --model.optimizer.lr 0.001
+  cifar-lightning fit --config avgpool --ckpt_path last --trainer.max_epochs 900
+
+In a YAML file the same keys are nested, and a class is written as class_path
+with its arguments below init_args; copy one of `cifar-lightning configs`.
+"""
+
+_CHECKPOINT = """
+  --ckpt_path RUN_FOLDER       a run folder (its last epoch), or one of its
+                               checkpoints: RUN_FOLDER/checkpoints/best.ckpt
+"""
+
+_BROUGHT = """
+The settings are those of the run folder. For a run from another machine:
+
+  --data.source.root DIR       where the images are here
+  --trainer.accelerator cpu    cpu or gpu; auto takes a GPU where there is one
+"""
+
+_VALIDATE = f"""usage: cifar-lightning validate --ckpt_path RUN_FOLDER [--KEY VALUE ...]
+
+Prints loss, accuracy and recall per class on the validation images.
+{_CHECKPOINT}{_BROUGHT}"""
+
+_TEST = f"""usage: cifar-lightning test --ckpt_path RUN_FOLDER [--KEY VALUE ...]
+
+Scores a net per class on the training and the test images, and writes
+scores.json, the predictions and figures to its run folder.
+{_CHECKPOINT}{_BROUGHT}"""
+
+_PREDICT = f"""usage: cifar-lightning predict --ckpt_path RUN_FOLDER --images DIR [options]
+
+Says what a trained net sees in images of your own.
+{_CHECKPOINT}  --images my_photos           a folder of images, or one image
+  --output photos.csv          where the answers go; predictions.csv by default
+  --trainer.accelerator cpu    cpu or gpu; auto takes a GPU where there is one
+
+example:
+  cifar-lightning predict --ckpt_path lightning_logs/avgpool/version_0 \\
+    --images my_photos --output photos.csv
+"""
+
+_DATA = """usage: cifar-lightning data [--config CONFIG] [--KEY VALUE ...]
+
+Fetches and checks the images ahead of time, and counts them per class.
+
+  --preview sheet.png          draw the first training images of each class
+  --duplicates                 list the test images that have a near-duplicate
+                               among the training images; --preview then draws
+                               the 20 closest pairs
+  --config avgpool             a config of `fit`, whose `data` part is used
+  --data.classes '[apple,bee]' the classes to look at; null: all there are
+  --data.val_fraction 0.2      share of the training images held out
+  --data.source.root DIR       where CIFAR-100 is, or is put
+  --data.source ImageFolder    Cifar100, DrawnShapes, or a folder of your own:
+                               --data.source.root DIR
+  --help_all                   every key, with its type and default
+
+examples:
+  cifar-lightning data
+  cifar-lightning data --data.classes '[apple,pear,orange]' --preview fruit.png
+"""
+
+_STUDY = """usage: cifar-lightning study --config CONFIG [--KEY VALUE ...]
+
+Fits and tests every strategy with every seed, each in a run folder of its own:
+<save_dir>/<study>/<strategy>/seed_<S>. Finished runs are kept, half-finished
+ones resume.
+
+  --config study               a YAML file with strategies, or the lab's study;
+                               later ones change earlier ones
+  --seeds 3                    seeds 0, 1, 2; or a list: --seeds '[4,7]'
+  --max_epochs 100             how long to train each run
+  --name pilot                 the name of the study
+  --save_dir lightning_logs    where its folder is put
+  --dry_run                    print the plan and how long it will take
+  --restart                    discard the runs that are there
+  --vary_split                 each seed holds out validation images of its own
+  --engine serial              one run at a time; processes: one per core
+  --num_threads 1              threads of each run on the CPU
+  --data.classes '[apple,bee]' for every run, as any --data, --model and
+                               --trainer key of `cifar-lightning fit --help`
+  --help_all                   every key, with its type and default
+
+examples:
+  cifar-lightning study --config study --seeds 3 --max_epochs 100 --dry_run
+  cifar-lightning study --config study --name vehicles \\
+    --data.classes '[bicycle,bus,train]'
+"""
+
+HELP = {
+    "fit": _FIT,
+    "validate": _VALIDATE,
+    "test": _TEST,
+    "predict": _PREDICT,
+    "study": _STUDY,
+    "data": _DATA,
+}
