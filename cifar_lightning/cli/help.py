@@ -110,8 +110,13 @@ ones resume.
   --save_dir lightning_logs    where its folder is put
   --dry_run                    print the plan and how long it will take
   --restart                    discard the runs that are there
+  --only maxpool,avgpool       some of the strategies
+  --sweep data.batch_size 32,64
+                               each value of a setting as a strategy of its own
   --vary_split                 each seed holds out validation images of its own
   --engine serial              one run at a time; processes: one per core
+  --shard 2/8                  the second of eight parts, one a machine
+  --job_array slurm            print the script of a Slurm job array
   --num_threads 1              threads of each run on the CPU
   --data.classes '[apple,bee]' for every run, as any --data, --model and
                                --trainer key of `cifar-lightning fit --help`
