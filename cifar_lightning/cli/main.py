@@ -36,8 +36,8 @@ Controlled comparisons of small convolutional nets on a few CIFAR-100 classes.
 
 {chr(10).join(f"  {name:<10}{purpose}" for name, purpose in COMMANDS.items())}
 
-  cifar-lightning fit --config quickstart      a first run, in seconds, without a download
-  cifar-lightning COMMAND --help               the options of a command
+  cifar-lightning fit --config quickstart   a first run, in seconds
+  cifar-lightning COMMAND --help            the options of a command
 """
 
 

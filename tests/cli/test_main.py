@@ -34,3 +34,4 @@ def test_usage_lists_every_command(capsys):
     assert entry.main(["--help"]) == 0
     out = capsys.readouterr().out
     assert all(f"  {name} " in out for name in entry.COMMANDS)
+    assert max(map(len, out.splitlines())) <= 80

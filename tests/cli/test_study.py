@@ -266,7 +266,7 @@ MISTAKES = {
     "an unknown option": (["--nonsense"], "'nonsense'"),
     "a logger": (["--trainer.logger.version", "3"], "use save_dir"),
     "no share to vary": (["--vary_split"], "--vary_split"),
-    "a misspelt key": (["--data.batch_sise", "3"], "did you mean 'data.batch_size'?"),
+    "a misspelt key": (["--data.batch_sise", "3"], "did you mean `--data.batch_size 3`?"),
     "an unknown class": (["--data.classes", "[circle, blob]"], "'blob'"),
     "a learning rate in words": (["--model.optimizer.lr", "fast"], "'fast'"),
     "a config that does not exist": (["--config", "nope"], "nope"),
