@@ -218,7 +218,7 @@ def resolve_classes(classes: Sequence[str | int] | None, known: Sequence[str]) -
 def _class_name(entry: str | int, known: Sequence[str]) -> str:
     if isinstance(entry, int):
         if not 0 <= entry < len(known):
-            raise ValueError(f"expected a class of 0..{len(known) - 1}, got {entry}; fix data.classes")
+            raise ValueError(f"expected a class of 0..{len(known) - 1}, got {entry}; name one of them in data.classes")
         return known[entry]
     if entry not in known:
         hint = did_you_mean(entry, known, "add `--data.classes null` for all classes of the source, or name some.")

@@ -33,7 +33,7 @@ class DrawnShapes(ImageSource):
     ) -> None:
         for name, value in (("num_train", num_train), ("num_test", num_test), ("image_size", image_size)):
             if value < 1:
-                raise ValueError(f"expected {name} of at least 1, got {value}; fix data.source")
+                raise ValueError(f"expected {name} of at least 1, got {value}; raise data.source.{name}")
         self.num_images: dict[Split, int] = {"train": num_train, "test": num_test}
         self.seed = seed
         self.noise = noise
