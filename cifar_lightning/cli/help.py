@@ -5,26 +5,31 @@ As text, since the full list of `--help_all` takes seconds to import. A test com
 
 _FIT = """usage: cifar-lightning fit --config CONFIG [--KEY VALUE ...]
 
-Trains a net and writes its run folder.
+Trains a net and writes its run folder. A config has all settings; it is a YAML
+file, or a name that `cifar-lightning configs` lists. The lab's nets:
 
-  --config avgpool             a YAML file, or a name that `cifar-lightning
-                               configs` lists; later ones change earlier ones
+  --config baseline            two convolutions, the first with stride 4
+  --config stride              two convolutions with stride 3
+  --config maxpool             max pooling after each of two convolutions
+  --config avgpool             average pooling there
+  --config lab_protocol        laid over any of them: validate on the test split
+
+What follows changes a setting; in parentheses, what those configs have:
+
   --model.backbone MaxPoolNet  the net: BaselineNet, StrideNet, MaxPoolNet,
                                AvgPoolNet, or a module of yours: my_net.MyNet
-  --model.optimizer Adam       SGD, Adam, AdamW or another one of torch.optim
-  --model.optimizer.lr 0.01    its learning rate; its other arguments likewise
-  --trainer.max_epochs 20      how long to train
-  --seed_everything 1          the seed of the weights and the batches
+  --model.optimizer Adam       SGD, Adam, AdamW or another of torch.optim (SGD)
+  --model.optimizer.lr 0.01    its learning rate (0.005); so its other arguments
+  --trainer.max_epochs 20      epochs (500)
+  --seed_everything 1          the seed of the weights and the batches (0)
   --data.classes '[apple,bee]' the classes to tell apart; null: all there are
-  --data.batch_size 64         images per training step
-  --data.val_fraction 0.2      share of the training images held out
-  --data.source.root DIR       where CIFAR-100 is, or is put
-  --data.source ImageFolder    Cifar100, DrawnShapes, or a folder of your own:
-                               --data.source.root DIR
+  --data.batch_size 64         images per training step (128)
+  --data.val_fraction 0.2      share of the training images held out (0.1)
+  --data.source.root DIR       where CIFAR-100 is, or is put (data)
+  --data.source ImageFolder    images of your own, below --data.source.root
   --trainer.logger.name mine   the name of the run; its folder is
                                lightning_logs/mine/version_0, then version_1
-  --trainer.accelerator cpu    cpu or gpu; auto takes a GPU where there is one
-  --num_threads 2              threads on the CPU
+  --trainer.accelerator cpu    cpu or gpu (auto: a GPU where there is one)
   --ckpt_path last             what to resume: the newest run of that name, or
                                the run folder that is given
   --help_all                   every key, with its type and default
@@ -37,7 +42,7 @@ examples:
   cifar-lightning fit --config avgpool --ckpt_path last --trainer.max_epochs 900
 
 In a YAML file the same keys are nested, and a class is written as class_path
-with its arguments below init_args; copy one of `cifar-lightning configs`.
+with its arguments below init_args.
 """
 
 _CHECKPOINT = """

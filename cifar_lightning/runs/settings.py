@@ -25,7 +25,8 @@ def read_settings(path: Path) -> dict[str, Any]:
             raise ValueError("no keys and values")
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(
-            f"expected plain YAML of keys and values, but {path} is none ({_describe(error, text)}); mend it"
+            f"expected plain YAML of keys and values, but {path} is none ({_describe(error, text)});"
+            " `cifar-lightning configs` lists some to compare it with"
         ) from error
     return mapping
 

@@ -77,7 +77,7 @@ class StudySettings:
         part, parts = self.shard_of
         if not 1 <= part <= parts:
             raise ValueError(
-                f"expected a shard such as 2/8, the second of eight parts, got {self.shard!r}; mend --shard"
+                f"expected a shard such as 2/8, the second of eight parts, got {self.shard!r}; use 1/8 to 8/8"
             )
 
     @property

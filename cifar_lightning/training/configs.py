@@ -1,6 +1,7 @@
 """The configs that ship with the package, and what a config's name stands for."""
 
 import contextlib
+import difflib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,9 @@ def _refuse_misplaced(settings: Any, key: str, owner: str) -> None:
         kept = ("class_path", "init_args", "dict_kwargs")
         if "class_path" in settings and (beside := {name: settings[name] for name in settings if name not in kept}):
             where = f"in {key}{owner}: " if key else ""
+            for name in beside:
+                if near := difflib.get_close_matches(name, kept, n=1):
+                    raise ValueError(f"{where}unknown key {name!r} beside class_path; did you mean {near[0]!r}?")
             arguments = {**(settings.get("init_args") or {}), **beside}
             line = yaml.safe_dump(arguments, default_flow_style=True, sort_keys=False, width=1000)
             raise ValueError(

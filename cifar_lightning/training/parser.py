@@ -17,15 +17,23 @@ from cifar_lightning.training.configs import list_configs
 _UNKNOWN = re.compile(r"[Uu]nrecognized arguments: (\S+)|Option '([^']+)' is not accepted")
 _UNKNOWN_OF_GROUP = re.compile(r"Group '([^']+)' does not accept option '([^']+)'")
 # What people write in place of the last part of a key.
-_SYNONYMS = {"epochs": "max_epochs", "learning_rate": "lr", "seed": "seed_everything"}
+_SYNONYMS = {
+    "epochs": "max_epochs",
+    "learning_rate": "lr",
+    "seed": "seed_everything",
+    "net": "backbone",
+    "device": "accelerator",
+    "gpus": "devices",
+    **dict.fromkeys(("checkpoint", "resume"), "ckpt_path"),
+}
 _NETS = "cifar_lightning.models.backbones"
 
 
 class _WholeWords(DefaultHelpFormatter):
-    """Breaks lines between words alone, and names a few subclasses where torch has hundreds."""
+    """Breaks lines between words alone, and leaves out the subclasses where torch has hundreds."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        text = re.sub(r"(known subclasses: (?:[\w.]+, ){8}).*\)", r"\1...)", " ".join(text.split()))
+        text = re.sub(r", known subclasses: ([\w.]+, ){8}.*\)", ")", " ".join(text.split()))
         return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
@@ -57,7 +65,7 @@ class SettingsParser(LightningArgumentParser):
             name = text.lstrip("-").partition("=")[0]
             if "unrecognized" in message and not text.startswith("-"):
                 raise SettingsError(self._describe_stray(text))
-            raise SettingsError(f"unknown key {name!r}; {self._hint(name)}")
+            raise SettingsError(self._describe_unknown(name))
         key = ".".join(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', message)))
         for cause in reversed(list(_causes(ex))):
             if isinstance(cause, SettingsError):
@@ -86,18 +94,28 @@ class SettingsParser(LightningArgumentParser):
             return self._with_brackets(key, got[1])
         if re.search(r"single settings, got '\w+:\S+'", said):
             return "in YAML a space follows a colon"
+        if no_file := re.search(r"single settings, got '(.*)'", said):
+            return _as_config(no_file[1]) or f"{self._help()} explains it"
         return f"{self._help()} explains it"
 
-    def _hint(self, name: str) -> str:
-        """The key that was meant by one that does not exist, with the value that it was given."""
+    def _describe_unknown(self, name: str) -> str:
+        """Names the key that was meant by one that does not exist, with the value that it was given."""
+        file, value = next(((file, flat[name]) for file, flat in self._files() if name in flat), ("", None))
+        said = f"unknown key {name!r} in {file}" if file else f"unknown key {name!r}"
         meant = self._nearest_keys(name) or (self.make_further()._nearest_keys(name) if self.make_further else [])
         values = self._values_of(name)
-        written = [f"`--{key} {self._as_argument(key, values)}`" if values else repr(key) for key in meant]
-        return f"did you mean {' or '.join(written)}?" if meant else f"{self._help()} lists all keys"
+        if config := _as_config(values[0] if values and meant == ["model.backbone"] else name):
+            return f"{said}; {config}"
+        if values:
+            meant = [f"--{key} {self._as_argument(key, values)}" for key in meant]
+        elif file:
+            meant = [f"{key}: {value}" for key in meant]
+        written = " or ".join(f"`{one}`" if " " in one else repr(one) for one in meant)
+        return f"{said}; did you mean {written}?" if meant else f"{said}; {self._help()} lists all keys"
 
     def _nearest_keys(self, name: str) -> list[str]:
         """Keys that end as `name` does, or else the one spelt most like it."""
-        known = self._known_keys() - {name}
+        known = self._known_keys() - {name.replace("init_args.", "")}
         last = name.rpartition(".")[2]
         last = _SYNONYMS.get(last, last)
         ends = {key.rpartition(".")[2]: key for key in known}
@@ -111,19 +129,22 @@ class SettingsParser(LightningArgumentParser):
         # Others are set by a link, and no option.
         keys = {action.dest for action in self._actions if f"--{action.dest}" in action.option_strings}
         keys = {key for key in keys if not key.endswith("help")}
-        configs = [argument.partition("=")[2] for argument in self._given if argument.startswith("--config=")]
-        files = [read_settings(Path(config)) for config in configs if not config.startswith("{")]
         groups = tuple(f"{key.partition('.')[0]}." for key in keys)
-        for settings in (self.get_defaults().as_dict(), *files):
-            arguments = [key for key in flatten(settings) if ".init_args." in key and key.startswith(groups)]
+        for flat in (flatten(self.get_defaults().as_dict()), *(flat for _, flat in self._files())):
+            arguments = [key for key in flat if ".init_args." in key and key.startswith(groups)]
             keys |= {key.replace("init_args.", "") for key in arguments}
         return keys
+
+    def _files(self) -> list[tuple[str, dict[str, Any]]]:
+        """The configs on the command line that are files, and what each has, flat."""
+        configs = [argument.partition("=")[2] for argument in self._given if argument.startswith("--config=")]
+        return [(config, flatten(read_settings(Path(config)))) for config in configs if not config.startswith("{")]
 
     def _values_of(self, name: str) -> list[str]:
         """What the command line has after `--name`."""
         for place, argument in enumerate(self._given):
             option, has_value, value = argument.partition("=")
-            if option == f"--{name}":
+            if option in (f"-{name}", f"--{name}"):
                 following = self._given[place + 1 :]
                 end = next((end for end, word in enumerate(following) if word.startswith("--")), len(following))
                 return [value] if has_value else list(following[:end])
@@ -145,13 +166,11 @@ class SettingsParser(LightningArgumentParser):
 
     def _describe_stray(self, value: str) -> str:
         """What to say about a word that belongs to no option."""
-        if value in list_configs():
-            return f"expected an option, got {value!r}; did you mean --config {value}?"
         before = self._given[: self._given.index(value)]
         key = next((word for word in reversed(before) if word.startswith("--")), "").lstrip("-").partition("=")[0]
         if self._takes_list(key):
             return f"expected one list for {key}; {self._with_brackets(key, value)}"
-        return f"expected an option, got {value!r}; leave it out"
+        return f"expected an option, got {value!r}; {_as_config(value) or 'leave it out'}"
 
     def _help(self) -> str:
         """The command that prints all keys; parsers of single classes have no name of their own."""
@@ -160,8 +179,13 @@ class SettingsParser(LightningArgumentParser):
 
 def _bracketed(values: Sequence[str]) -> str:
     """A list that came in one word or in several, as the shell wants it."""
-    separator = " " if any("," in value for value in values) else ","
-    return shlex.quote(f"[{separator.join(values).strip('[]')}]")
+    words = re.findall(r"[^\s,]+", " ".join(values).strip("[]"))
+    return shlex.quote(f"[{','.join(words)}]")
+
+
+def _as_config(word: str) -> str:
+    """Asks whether a word that is no option was meant as a config; empty if it is none's name."""
+    return f"did you mean `--config {word}`?" if word in list_configs() else ""
 
 
 def describe_error(message: str, error: BaseException | None) -> str:

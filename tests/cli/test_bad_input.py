@@ -76,6 +76,22 @@ MISTAKES_IN_FIT = {
         ["--trainer.callbacks=[{class_path: EarlyStopping, monitor: val_loss}]"],
         ["in trainer.callbacks: 'monitor'", "write `init_args: {monitor: val_loss}`"],
     ),
+    "a misspelt init_args": (
+        ["--config=misspelt_init.yaml"],
+        ["in model.optimizer of misspelt_init.yaml: unknown key 'init_arg'", "did you mean 'init_args'"],
+    ),
+    "a scheduler's arguments beside class_path": (
+        ["--config=beside_scheduler.yaml"],
+        ["'step_size' and 'gamma' beside class_path belong under", "write `init_args: {step_size: 3, gamma: 0.5}`"],
+    ),
+    "epochs in a config": (
+        ["--config=epochs.yaml"],
+        ["unknown key 'epochs' in epochs.yaml; did you mean `trainer"],
+    ),
+    "a net in place of an option": (["avgpool"], ["got 'avgpool'", "did you mean `--config avgpool`"]),
+    "a net as the model": (["--model=avgpool"], ["got 'avgpool'", "did you mean `--config avgpool`"]),
+    "a net by another word": (["--net", "avgpool"], ["did you mean `--config avgpool`"]),
+    "a class of a net cut short": (["--model.backbone=avgpool"], ["no class avgpool", "did you mean AvgPoolNet"]),
     "a learning rate for itself": (["--lr", "0.1"], ["did you mean `--model.optimizer.lr 0.1`"]),
     "classes without brackets": (["--data.classes", "circle", "ring"], ["write --data.classes '[circle,ring]'"]),
     "a config that is empty": (["--config=empty.yaml"], ["empty.yaml"]),
@@ -91,6 +107,12 @@ OTHER_MISTAKES = {
     "no command": ([], ["expected a command"]),
     "a misspelt command": (["fti"], ["did you mean 'fit'"]),
     "an unknown command": (["frobnicate"], ["`cifar-lightning --help`"]),
+    "a fit of nothing": (["fit"], ["add --config avgpool", "`cifar-lightning configs`"]),
+    "a misspelt group in a config": (
+        ["fit", "--config=quickstart", "--config=optimiser.yaml"],
+        ["optimiser.yaml; did you mean `model.optimizer.lr: 0.1`"],
+    ),
+    "a batch size in test": (["test", "--ckpt_path=run", "--batch_size=3"], ["did you mean `--data.batch_size 3`"]),
     "no checkpoint": (["test"], ["--ckpt_path"]),
     "a checkpoint that does not exist": (["test", "--ckpt_path=nowhere"], ["nowhere"]),
     "a folder without a checkpoint": (["test", "--ckpt_path=empty"], ["empty", "last.ckpt"]),
@@ -147,6 +169,12 @@ def folder(tmp_path, command):
         "beside_net.yaml": "model: {backbone: {class_path: torchvision.models.resnet18, num_classes: 10}}",
         "beside_source.yaml": "data: {source: {class_path: ImageFolder, root: photos}}",
         "beside_strategy.yaml": "strategies: {fast: {model: {optimizer: {class_path: torch.optim.SGD, lr: 0.1}}}}",
+        "beside_scheduler.yaml": (
+            "model: {scheduler: {class_path: torch.optim.lr_scheduler.StepLR, step_size: 3, gamma: 0.5}}"
+        ),
+        "misspelt_init.yaml": "model: {optimizer: {class_path: torch.optim.SGD, init_arg: {lr: 0.01}}}",
+        "epochs.yaml": "epochs: 3",
+        "optimiser.yaml": "model: {optimiser: {class_path: torch.optim.SGD, init_args: {lr: 0.1}}}",
         "misspelt.yaml": "trainer: {max_epoch: 1}",
         "object.yaml": "trainer: !!python/object/apply:os.mkdir [poisoned]",
     }.items():

@@ -7,11 +7,14 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from checks import assert_one_sentence
 
 from cifar_lightning.cli.help import HELP
 from cifar_lightning.cli.main import COMMANDS
 from cifar_lightning.models import backbones
+from cifar_lightning.runs.settings import flatten
+from cifar_lightning.training.configs import find_config
 
 SMALL_TERMINAL = 80
 
@@ -46,9 +49,21 @@ def test_the_examples_in_the_help_can_be_typed(command, run, name):
 
 
 def test_help_of_fit_names_the_four_nets():
-    nets = [name for name, kind in inspect.getmembers(backbones, inspect.isclass) if name.endswith("Net")]
+    nets = {name for name, _ in inspect.getmembers(backbones, inspect.isclass) if name.endswith("Net")}
     assert len(nets) == 4
-    assert all(net in HELP["fit"] for net in nets)
+    before, _, after = HELP["fit"].partition("--model.backbone")
+    assert all(net in after for net in nets)
+    configs = [yaml.safe_load(find_config(name).read_text()) for name in re.findall(r"--config ([a-z_]+)", before)]
+    named = [config["model"]["backbone"]["class_path"] for config in configs if "model" in config]
+    assert sorted(named) == sorted(f"cifar_lightning.models.backbones.{net}" for net in nets)
+
+
+def test_the_values_in_parentheses_are_those_of_the_configs_of_the_lab():
+    settings = flatten(yaml.safe_load(find_config("avgpool").read_text()))
+    shown = re.findall(r"^  --([\w.]+) .*\(([\d.]+)\)", HELP["fit"], re.MULTILINE)
+    assert len(shown) == 5
+    for key, value in shown:
+        assert str(settings[key.replace("optimizer.", "optimizer.init_args.")]) == value
 
 
 def test_help_needs_no_torch():

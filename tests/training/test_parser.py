@@ -59,7 +59,12 @@ def test_a_choice_lists_what_there_is_to_choose_from():
         ("--name mine", "--trainer.logger.name mine"),
         ("--classes apple,forest", "--data.classes '[apple,forest]'"),
         ("--classes apple forest", "--data.classes '[apple,forest]'"),
-        ("--classes [apple, forest]", "--data.classes '[apple, forest]'"),
+        ("--classes [apple, forest]", "--data.classes '[apple,forest]'"),
+        ("-lr 0.1", "--model.optimizer.lr 0.1"),
+        ("--gpus 1", "--trainer.devices 1"),
+        ("--device cpu", "--trainer.accelerator cpu"),
+        ("--resume run", "--ckpt_path run"),
+        ("--avgpool", "--config avgpool"),
     ],
 )
 def test_a_key_cut_short_is_answered_by_the_whole_one_with_its_value(typed, meant):
@@ -91,7 +96,7 @@ def test_a_list_is_shown_with_brackets_and_quotes(typed):
 def test_a_fit_of_nothing_is_told_to_name_a_config():
     with pytest.raises(SettingsError, match=r"required: model\.backbone; add --config avgpool, or another"):
         Experiment([])
-    with pytest.raises(SettingsError, match="got 'quickstart'; did you mean --config quickstart"):
+    with pytest.raises(SettingsError, match="got 'quickstart'; did you mean `--config quickstart`"):
         Experiment(["quickstart"])
 
 
