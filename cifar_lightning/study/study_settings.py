@@ -35,6 +35,7 @@ class StudySettings:
         strategies: by name, the settings that each changes.
         num_threads: torch's threads of every run; null: the cores, divided among the runs at a time.
         vary_split: whether each seed holds out validation images of its own (`split_seed`).
+        ray_address: of `--engine ray`: a running cluster, `auto` or HOST:PORT; null: `$RAY_ADDRESS`, or a local Ray.
         data: settings of every run, as for `fit`.
         model: settings of every run, as for `fit`.
         trainer: settings of every run, as for `fit`.
@@ -47,6 +48,7 @@ class StudySettings:
     engine: str | None = None
     num_threads: PositiveInt | None = None
     vary_split: bool = False
+    ray_address: str | None = None
     data: dict = field(default_factory=dict)
     model: dict = field(default_factory=dict)
     trainer: dict = field(default_factory=dict)
