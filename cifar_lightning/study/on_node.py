@@ -86,8 +86,6 @@ class Refused(NamedTuple):
 class Away(NamedTuple):
     """The node does not see the study's folder or its data: the run waits for a `Parcel`."""
 
-    node: str
-
 
 class Files(NamedTuple):
     """Files of a run folder in the order in which they are to be written, and names of those that are gone."""
@@ -119,7 +117,7 @@ def make_run(
     if _is_at_home(origin, data):
         yield Ended(_attempt(origin, run))
     elif parcel is None:
-        yield Away(ray.get_runtime_context().get_node_id())
+        yield Away()
     else:
         yield from _make_copy(origin, data, run, parcel)
 

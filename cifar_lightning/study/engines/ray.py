@@ -82,7 +82,7 @@ class _Tasks:
         # None where a task's run has ended, or has become another task.
         self._runs: dict[Any, PlannedRun | None] = {}
         self._losses: Counter[str] = Counter()
-        self._away: set[str] = set()
+        self._is_away = False
         # By the settings of their source: what the files are, and a reference to them once a node has none.
         self._data: dict[str, tuple[Data | None, list[Any]]] = {}
 
@@ -128,7 +128,7 @@ class _Tasks:
         if isinstance(news, there.Refused):
             raise ValueError(news.reason)
         if isinstance(news, there.Away):
-            self._away.add(news.node)
+            self._is_away = True
             self._runs[task] = None
             self._start(run, self._pack(run))
         elif isinstance(news, there.Ended):
@@ -184,13 +184,18 @@ class _Tasks:
                         next(task)
                     except StopIteration:
                         del self._runs[task]
+        if self._is_away:
+            self._clear_nodes()
+
+    def _clear_nodes(self) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         remove = self._ray.remote(num_cpus=0, max_retries=0)(self._there.remove_copies)
-        places = [NodeAffinitySchedulingStrategy(node, soft=False) for node in self._away]
+        # All that are there: one that was lost may have come back as another.
+        nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
+        places = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
         removals = [remove.options(scheduling_strategy=place).remote(self._token) for place in places]
-        if removals:
-            self._ray.wait(removals, num_returns=len(removals), timeout=_STOP_SECONDS)
+        self._ray.wait(removals, num_returns=len(removals), timeout=_STOP_SECONDS)
 
 
 def _load_ray() -> Any:
@@ -242,6 +247,9 @@ def _connected(ray: Any, address: str | None, token: str) -> Iterator[None]:
         # Ray would answer SIGTERM in its own way.
         with signals_handled({signal.SIGTERM: signal.getsignal(signal.SIGTERM)}):
             ray.init(**options)
+    except (RuntimeError, ConnectionError) as error:
+        raise ValueError(f"expected to join Ray at {address}, but it says: {' '.join(str(error).split())}") from error
+    try:
         yield
     finally:
         ray.shutdown()
