@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import study_jobs
 import yaml
-from checks import assert_one_sentence, assert_same_run, read_checkpoint
+from checks import assert_one_sentence, assert_same_run, contents, read_checkpoint
 from tiny import write_photos
 
 from cifar_lightning.study.planned_run import PlannedRun
@@ -41,8 +41,6 @@ LONG = {
         "classes": ["circle", "square"],
     },
 }
-# A node whose view of the disk lacks a folder.
-HIDDEN = "mount -t tmpfs none {folder} && exec {python} -m ray.scripts.scripts start --address {address} {options}"
 
 
 @pytest.fixture(autouse=True)
@@ -66,8 +64,8 @@ def node(cluster):
     """Adds nodes of one core, and removes those that are left."""
     nodes = []
 
-    def add():
-        nodes.append(cluster.add_node(num_cpus=1, object_store_memory=STORE))
+    def add(**options):
+        nodes.append(cluster.add_node(num_cpus=1, object_store_memory=STORE, **options))
         return nodes[-1]
 
     yield add
@@ -79,26 +77,20 @@ def node(cluster):
 @pytest.fixture
 def far_node(cluster, tmp_path):
     """Adds nodes of one core that do not see the folder `here`."""
-    probe = subprocess.run(
-        ["unshare", "--mount", "--map-root-user", "mount", "-t", "tmpfs", "none", "/mnt"], check=False
-    )
-    if probe.returncode:
-        pytest.skip("this system lets nobody hide a folder from a process")
+    hide = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
     (tmp_path / "here").mkdir()
+    mount = f"mount -t tmpfs none {tmp_path / 'here'}"
+    if subprocess.run([*hide, mount], check=False).returncode:
+        pytest.skip("this system lets nobody hide a folder from a process")
+    start = f"{sys.executable} -m ray.scripts.scripts start --block --address {cluster.address}"
+    options = f"--num-cpus 1 --object-store-memory {STORE}"
     nodes = []
 
     def add():
-        options = f"--num-cpus 1 --object-store-memory {STORE} --block"
-        script = HIDDEN.format(
-            folder=tmp_path / "here", python=sys.executable, address=cluster.address, options=options
-        )
-        process = subprocess.Popen(
-            ["unshare", "--mount", "--map-root-user", "sh", "-c", script],
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-        )
-        nodes.append(process)
-        return process
+        command = [*hide, f"{mount} && exec {start} {options}"]
+        nodes.append(subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, text=True))
+        assert any("Ray runtime started" in line for line in nodes[-1].stdout)
+        return nodes[-1]
 
     yield add
     for one in nodes:
@@ -228,17 +220,28 @@ def test_real_runs_on_a_node_that_sees_neither_study_nor_data_nor_net_equal_the_
     assert (outcome.code, outcome.err) == (0, "")
     run, other = (here / name / "tiny/own/seed_0" for name in ("ray", "serial"))
     assert_same_run(run, other)
-    assert {path.name for path in run.iterdir()} == {path.name for path in other.iterdir()}
+    assert contents(run).keys() == contents(other).keys()
     assert (run / "config.yaml").read_text() == (other / "config.yaml").read_text().replace("serial/", "ray/")
     assert left_behind() == []
 
 
 def test_another_ray_there_is_refused_with_both_versions(cluster, command, tmp_path, monkeypatch):
     monkeypatch.setattr(ray, "__version__", "2.49.0")
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY))
-    (tmp_path / "my_net.py").write_text(NET)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({**STUDY, **LONG}))
     outcome = command("study", "--config", "study.yaml", "--engine", "ray", f"--ray_address={cluster.address}")
     assert_one_sentence(outcome, 2, "2.49.0", "Version mismatch")
+
+
+def test_a_node_with_another_cifar_lightning_is_refused(cluster, node, tmp_path, monkeypatch):
+    # Ray's workers look for modules in the working folder first.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "old/cifar_lightning").mkdir(parents=True)
+    (tmp_path / "old/cifar_lightning/__init__.py").touch()
+    node(env_vars={"PYTHONPATH": str(tmp_path / "old")})
+    (tmp_path / "study").mkdir()
+    with pytest.raises(ValueError, match=r"expected cifar-lightning .* on every machine .*No module named.*; install"):
+        study_jobs.study_with_ray(cluster.address, tmp_path / "study", plan(tmp_path, tmp_path / "log", 1, 0))
+    assert list((tmp_path / "study").iterdir()) == []
 
 
 def test_a_killed_study_with_a_ray_of_its_own_leaves_no_process_and_one_that_is_stopped_nothing(tmp_path):

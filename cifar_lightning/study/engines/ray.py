@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cifar_lightning import __version__
 from cifar_lightning.runs.disk import write_bytes
 from cifar_lightning.runs.folder import hold
 from cifar_lightning.runs.signals import signals_handled
@@ -148,6 +149,13 @@ class _Tasks:
         self._losses[str(run)] += 1
         if run.is_finished:
             yield Outcome(run, None)
+        elif isinstance(error, self._ray.exceptions.RaySystemError):
+            # What is sent cannot be understood there.
+            reason = str(error).strip().splitlines()[-1]
+            raise ValueError(
+                f"expected cifar-lightning {__version__} on every machine of Ray, but one cannot start a run"
+                f" ({reason}); install the same there"
+            ) from error
         elif isinstance(error, self._ray.exceptions.RayTaskError):
             yield Outcome(run, error)
         elif self._losses[str(run)] < _TRIES:
