@@ -98,13 +98,13 @@ def far_node(cluster, tmp_path):
 
 
 def processes_of(folder):
-    """Processes that work in a folder."""
+    """What works in a folder, but for two agents of Ray, which outlive a killed Ray by a minute."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if os.readlink(entry / "cwd") == str(folder):
-                found.append(int(entry.name))
-    return found
+                found.append((entry / "cmdline").read_bytes())
+    return [command for command in found if b"Agent" not in command]
 
 
 def kill_group(process):
@@ -193,9 +193,6 @@ def test_a_study_that_is_killed_and_started_again_makes_no_finished_run_twice(cl
     killed.join()
     finished = [run for run in runs if run.is_finished]
     before = begun(log)
-    t = time.monotonic()
-    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for _, _, pid in before))
-    print("orphans", time.monotonic() - t)
     again = start([run for run in runs if not run.is_finished])
     again.join(60)
     assert again.exitcode == 0
