@@ -1,10 +1,11 @@
-"""A whole study in worker processes against the same study one run after another.
+"""The same whole study by several engines.
 
     python benchmarks/study.py --data_root data --seeds 2 --epochs 100 --rounds 3
+    python benchmarks/study.py --data_root data --seeds 4 --epochs 5 --engines processes ray
 
 The study has four nets in the lab's protocol. The time includes everything: the start of the command and its workers,
-data, fits, and tests with their figures. `serial` gives all cores to each run; `processes` runs one fit on each core.
-The two alternate.
+data, fits, and tests with their figures. `serial` gives all cores to each run; `processes` and `ray` run one fit on
+each core. The engines alternate.
 """
 
 import argparse
@@ -34,9 +35,10 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=100, help="epochs of each run")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--engines", nargs="+", default=["serial", "processes"])
     parser.add_argument("--output", type=Path, help="JSON file to write")
     options = parser.parse_args()
-    times: dict[str, list[float]] = {"serial": [], "processes": []}
+    times: dict[str, list[float]] = {engine: [] for engine in options.engines}
     for _ in range(options.rounds):
         for engine, seconds in times.items():
             seconds.append(study_seconds(engine, options))
@@ -45,7 +47,9 @@ if __name__ == "__main__":
     print("|---|---|---|")
     for engine, seconds in times.items():
         print(f"| {engine} | {medians[engine]:.0f} | {', '.join(f'{value:.0f}' for value in seconds)} |")
-    print(f"\nserial / processes: {medians['serial'] / medians['processes']:.2f}")
+    first = options.engines[0]
+    for engine in options.engines[1:]:
+        print(f"\n{first} / {engine}: {medians[first] / medians[engine]:.2f}")
     if options.output:
         about = {"seeds": options.seeds, "epochs": options.epochs}
         options.output.write_text(json.dumps({"about": about, "seconds": times}, indent=1) + "\n")

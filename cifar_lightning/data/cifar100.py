@@ -93,6 +93,10 @@ class Cifar100(ImageSource):
                 _check_md5(archive, ARCHIVE_MD5)
             extract(archive, root / FOLDER_NAME, FILE_MD5)
 
+    def list_files(self) -> tuple[Path, list[Path]]:
+        root = resolve_root(self.root)
+        return root, [root / FOLDER_NAME / name for name in FILE_MD5]
+
     def load(self, split: Split) -> LabelledImages:
         path = resolve_root(self.root) / FOLDER_NAME / split
         if not path.is_file():

@@ -41,6 +41,10 @@ class ImageFolder(ImageSource):
         if missing := set(self.class_names).difference(_class_folders(folder)):
             warnings.warn(f"no test images in {folder} for {sorted(missing)}; add some before `test`", stacklevel=2)
 
+    def list_files(self) -> tuple[Path, list[Path]]:
+        root = resolve_root(self.root)
+        return root, [path for split in ("train", "test") for path in (root / split).rglob("*") if path.is_file()]
+
     def load(self, split: Split) -> LabelledImages:
         folder = resolve_root(self.root) / split
         files = find_images(*(folder / name for name in self.class_names))

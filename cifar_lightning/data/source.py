@@ -28,6 +28,13 @@ class ImageSource(ABC):
         """Fetches what is missing, once per machine. Does nothing by default."""
         return
 
+    def list_files(self) -> tuple[Path, list[Path]]:
+        """The folder that its argument `root` stands for, and the files below it that `load` reads.
+
+        For machines that the files must be sent to; a source that lists none must find its images there by itself.
+        """
+        return Path(), []
+
     @abstractmethod
     def load(self, split: Split) -> LabelledImages:
         """All images of a split, in the order they are published."""

@@ -40,6 +40,7 @@ class StudySettings:
         num_threads: torch's threads of every run; null: the cores, divided among the runs at a time.
         shard: `2/8` for the second of eight parts of the plan, to be made on another machine; null: all of it.
         vary_split: whether each seed holds out validation images of its own (`split_seed`).
+        ray_address: of `--engine ray`: a running cluster, `auto` or HOST:PORT; null: `$RAY_ADDRESS`, or a local Ray.
         data: settings of every run, as for `fit`.
         model: settings of every run, as for `fit`.
         trainer: settings of every run, as for `fit`.
@@ -56,6 +57,7 @@ class StudySettings:
     num_threads: PositiveInt | None = None
     shard: str | None = None
     vary_split: bool = False
+    ray_address: str | None = None
     data: dict = field(default_factory=dict)
     model: dict = field(default_factory=dict)
     trainer: dict = field(default_factory=dict)

@@ -1,0 +1,312 @@
+"""Runs as tasks of a Ray cluster, or of a local Ray that is started for them."""
+
+import contextlib
+import json
+import logging
+import os
+import pickle
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cifar_lightning import __version__
+from cifar_lightning.runs.disk import write_bytes
+from cifar_lightning.runs.folder import hold
+from cifar_lightning.runs.signals import signals_handled
+from cifar_lightning.study.engines import Execute, Outcome
+from cifar_lightning.study.planned_run import PlannedRun
+from cifar_lightning.training.machine import num_cores
+
+if TYPE_CHECKING:
+    from cifar_lightning.study.on_node import Data, Files, Origin, Parcel
+    from cifar_lightning.study.study_settings import StudySettings
+
+# How often a run is begun whose worker or node is lost.
+_TRIES = 3
+# Time for a stopped run to bring its last epoch to the disk, and for a node to be cleared.
+_STOP_SECONDS = 20
+_CONNECT_SECONDS = 5
+# Variables that a run depends on.
+_ENVIRONMENT = "CIFAR_LIGHTNING_DATA", "CIFAR_LIGHTNING_DEBUG", "GOMP_SPINCOUNT"
+# Of a local Ray, whose runs write to their own folders: nearly nothing is stored.
+_STORE_BYTES = 100 * 1024**2
+
+
+class Engine:
+    """One task per run, with the cores and the GPU that it needs.
+
+    A run whose worker or node is lost is begun again elsewhere, from its last checkpoint that has reached this machine.
+    A node that does not see the study's folder or its data is sent what it needs, and sends back what it writes.
+
+    Args:
+        study: says at which address the cluster is.
+        execute: makes one run; it is sent to the nodes by its name.
+    """
+
+    def __init__(self, study: "StudySettings", execute: Execute) -> None:
+        self._address = study.ray_address or os.environ.get("RAY_ADDRESS") or None
+        self._folder = study.folder
+        self._execute = execute
+
+    def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
+        if not runs:
+            return
+        ray = _load_ray()
+        with _probe(self._folder.absolute()) as probe, _connected(ray, self._address, _token(probe[0])):
+            tasks = _Tasks(ray, _describe_origin(self._execute, probe), sends_data=self._address is not None)
+            try:
+                yield from tasks.make(runs)
+            finally:
+                tasks.stop()
+
+
+class _Tasks:
+    """The tasks of a study: what is sent to them, and what comes back."""
+
+    def __init__(self, ray: Any, origin: "Origin", sends_data: bool) -> None:
+        from cifar_lightning.study import on_node
+
+        self._ray, self._there = ray, on_node
+        self._token = origin.token
+        self._origin = ray.put(origin)
+        self._sends_data = sends_data
+        self._nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        self._task = ray.remote(num_returns="streaming", max_retries=0)(on_node.make_run)
+        # None where a task's run has ended, or has become another task.
+        self._runs: dict[Any, PlannedRun | None] = {}
+        self._losses: Counter[str] = Counter()
+        self._is_away = False
+        # By the settings of their source: what the files are, and a reference to them once a node has none.
+        self._data: dict[str, tuple[Data | None, list[Any]]] = {}
+
+    def make(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
+        for needs in {self._needs(run) for run in runs}:
+            self._refuse_too_large(*needs)
+        for run in runs:
+            self._start(run)
+        while self._runs:
+            (task,), _ = self._ray.wait(list(self._runs), num_returns=1)
+            try:
+                # At once: what is not here is lost with its node.
+                news = self._ray.get(next(task))
+            except StopIteration:
+                del self._runs[task]
+            except self._ray.exceptions.RayError as error:
+                yield from self._handle_loss(self._runs.pop(task), error)
+            else:
+                yield from self._handle(news, task)
+
+    def _start(self, run: PlannedRun, parcel: "Parcel | None" = None) -> None:
+        cores, gpus = self._needs(run)
+        task = self._task.options(num_cpus=cores, num_gpus=gpus, name=str(run))
+        self._runs[task.remote(self._origin, self._data_of(run)[0], run, parcel)] = run
+
+    def _needs(self, run: PlannedRun) -> tuple[int, int]:
+        """The cores and GPUs of a run."""
+        accelerator = run.settings["trainer"]["accelerator"]
+        has_gpu = any(node.get("GPU") for node in self._nodes)
+        return run.settings["num_threads"], int(accelerator in ("gpu", "cuda") or (accelerator == "auto" and has_gpu))
+
+    def _refuse_too_large(self, cores: int, gpus: int) -> None:
+        if not any(node.get("CPU", 0) >= cores and node.get("GPU", 0) >= gpus for node in self._nodes):
+            have = ", ".join(f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in self._nodes)
+            raise ValueError(
+                f"expected a machine with {cores} cores and {gpus} GPUs for each run, but Ray's have {have};"
+                " lower --num_threads, use --trainer.accelerator cpu, or add a machine"
+            )
+
+    def _handle(self, news: Any, task: Any) -> Iterator[Outcome]:
+        run, there = self._runs[task], self._there
+        assert run is not None
+        if isinstance(news, there.Refused):
+            raise ValueError(news.reason)
+        if isinstance(news, there.Away):
+            self._is_away = True
+            self._runs[task] = None
+            self._start(run, self._pack(run))
+        elif isinstance(news, there.Ended):
+            self._runs[task] = None
+            yield Outcome(run, news.error)
+        else:
+            try:
+                _bring_home(run, news)
+            except (OSError, ValueError) as error:
+                self._ray.cancel(task, force=True)
+                self._runs[task] = None
+                yield Outcome(run, error)
+
+    def _handle_loss(self, run: PlannedRun | None, error: Exception) -> Iterator[Outcome]:
+        if run is None:
+            return
+        self._losses[str(run)] += 1
+        if run.is_finished:
+            yield Outcome(run, None)
+        elif isinstance(error, self._ray.exceptions.RaySystemError):
+            # What is sent cannot be understood there.
+            reason = str(error).strip().splitlines()[-1]
+            raise ValueError(
+                f"expected cifar-lightning {__version__} on every machine of Ray, but one cannot start a run"
+                f" ({reason}); install the same there"
+            ) from error
+        elif isinstance(error, self._ray.exceptions.RayTaskError):
+            yield Outcome(run, error)
+        elif self._losses[str(run)] < _TRIES:
+            self._start(run)
+        else:
+            reason = " ".join(str(error).split())
+            yield Outcome(run, RuntimeError(f"its worker was lost {_TRIES} times; of the last, Ray says: {reason}"))
+
+    def _pack(self, run: PlannedRun) -> "Parcel":
+        data, content = self._data_of(run)
+        if data is not None and not content:
+            content.append(self._ray.put({name: (data.root / name).read_bytes() for name in data.sizes}))
+        return self._there.Parcel(self._there.read_files(run.folder), content)
+
+    def _data_of(self, run: PlannedRun) -> "tuple[Data | None, list[Any]]":
+        source = run.settings["data"]["source"]
+        key = json.dumps(source)
+        if key not in self._data:
+            # Other sources read no files, or none that could be known.
+            has_files = self._sends_data and "root" in source.get("init_args", {})
+            self._data[key] = _find_data(run) if has_files else None, []
+        return self._data[key]
+
+    def stop(self) -> None:
+        """Ends all tasks, and removes what they have left on their nodes."""
+        for force in (False, True):
+            for task in self._runs:
+                with contextlib.suppress(self._ray.exceptions.RayError):
+                    self._ray.cancel(task, force=force)
+            end = time.monotonic() + _STOP_SECONDS
+            while self._runs and (left := end - time.monotonic()) > 0:
+                for task in self._ray.wait(list(self._runs), num_returns=1, timeout=left)[0]:
+                    try:
+                        next(task)
+                    except StopIteration:
+                        del self._runs[task]
+        if self._is_away:
+            self._clear_nodes()
+
+    def _clear_nodes(self) -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        remove = self._ray.remote(num_cpus=0, max_retries=0)(self._there.remove_copies)
+        # All that are there: one that was lost may have come back as another.
+        nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
+        places = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
+        removals = [remove.options(scheduling_strategy=place).remote(self._token) for place in places]
+        self._ray.wait(removals, num_returns=len(removals), timeout=_STOP_SECONDS)
+
+
+def _load_ray() -> Any:
+    # Else workers of a `uv run` would start in another environment, and a local Ray would report that it is used.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            "expected Ray for --engine ray, but it is not installed; pip install 'cifar-lightning[ray]'"
+        ) from error
+    return ray
+
+
+@contextlib.contextmanager
+def _probe(study: Path) -> Iterator[tuple[Path, str]]:
+    """A file in the study's folder with a name and a content that no other machine has."""
+    # That of a study that was killed: its name is that of what it left on the nodes.
+    path = next(study.glob(".ray-*"), study / f".ray-{secrets.token_hex(6)}")
+    content = secrets.token_hex()
+    path.write_text(content)
+    try:
+        yield path, content
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _token(probe: Path) -> str:
+    return probe.name.removeprefix(".ray-")
+
+
+@contextlib.contextmanager
+def _connected(ray: Any, address: str | None, token: str) -> Iterator[None]:
+    """Connects to the cluster, or starts a local Ray; leaves one alone that this process uses already."""
+    if ray.is_initialized():
+        yield
+        return
+    options: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
+    # A short path: those of Ray's sockets may have 107 characters. A study that was killed leaves it.
+    local = Path(tempfile.gettempdir(), f"ray-{token}")
+    if address is None:
+        shutil.rmtree(local, ignore_errors=True)
+        options |= {"address": "local", "num_cpus": num_cores(), "_temp_dir": str(local)}
+        options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
+    elif address != "auto":
+        _refuse_silent(address)
+    try:
+        # Ray would answer SIGTERM in its own way.
+        with signals_handled({signal.SIGTERM: signal.getsignal(signal.SIGTERM)}):
+            ray.init(**options)
+    except (RuntimeError, ConnectionError) as error:
+        raise ValueError(f"expected to join Ray at {address}, but it says: {' '.join(str(error).split())}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+        shutil.rmtree(local, ignore_errors=True)
+
+
+def _refuse_silent(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"expected a Ray cluster at {address}, but nobody answers there; start one with `ray start --head`, and"
+            " name the address that it prints, as --ray_address 10.0.0.1:6379"
+        ) from error
+
+
+def _describe_origin(execute: Execute, probe: tuple[Path, str]) -> "Origin":
+    from cifar_lightning.study.on_node import Origin, list_versions
+
+    cwd = Path.cwd()
+    files = [Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))]
+    return Origin(
+        execute=pickle.dumps(execute),
+        probe=probe,
+        token=_token(probe[0]),
+        cwd=cwd,
+        sys_path=[path for path in sys.path if path],
+        modules={file.name: file.read_bytes() for file in files if file.parent == cwd and file.suffix == ".py"},
+        environment={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        versions=list_versions(),
+    )
+
+
+def _find_data(run: PlannedRun) -> "Data | None":
+    """The files of a run's source, which are fetched if they are missing; None if it lists none."""
+    from cifar_lightning.study.on_node import Data
+    from cifar_lightning.training.experiment import Experiment, to_arguments
+
+    source = Experiment(to_arguments(run.settings)).datamodule.source
+    source.prepare()
+    root, files = source.list_files()
+    sizes = {path.relative_to(root).as_posix(): path.stat().st_size for path in files}
+    return Data(root.absolute(), sizes) if sizes else None
+
+
+def _bring_home(run: PlannedRun, files: "Files") -> None:
+    with hold(run.folder):
+        for name in files.gone:
+            (run.folder / name).unlink(missing_ok=True)
+        for name, content in files.contents.items():
+            write_bytes(run.folder / name, content)

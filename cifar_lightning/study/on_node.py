@@ -1,0 +1,261 @@
+"""What a node of a Ray cluster does for a study: one run, in its own folder or in a copy of it.
+
+A copy is for a node that does not see the folder of the study, or its data. The run's files so far are sent there, and
+those that it writes are sent back, while it trains and when it has ended.
+"""
+
+import contextlib
+import copy
+import os
+import pickle
+import platform
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib import metadata
+from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ray
+import yaml
+
+from cifar_lightning.runs import folder
+from cifar_lightning.runs.disk import locked, write_bytes
+from cifar_lightning.study.planned_run import PlannedRun
+
+# How often the checkpoints and curves of a copy are sent to the study's folder.
+_SEND_SECONDS = 5
+
+
+class Origin(NamedTuple):
+    """The study's own process and machine, which runs are to find the same everywhere.
+
+    Attributes:
+        execute: the pickled function that makes a run.
+        probe: a file in the study's folder, and what is in it: a node that sees it sees the folder.
+        token: a random name, for the folder of the study's copies on a node.
+        cwd: the working folder.
+        sys_path: where Python looks for modules.
+        modules: the user's modules in the working folder, by their file names.
+        environment: variables that a run depends on.
+        versions: of what computes, by name.
+    """
+
+    execute: bytes
+    probe: tuple[Path, str]
+    token: str
+    cwd: Path
+    sys_path: list[str]
+    modules: dict[str, bytes]
+    environment: dict[str, str]
+    versions: dict[str, str]
+
+
+class Data(NamedTuple):
+    """The files that a source reads: their sizes in bytes, by their paths below `root`."""
+
+    root: Path
+    sizes: dict[str, int]
+
+    def is_below(self, root: Path) -> bool:
+        """Whether all the files are below a folder of this machine."""
+        try:
+            return all((root / name).stat().st_size == size for name, size in self.sizes.items())
+        except OSError:
+            return False
+
+
+class Parcel(NamedTuple):
+    """What a node needs for a copy: the run's files so far, and a reference to those of its data (in a list, so that
+    they are fetched only where they are missing)."""
+
+    files: dict[str, bytes]
+    data: list[Any]
+
+
+class Refused(NamedTuple):
+    """The node cannot make any run of this study."""
+
+    reason: str
+
+
+class Away(NamedTuple):
+    """The node does not see the study's folder or its data: the run waits for a `Parcel`."""
+
+
+class Files(NamedTuple):
+    """Files of a run folder in the order in which they are to be written, and names of those that are gone."""
+
+    contents: dict[str, bytes]
+    gone: Sequence[str] = ()
+
+
+class Ended(NamedTuple):
+    """The run has ended."""
+
+    error: BaseException | None
+
+
+def make_run(
+    origin: Origin, data: Data | None, run: PlannedRun, parcel: Parcel | None
+) -> Iterator[Refused | Away | Files | Ended]:
+    """Makes one run as a task of Ray."""
+    for name, version in list_versions().items():
+        if version != origin.versions[name]:
+            yield Refused(
+                f"expected {name} {origin.versions[name]} on every machine, as where the study was started, but"
+                f" {platform.node()} has {version}; install the same there"
+            )
+            return
+    # Before torch is imported, which reads them.
+    os.environ.update(origin.environment)
+    sys.path.extend(path for path in origin.sys_path if path not in sys.path)
+    if _is_at_home(origin, data):
+        yield Ended(_attempt(origin, run))
+    elif parcel is None:
+        yield Away()
+    else:
+        yield from _make_copy(origin, data, run, parcel)
+
+
+def list_versions() -> dict[str, str]:
+    """Versions of what computes a run; other ones give other bits, or do not understand what they are sent."""
+    packages = {name: metadata.version(name).partition("+")[0] for name in ("cifar-lightning", "lightning", "torch")}
+    return {"Python": platform.python_version(), "Ray": ray.__version__, **packages}
+
+
+def copies_folder(token: str) -> Path:
+    """The folder of all copies and data that a node has of a study."""
+    return Path(tempfile.gettempdir(), f"cifar-lightning-{token}")
+
+
+def remove_copies(token: str) -> None:
+    """Removes what a study has left on a node."""
+    shutil.rmtree(copies_folder(token), ignore_errors=True)
+
+
+def read_files(run: Path) -> dict[str, bytes]:
+    """The files of a run folder by their paths in it, `scores.json` last."""
+    paths = [path for path in sorted(run.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    paths.sort(key=lambda path: path.name == folder.SCORES)
+    return {path.relative_to(run).as_posix(): path.read_bytes() for path in paths}
+
+
+def _is_at_home(origin: Origin, data: Data | None) -> bool:
+    path, content = origin.probe
+    try:
+        # A run's folder and its data may be given by relative paths.
+        os.chdir(origin.cwd)
+        sees_folder = path.read_text() == content
+    except OSError:
+        return False
+    return sees_folder and (data is None or data.is_below(data.root))
+
+
+def _attempt(origin: Origin, run: PlannedRun) -> BaseException | None:
+    try:
+        pickle.loads(origin.execute)(run)
+    # A bug in one strategy's net ends that run, and none of the others.
+    except Exception as error:
+        return ExceptionWithTraceback(error, error.__traceback__)
+    return None
+
+
+def _make_copy(origin: Origin, data: Data | None, run: PlannedRun, parcel: Parcel) -> Iterator[Files | Ended]:
+    home = copies_folder(origin.token)
+    # Files of others in a folder that everybody may write to could be code.
+    home.mkdir(mode=0o700, exist_ok=True)
+    root = _unpack(home, data, parcel)
+    for name, content in origin.modules.items():
+        write_bytes(home / "modules" / name, content)
+    if str(home / "modules") not in sys.path:
+        sys.path.append(str(home / "modules"))
+    os.chdir(home)
+    moved = _move(run, home / "runs", root)
+    # A worker that was killed may have left one.
+    shutil.rmtree(moved.folder, ignore_errors=True)
+    for name, content in parcel.files.items():
+        write_bytes(moved.folder / name, content)
+    errors: list[BaseException | None] = []
+    thread = threading.Thread(target=lambda: errors.append(_attempt(origin, moved)), daemon=True)
+    thread.start()
+    try:
+        last = moved.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT
+        sent = _time_of(last)
+        while thread.is_alive():
+            thread.join(_SEND_SECONDS)
+            if thread.is_alive() and (written := _time_of(last)) != sent:
+                yield Files(_read_state(moved, run))
+                sent = written
+        contents = read_files(moved.folder)
+        _settle(contents, moved, run)
+        yield Files(contents, [name for name in parcel.files if name not in contents])
+        yield Ended(errors[0])
+    except (KeyboardInterrupt, GeneratorExit):
+        # Cancelled: the thread ends with its process alone.
+        shutil.rmtree(moved.folder, ignore_errors=True)
+        os._exit(1)
+    finally:
+        shutil.rmtree(moved.folder, ignore_errors=True)
+
+
+def _unpack(home: Path, data: Data | None, parcel: Parcel) -> Path | None:
+    """Where the data are on this node; what is missing is written there, once for all runs."""
+    if data is None or data.is_below(data.root):
+        return data and data.root
+    root = home / "data" / str(parcel.data[0].hex())
+    with locked(home, wait=True):
+        if not data.is_below(root):
+            for name, content in ray.get(parcel.data[0]).items():
+                write_bytes(root / name, content)
+    return root
+
+
+def _move(run: PlannedRun, runs: Path, root: Path | None) -> PlannedRun:
+    """The run with its folder below `runs` and its data in `root`."""
+    settings = copy.deepcopy(run.settings)
+    _logger_options(settings)["save_dir"] = str(runs)
+    if root is not None:
+        settings["data"]["source"]["init_args"]["root"] = str(root)
+    return replace(run, folder=runs / run.strategy / run.folder.name, settings=settings)
+
+
+def _settle(contents: dict[str, bytes], moved: PlannedRun, run: PlannedRun) -> None:
+    """Gives the settings in `contents` the places that they have where the study was started."""
+    if folder.CONFIG not in contents:
+        return
+    settings = yaml.safe_load(contents[folder.CONFIG])
+    for options, theirs, ours in zip(*map(_places, (settings, moved.settings, run.settings)), strict=True):
+        for name in ("save_dir", "root"):
+            if name in options and options[name] == theirs[name]:
+                options[name] = ours[name]
+    contents[folder.CONFIG] = yaml.safe_dump(settings, sort_keys=False).encode()
+
+
+def _places(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_logger_options(settings), settings["data"]["source"].get("init_args", {})]
+
+
+def _logger_options(settings: dict[str, Any]) -> dict[str, Any]:
+    logger = settings["trainer"]["logger"]
+    options: dict[str, Any] = (logger[0] if isinstance(logger, list) else logger)["init_args"]
+    return options
+
+
+def _read_state(moved: PlannedRun, run: PlannedRun) -> dict[str, bytes]:
+    """What the run resumes from, in the order in which it is written: the curves hold all epochs of the checkpoints."""
+    checkpoints = [f"{folder.CHECKPOINTS}/{name}" for name in (folder.BEST_CHECKPOINT, folder.LAST_CHECKPOINT)]
+    contents: dict[str, bytes] = {}
+    for name in (*reversed(checkpoints), folder.CURVES, folder.CONFIG):
+        with contextlib.suppress(FileNotFoundError):
+            contents[name] = (moved.folder / name).read_bytes()
+    _settle(contents, moved, run)
+    return dict(reversed(contents.items()))
+
+
+def _time_of(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
