@@ -81,7 +81,7 @@ def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -
     notes = "" if pair.method == "crossed" else ", seed noise left out"
     if pair.verdict is Verdict.NO_DIFFERENCE and pair.ci95[0] > 0:
         # The interval is the pair's own, the verdict that of all pairs together.
-        notes += f", not enough among {len(comparison.pairs)} pairs: Holm's p {write_p(pair.p_holm)}"
+        notes += f", not enough among {comparison.num_judged} pairs: adjusted p {write_p(pair.p_adjusted)}"
     interval = f"({what}{scale.interval(pair.ci95)}{notes})"
     # Anything smaller is rounding error.
     if abs(pair.difference) < 1e-12:

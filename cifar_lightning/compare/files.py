@@ -28,7 +28,7 @@ def write_files(folder: Path, comparison: Comparison) -> None:
 
 def _write_json(path: Path, comparison: Comparison) -> None:
     content = {
-        "format": 1,
+        "format": 2,
         "question": comparison.question.label,
         "asked": comparison.question.text,
         "answer": comparison.answer,
@@ -76,7 +76,7 @@ def _pair(pair: Pair, question: Question) -> dict[str, Any]:
 
 def _write_pairs(path: Path, comparison: Comparison) -> None:
     """Writes the pairs as a table, numbers in full."""
-    header = ["a", "b", "difference", "ci95_low", "ci95_high", "p", "p_holm", "method", "verdict"]
+    header = ["a", "b", "difference", "ci95_low", "ci95_high", "p", "p_adjusted", "p_holm", "method", "verdict"]
     header += ["training_noise_only_ci95_low", "training_noise_only_ci95_high", "training_noise_only_p", "detectable"]
     rows = []
     for pair in comparison.pairs:
@@ -88,6 +88,7 @@ def _write_pairs(path: Path, comparison: Comparison) -> None:
                 pair.difference,
                 *pair.ci95,
                 pair.p,
+                pair.p_adjusted,
                 pair.p_holm,
                 pair.method,
                 word_verdict(pair, comparison.question),

@@ -107,7 +107,7 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
         swatch_of=lambda name: _SWATCHES[looks[name].marker],
         scale=comparison.question.scale,
         compute=COMPUTE,
-        several_pairs=len(comparison.pairs) > 1,
+        several_pairs=comparison.num_judged > 1,
         same_images=any(pair.training_noise_only for pair in comparison.pairs),
         **more,
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from cifar_lightning.compare import analysis
 from cifar_lightning.compare.comparison import Pair, Power, Summary, TrainingNoiseOnly, Verdict
+from cifar_lightning.compare.correction import correct_pairs, holm
 from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.questions import Question
 
@@ -25,14 +26,19 @@ _MAX_SEEDS, _MAX_IMAGES = 10_000, 10_000_000
 def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pair]:
     """Compares every two strategies, `a` the one with the higher mean.
 
-    The p-values are corrected for the number of pairs (Holm), and decide the verdicts at 5 %.
+    The p-values are corrected for the number of pairs, by closed testing, and decide the verdicts at 5 %. Pairs with
+    fewer than three seeds on a side get no verdict and take no part in that.
     """
     combos = [sorted(pair, key=lambda summary: -summary.mean) for pair in combinations(strategies, 2)]
-    # Holm asks this of the smallest p: a pair that is the only one to differ has to reach it.
-    level = LEVEL / len(combos)
     max_difference = question.bounds[1] - question.bounds[0]
     estimates = [_estimate(a, b, max_difference) for a, b in combos]
-    corrected = holm([p for _, _, p in estimates])
+    is_judged = [min(len(a.runs), len(b.runs)) >= MIN_SEEDS for a, b in combos]
+    p_values = [p for (_, _, p), judged in zip(estimates, is_judged, strict=True) if judged]
+    by_closed_testing = iter(correct_pairs(p_values, sum(len(summary.runs) >= MIN_SEEDS for summary in strategies)))
+    by_holm = iter(holm(p_values))
+    # What the correction asks of the smallest p.
+    level = LEVEL / max(len(p_values), 1)
+    corrected = [(next(by_closed_testing), next(by_holm)) if judged else (None, None) for judged in is_judged]
     return [
         Pair(
             a=a.name,
@@ -40,35 +46,24 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
             difference=a.mean - b.mean,
             ci95=ci95,
             p=p,
+            p_adjusted=p_adjusted,
             p_holm=p_holm,
             training_noise_only=paired_t_test(a, b),
             method=method,
             power=find_power(a.values, b.values, level, max_difference),
-            **_judge(a, b, p_holm, question.higher_is_better),
+            **_judge(a, b, p_adjusted, question.higher_is_better),
         )
-        for (a, b), (method, ci95, p), p_holm in zip(combos, estimates, corrected, strict=True)
+        for (a, b), (method, ci95, p), (p_adjusted, p_holm) in zip(combos, estimates, corrected, strict=True)
     ]
 
 
-def _judge(a: Summary, b: Summary, p_holm: float, higher_is_better: bool) -> dict[str, Any]:
+def _judge(a: Summary, b: Summary, p_adjusted: float | None, higher_is_better: bool) -> dict[str, Any]:
     """The verdict of a pair, and the name of the better strategy if there is one."""
-    if min(len(a.runs), len(b.runs)) < MIN_SEEDS:
+    if p_adjusted is None:
         return {"verdict": Verdict.TOO_FEW_RUNS}
-    if p_holm >= LEVEL:
+    if p_adjusted >= LEVEL:
         return {"verdict": Verdict.NO_DIFFERENCE}
     return {"verdict": Verdict.BETTER, "winner": a.name if higher_is_better else b.name}
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values corrected for their number m: the k-th smallest times m - k + 1, never falling, at most 1.
-
-    Source: Holm 1979, Scandinavian Journal of Statistics 6(2).
-    """
-    order = np.argsort(p_values)
-    scaled = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
-    return [float(p) for p in corrected]
 
 
 def _estimate(a: Summary, b: Summary, max_difference: float) -> tuple[str, analysis.Interval, float]:

@@ -18,8 +18,10 @@ def word_verdict(pair: Pair, question: Question) -> str:
     return words.get(pair.verdict, f"{pair.winner} {question.verdict}")
 
 
-def write_p(p: float) -> str:
-    """A p-value with two digits, or more where two would hide on which side of 0.05 it is."""
+def write_p(p: float | None) -> str:
+    """A p-value with two digits, or more where two would hide on which side of 0.05 it is; without one, a dash."""
+    if p is None:
+        return "\N{EN DASH}"
     if p < 0.0001:
         return "< 0.0001"
     if p > 0.99:

@@ -88,10 +88,10 @@ def test_names_that_nobody_would_read_are_counted(tmp_path):
 def test_an_interval_without_zero_of_which_nothing_is_shown_is_explained_by_the_number_of_pairs(tmp_path):
     comparison = compare(write_nets(tmp_path, first=5, second=6, last=7))
     pairs = [
-        replace(pair, ci95=(0.012, 0.058), p=0.027, p_holm=0.081) if {pair.a, pair.b} == {"first", "last"} else pair
+        replace(pair, ci95=(0.012, 0.058), p=0.027, p_adjusted=0.081) if {pair.a, pair.b} == {"first", "last"} else pair
         for pair in comparison.pairs
     ]
-    said = "(1.2 to 5.8, not enough among 3 pairs: Holm's p 0.081)."
+    said = "(1.2 to 5.8, not enough among 3 pairs: adjusted p 0.081)."
     assert replace(comparison, pairs=pairs).numbers.endswith(said)
     assert "not enough" not in comparison.numbers
 

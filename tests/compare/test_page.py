@@ -164,9 +164,9 @@ def test_the_numbers_of_the_pairs_are_those_of_the_comparison(comparison, text):
         assert row[1] == word_verdict(pair, comparison.question)
         assert row[2] == f"{100 * pair.difference:+.1f}"
         assert row[3] == f"{100 * pair.ci95[0]:+.1f} to {100 * pair.ci95[1]:+.1f}"
-        for cell, p in ((row[4], pair.p), (row[5], pair.p_holm), (row[7], noise.p)):
+        for cell, p in ((row[4], pair.p), (row[5], pair.p_adjusted), (row[6], pair.p_holm), (row[8], noise.p)):
             assert cell == "&lt; 0.0001" if p < 0.0001 else float(cell) == pytest.approx(p, rel=0.05)
-        assert row[6] == f"{100 * noise.ci95[0]:+.1f} to {100 * noise.ci95[1]:+.1f}"
+        assert row[7] == f"{100 * noise.ci95[0]:+.1f} to {100 * noise.ci95[1]:+.1f}"
 
 
 def test_coverage_is_claimed_only_for_pairs_with_several_seeds(page, tmp_path):
