@@ -97,9 +97,14 @@ class Contrast:
     @cached_property
     def p(self) -> float:
         """The two-sided p-value of a true value of 0."""
+        return self.p_of(0.0)
+
+    def p_of(self, truth: float) -> float:
+        """The two-sided p-value of this true value."""
+        away = abs(self.value - truth)
         if self.standard_error == 0:
-            return float(abs(self.value) < 1e-12)
-        return float(2 * stdtr(self.degrees_of_freedom, -abs(self.value) / self.standard_error))
+            return float(away < 1e-12)
+        return float(2 * stdtr(self.degrees_of_freedom, -away / self.standard_error))
 
 
 def find_components(nets: Sequence[np.ndarray], weights: Sequence[float]) -> Components:
@@ -171,6 +176,23 @@ def judge(value: float, ci95: Interval, p: float, num_images: int, most: float) 
     if ci95[1] - ci95[0] >= NO_WIDTH:
         return (max(ci95[0], -most), min(ci95[1], most)), p
     return find_unseen_interval(value, num_images, (-most, most)), find_unseen_p(value, num_images, (-most, most))
+
+
+def find_equal_p(contrast: Contrast, margin: float, num_images: int, most: float) -> float:
+    """The p-value of a true difference of `margin` or more, either way; at most `most` is possible.
+
+    Of the two ends, the one that is harder to exclude counts ("two one-sided tests"). Its p is doubled, so that p is
+    below 5 % where Student's 95 % interval, not the 90 % one, lies within the margin: with so few images that tell good
+    nets apart, the latter would call too many nets equal (docs/calibration.md).
+    Source: Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15(6).
+    """
+    margin = min(margin, most)
+    if abs(contrast.value) >= margin:
+        return 1.0
+    if contrast.standard_error > NO_WIDTH:
+        return max(contrast.p_of(-margin), contrast.p_of(margin))
+    ends = (-margin, margin)
+    return max(find_unseen_p(contrast.value - end, num_images, (-most - end, most - end)) for end in ends)
 
 
 def find_unseen_interval(value: float, num_images: int, bounds: Interval = (-1.0, 1.0)) -> Interval:

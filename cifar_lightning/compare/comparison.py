@@ -16,6 +16,8 @@ class Verdict(Enum):
     """What is said of a pair; `wording.word_verdict` words it."""
 
     BETTER = "better"
+    SLIGHTLY_BETTER = "better, but within the margin"
+    EQUAL = "equal within the margin"
     NO_DIFFERENCE = "no difference"
     TOO_FEW_RUNS = "too few runs"
 
@@ -95,6 +97,8 @@ class Pair:
         p_adjusted: `p` corrected by closed testing over all pairs of strategies with three seeds or more, by which the
             verdict goes; None with fewer seeds.
         p_holm: the same by Holm's correction, which was used before.
+        p_equal: the p-value of a difference of the margin (`Question.equal_within`) or more, after Holm's correction;
+            None where no margin was asked for, or a strategy has fewer than three seeds.
         training_noise_only: the other question, same images; None where there are too few seeds to ask it.
         method: "crossed" (seeds by images), "mcnemar" (one seed each, right or wrong) or "images" (one seed on one
             side, or one each and other values: t over images). Only "crossed" covers the noise of the seeds.
@@ -110,11 +114,17 @@ class Pair:
     p: float
     p_adjusted: float | None
     p_holm: float | None
+    p_equal: float | None
     training_noise_only: TrainingNoiseOnly | None
     method: str
     power: Power | None
     verdict: Verdict
     winner: str | None = None
+
+    @property
+    def differs_by_at_most(self) -> float:
+        """The larger end of the interval, whichever of the two strategies is better."""
+        return max(-self.ci95[0], self.ci95[1])
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,8 @@ def compare_command(comparison: Comparison, output: Path, with_images: bool = Tr
     words = ["cifar-lightning", "compare", *map(str, comparison.paths)]
     words += [] if output == comparison.paths[0] else ["--output", str(output)]
     words += [] if comparison.question.text == "accuracy" else ["--question", comparison.question.text]
+    margin = comparison.question.equal_within
+    words += [] if margin is None else ["--equal_within", f"{margin:g}"]
     words += ["--allow_mixed"] if comparison.mixed else []
     words += [] if with_images else ["--no_images"]
     return shlex.join(words)

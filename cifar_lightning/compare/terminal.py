@@ -73,7 +73,7 @@ def _pairs_table(comparison: Comparison) -> Table:
         table.add_row(
             f"{pair.a} - {pair.b}",
             scale.number(pair.difference, "+"),
-            scale.difference_interval(pair.ci95),
+            f"{scale.difference_interval(pair.ci95)}\nat most {scale.number(pair.differs_by_at_most)}",
             *((write_p(pair.p_adjusted), write_p(pair.p_holm)) if several else (write_p(pair.p),)),
             word_verdict(pair, comparison.question),
         )

@@ -14,6 +14,10 @@ NO_DIFFERENCE, TOO_FEW = "no difference shown", "too few runs to say"
 
 def word_verdict(pair: Pair, question: Question) -> str:
     """The verdict of a pair as everybody sees it, `maxpool is better`."""
+    if pair.verdict is Verdict.EQUAL:
+        return f"equal within {question.margin}"
+    if pair.verdict is Verdict.SLIGHTLY_BETTER:
+        return f"{pair.winner} {question.verdict}, but by less than {question.margin}"
     words = {Verdict.NO_DIFFERENCE: NO_DIFFERENCE, Verdict.TOO_FEW_RUNS: TOO_FEW}
     return words.get(pair.verdict, f"{pair.winner} {question.verdict}")
 

@@ -202,6 +202,8 @@ ARGUMENTS = {
     "an unknown question": (["runs", "--question", "acuracy"], "did you mean 'accuracy'"),
     "a class that is not there": (["runs", "--question=recall:aple"], "did you mean 'recall:apple'"),
     "an unknown option": (["runs", "--alow_mixed"], "did you mean '--allow_mixed'"),
+    "a margin below zero": (["runs", "--equal_within=-1"], "above 0"),
+    "a margin that is no number": (["runs", "--equal_within=two"], "equal_within"),
     "an output that is a file": (["runs", "--output", "file.txt"], "file.txt"),
     "an option without its value": (["runs", "--output"], "expected one argument"),
 }
