@@ -12,8 +12,6 @@ Phi_2, the bivariate normal distribution.
 
     python benchmarks/calibration.py --accuracy 0.92 --seeds 3 5 10 10,5 --studies 4000
     python benchmarks/calibration.py --draw
-    python benchmarks/calibration.py --familywise --seeds 5 10 --studies 4000
-    python benchmarks/calibration.py --equal --seeds 3 5 10 --studies 4000
 
 Every call replaces its settings in docs/calibration.json. `--draw` draws docs/calibration.png from all settings in that
 file and prints them as a table. `--peers` asks autorank, rliable and deepsig about 220 studies; they must be installed.
@@ -23,7 +21,6 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +28,6 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import multivariate_normal, ttest_ind, ttest_rel
 
 from cifar_lightning.compare import analysis
-from cifar_lightning.compare.correction import correct_pairs, holm
 from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.pairs import MIN_SEEDS
 from cifar_lightning.compare.summaries import mean_interval
@@ -40,10 +36,6 @@ from cifar_lightning.compare.wording import TOO_FEW
 DOCS = Path(__file__).parent.parent / "docs"
 # By accuracy, the difference of two nets for which power is simulated: power is then neither near 0 nor near 1.
 DIFFERENCES = {0.6: 0.08, 0.92: 0.04, 0.98: 0.02}
-# The accuracies of four nets for which false alarms among all six pairs are counted.
-FAMILIES = ((0.92,) * 4, (0.96, 0.92, 0.92, 0.92), (0.96, 0.96, 0.92, 0.92), (0.97, 0.94, 0.92, 0.92))
-# By accuracy, the margin within which two nets are to be called equal.
-MARGINS = {0.6: 0.1, 0.92: 0.05, 0.98: 0.03, 0.99: 0.02}
 CHUNK = 50
 BOOTSTRAPS = 500
 
@@ -67,8 +59,12 @@ class Model:
         accuracies: Sequence[float],
         seeds: Sequence[int],
         shape: tuple[int, int],
+        noise: Sequence[float] = (),
     ) -> list[np.ndarray]:
-        """Draws T studies: for each net, whether its answers are correct, float64 (T, S, N). `shape` is (T, N)."""
+        """Draws T studies: for each net, whether its answers are correct, float64 (T, S, N). `shape` is (T, N).
+
+        `noise` has a standard deviation `seeds` for each net, where they differ.
+        """
         studies, num_images = shape
 
         def normal(sd: float, *size: int) -> np.ndarray:
@@ -77,14 +73,16 @@ class Model:
         difficulty = normal(self.images, 1, num_images)
         return [
             (
-                ndtri(accuracy) * self.total**0.5
+                ndtri(accuracy) * (self.total - self.seeds**2 + its_noise**2) ** 0.5
                 + difficulty
                 + normal(self.interaction, 1, num_images)
-                + normal(self.seeds, num_seeds, 1)
+                + normal(its_noise, num_seeds, 1)
                 + normal(1, num_seeds, num_images)
                 > 0
             ).astype(np.float64)
-            for accuracy, num_seeds in zip(accuracies, seeds, strict=True)
+            for accuracy, num_seeds, its_noise in zip(
+                accuracies, seeds, noise or [self.seeds] * len(seeds), strict=True
+            )
         ]
 
     def covariance(self, first: float, second: float, shared: float) -> float:
@@ -195,56 +193,6 @@ def run_setting(accuracy: float, seeds: tuple[int, int], num_images: int, model:
         "equal_nets": equal,
         "different_nets": apart,
     }
-
-
-def print_families(num_seeds: int, studies: int) -> None:
-    """Prints how often four nets with 300 images get a false alarm, and how often all true differences are found.
-
-    Both by closed testing, which decides the verdicts, and by Holm's correction.
-    """
-    pairs = list(combinations(range(4), 2))
-    corrections = {"closed": lambda p_values: correct_pairs(p_values, 4), "Holm": holm}
-    print("| accuracies | seeds | false alarm: closed | Holm | all found: closed | Holm |\n|---|---|---|---|---|---|")
-    for accuracies in FAMILIES:
-        equal = np.array([accuracies[first] == accuracies[second] for first, second in pairs])
-        generator = np.random.default_rng(3)
-        found: dict[str, list[np.ndarray]] = {name: [] for name in corrections}
-        for _ in range(studies // CHUNK):
-            for nets in zip(*Model().draw(generator, accuracies, [num_seeds] * 4, (CHUNK, 300)), strict=True):
-                p_values = [judge(nets[first], nets[second])[0] for first, second in pairs]
-                for name, correct in corrections.items():
-                    found[name].append(np.array(correct(p_values)) < 0.05)
-        shown = {name: np.array(each) for name, each in found.items()}
-        alarms = [f"{100 * each[:, equal].any(axis=1).mean():.1f}" for each in shown.values()]
-        everything = [f"{100 * each[:, ~equal].all(axis=1).mean():.1f}" for each in shown.values()]
-        named = ", ".join(f"{100 * accuracy:.0f}" for accuracy in accuracies)
-        cells = [f"{named} %", str(num_seeds), *(alarms if equal.any() else ["", ""])]
-        print("| " + " | ".join([*cells, *(["", ""] if equal.all() else everything)]) + " |", flush=True)
-
-
-def print_equal(num_seeds: int, studies: int) -> None:
-    """Prints how often two nets are called equal within a margin: nets that differ by just that much, and equal ones.
-
-    By the 95 % interval, as `compare` does, and by the 90 % one of the usual two one-sided tests.
-    """
-    print("| accuracy | seeds | margin, points | just the margin apart | by the 90 % interval | equal nets |")
-    print("|---|---|---|---|---|---|")
-    for accuracy, margin in MARGINS.items():
-        shares = []
-        for half in (margin / 2, 0.0):
-            generator = np.random.default_rng(4)
-            found = []
-            for _ in range(studies // CHUNK):
-                apart = (accuracy + half, accuracy - half)
-                for nets in zip(*Model().draw(generator, apart, [num_seeds] * 2, (CHUNK, 300)), strict=True):
-                    contrast = analysis.analyse_crossed(nets)
-                    _, (low, high) = judge(*nets)
-                    p = analysis.find_equal_p(contrast, margin, 300, 1.0)
-                    found.append((p < 0.05 and -margin < low and high < margin, p < 0.1))
-            shares.append(100 * np.mean(found, axis=0))
-        cells = [f"{shares[0][0]:.1f}", f"{shares[0][1]:.1f}", f"{shares[1][0]:.1f}"]
-        cells = [f"{100 * accuracy:.0f} %", str(num_seeds), f"{100 * margin:.0f}", *cells]
-        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def ask_peers(studies: int, seed: int = 2) -> dict[str, float]:
@@ -360,13 +308,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=DOCS)
     parser.add_argument("--draw", action="store_true", help="draw and print what docs/calibration.json contains")
     parser.add_argument("--peers", action="store_true", help="ask autorank, rliable and deepsig")
-    parser.add_argument("--familywise", action="store_true", help="four nets at once: closed testing and Holm")
-    parser.add_argument("--equal", action="store_true", help="two nets within a margin")
     options = parser.parse_args()
-    if options.familywise or options.equal:
-        for text in options.seeds:
-            (print_families if options.familywise else print_equal)(int(text), options.studies)
-        return
     path = options.output / "calibration.json"
     content = json.loads(path.read_text()) if path.is_file() else {"rows": [], "peers": {}}
     rows = content["rows"]

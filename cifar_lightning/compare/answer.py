@@ -1,12 +1,15 @@
 """The answer of a comparison: a headline without numbers, the numbers to it, and what such a study can see."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import comb
 
-from cifar_lightning.compare.comparison import Comparison, Pair, Verdict
-from cifar_lightning.compare.pairs import MIN_SEEDS
+from cifar_lightning.compare.comparison import Comparison, Pair, Summary, Verdict
+from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.scale import Scale
-from cifar_lightning.compare.wording import MOST_NAMED, capitalise, count, count_runs, list_names, write_p
+from cifar_lightning.compare.wording import MOST_NAMED, capitalise, count, count_runs, list_names, name_first, write_p
+
+# With fewer images that differ, an interval says little about how much they do.
+_FEW_DIFFERING = 10
 
 
 def describe_answer(comparison: Comparison) -> str:
@@ -90,7 +93,31 @@ def describe_numbers(comparison: Comparison) -> str:
     few = min(len(summary.runs) for summary in comparison.strategies) < MIN_SEEDS
     needed = f" At least {MIN_SEEDS} seeds per strategy are needed." if few else ""
     size = f"{count_runs(comparison.strategies)} and {count(comparison.num_images, 'image')}"
-    return f"With {size}, {said}.{needed}"
+    return " ".join([f"With {size}, {said}.{needed}", *_describe_cautions(comparison)])
+
+
+def _describe_cautions(comparison: Comparison) -> Iterator[str]:
+    """Sentences on pairs for which interval and verdict hold less firmly than for others."""
+    judged = [pair for pair in comparison.pairs if pair.verdict is not Verdict.TOO_FEW_RUNS]
+    few = [pair for pair in judged if pair.num_differing < _FEW_DIFFERING]
+    if few:
+        named = name_first([f"{pair.a} and {pair.b} on {pair.num_differing or 'none'}" for pair in few])
+        yield f"Few of the {comparison.num_images} images tell nets apart ({named}): they say little of other images."
+    for noisy, calm, ratio in _find_unequal_scatter(comparison.strategies):
+        times = f"{ratio:.1f}" if ratio < 10 else "more than 10"
+        yield (
+            f"{noisy.name}'s {len(noisy.runs)} runs scatter {times} times as much as {calm.name}'s: so few tell its"
+            " scatter, and so its interval, only roughly."
+        )
+
+
+def _find_unequal_scatter(strategies: Sequence[Summary]) -> list[tuple[Summary, Summary, float]]:
+    """Strategies of 3 to 9 runs that scatter at least three times as much as the calmest; that one, and how much."""
+    known = [(summary.sd, summary) for summary in strategies if len(summary.runs) >= MIN_SEEDS and summary.sd]
+    if not known:
+        return []
+    least, calm = min(known, key=lambda entry: entry[0])
+    return [(noisy, calm, sd / least) for sd, noisy in known if sd >= 3 * least and len(noisy.runs) < ENOUGH_SEEDS]
 
 
 def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -> str:

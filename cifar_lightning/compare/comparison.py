@@ -93,6 +93,7 @@ class Pair:
     Attributes:
         difference: the mean of `a` minus that of `b`.
         ci95: its 95 % interval for new seeds and new images.
+        num_differing: on how many images the two differ, each taken as the mean over its runs.
         p: the two-sided p-value of no difference.
         p_adjusted: `p` corrected by closed testing over all pairs of strategies with three seeds or more, by which the
             verdict goes; None with fewer seeds.
@@ -111,6 +112,7 @@ class Pair:
     b: str
     difference: float
     ci95: Interval
+    num_differing: int
     p: float
     p_adjusted: float | None
     p_holm: float | None

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from scipy import stats
-from simulated_runs import write_run
+from simulated_runs import write_run, write_study
 from statsmodels.stats.weightstats import DescrStatsW
 
 from cifar_lightning.compare.analysis import analyse_images, find_equal_p, find_unseen_interval
@@ -83,7 +83,7 @@ def test_equal_better_and_both_together(root):
 
 
 def test_an_interval_within_the_margin_is_not_enough_among_many_pairs(tmp_path):
-    write_nets(tmp_path, **{name: 20 + place for place, name in enumerate(("a", "bb", "ccc", "dddd", "eeeee"))})
+    write_study(tmp_path, dict.fromkeys("abcd", 0.9), 3)
     margin = min(pair.differs_by_at_most for pair in compare(tmp_path).pairs) + 1e-6
     closest = min(compare(tmp_path, equal_within=100 * margin).pairs, key=lambda pair: pair.differs_by_at_most)
     assert closest.differs_by_at_most < margin
