@@ -19,7 +19,7 @@ file and prints them as a table. `--peers` asks autorank, rliable and deepsig ab
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -56,11 +56,15 @@ class Model:
     def draw(
         self,
         generator: np.random.Generator,
-        accuracies: tuple[float, float],
-        seeds: tuple[int, int],
+        accuracies: Sequence[float],
+        seeds: Sequence[int],
         shape: tuple[int, int],
+        noise: Sequence[float] = (),
     ) -> list[np.ndarray]:
-        """Draws T studies: for each net, whether its answers are correct, float64 (T, S, N). `shape` is (T, N)."""
+        """Draws T studies: for each net, whether its answers are correct, float64 (T, S, N). `shape` is (T, N).
+
+        `noise` has a standard deviation `seeds` for each net, where they differ.
+        """
         studies, num_images = shape
 
         def normal(sd: float, *size: int) -> np.ndarray:
@@ -69,14 +73,16 @@ class Model:
         difficulty = normal(self.images, 1, num_images)
         return [
             (
-                ndtri(accuracy) * self.total**0.5
+                ndtri(accuracy) * (self.total - self.seeds**2 + its_noise**2) ** 0.5
                 + difficulty
                 + normal(self.interaction, 1, num_images)
-                + normal(self.seeds, num_seeds, 1)
+                + normal(its_noise, num_seeds, 1)
                 + normal(1, num_seeds, num_images)
                 > 0
             ).astype(np.float64)
-            for accuracy, num_seeds in zip(accuracies, seeds, strict=True)
+            for accuracy, num_seeds, its_noise in zip(
+                accuracies, seeds, noise or [self.seeds] * len(seeds), strict=True
+            )
         ]
 
     def covariance(self, first: float, second: float, shared: float) -> float:

@@ -17,6 +17,9 @@ def run(arguments: list[str]) -> int:
         default="accuracy",
         help="accuracy, recall:CLASS, noise:16, shift:2, consistency:2, loss or gap (accuracy by default)",
     )
+    parser.add_argument(
+        "--equal_within", type=float, metavar="POINTS", help="call strategies equal that differ by less than this"
+    )
     parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
     parser.add_argument("--no_images", action="store_true", help="a page without test images, to be passed on")
     options = parser.parse_intermixed_args(arguments)
@@ -32,7 +35,12 @@ def run(arguments: list[str]) -> int:
     output = options.output or options.paths[0]
     if output.is_file():
         raise ValueError(f"expected a folder for --output, got the file {output}; name a folder")
-    comparison = compare(options.paths, question=options.question, allow_mixed=options.allow_mixed)
+    comparison = compare(
+        options.paths,
+        question=options.question,
+        equal_within=options.equal_within,
+        allow_mixed=options.allow_mixed,
+    )
     # Whoever reads no further than the answer (`| head`) gets the page all the same; Rich answers a closed pipe by an
     # exit. Figures take half a second to import, so the table comes first.
     with contextlib.suppress(BrokenPipeError, SystemExit):

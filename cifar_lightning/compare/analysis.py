@@ -15,6 +15,8 @@ from scipy.special import nctdtrinc, stdtr, stdtrit
 Interval = tuple[float, float]
 # An interval narrower than this has no variance in it but the error of the arithmetic.
 NO_WIDTH = 1e-12
+# With fewer images that tell two nets apart, the interval is that of a small count (docs/calibration.md).
+FEW_IMAGES = 15
 
 
 @dataclass(frozen=True)
@@ -68,25 +70,35 @@ class Contrast:
         standard_error: its standard error.
         degrees_of_freedom: the degrees of freedom of the standard error.
         skewness: the skewness of the estimate, as far as it comes from the images.
+        steps: where few images tell the nets apart, what one more of them would add to the value, and take from it.
     """
 
     value: float
     standard_error: float
     degrees_of_freedom: float
     skewness: float = 0.0
+    steps: tuple[float, float] | None = None
 
     @cached_property
     def ci95(self) -> Interval:
-        """The 95 % interval: Student's, which excludes 0 where p is below 5 %, moved outwards for skewness at one end.
+        """The 95 % interval: Student's, which excludes 0 where p is below 5 %, with ends beyond 0 moved outwards.
 
         Where few images tell two nets apart, a sample with too few of them makes both the value and its standard error
         too small, and Student's interval ends short of the truth (coverage in docs/calibration.md). With skewness k the
         quantile q becomes q + k (2 q^2 + 1) / 6 on that side, unless the end would move across 0.
         Source: Hall 1992, The Bootstrap and Edgeworth Expansion, chapter 2.6.
+
+        Where fewer than 15 images tell them apart, a sample cannot show its skewness either. The end is then that of a
+        score interval of so small a count, as Wilson's: with the step s that one more image makes, and a = 1.96^2 s, it
+        is (a + sqrt(a^2 + 4 h^2)) / 2 from the value in place of Student's h. With no such image at all that is nearly
+        the end of `find_unseen_interval`.
         """
         quantile = float(stdtrit(self.degrees_of_freedom, 0.975))
         half = quantile * self.standard_error
         low, high = self.value - half, self.value + half
+        if self.steps:
+            up, down = (_score_half(half, step) for step in self.steps)
+            return (self.value - down if low < 0 else low), (self.value + up if high > 0 else high)
         farther = abs(self.skewness) * (2 * quantile**2 + 1) / 6 * self.standard_error
         if self.skewness > 0 and high > 0:
             high += farther
@@ -97,9 +109,14 @@ class Contrast:
     @cached_property
     def p(self) -> float:
         """The two-sided p-value of a true value of 0."""
+        return self.p_of(0.0)
+
+    def p_of(self, truth: float) -> float:
+        """The two-sided p-value of this true value."""
+        away = abs(self.value - truth)
         if self.standard_error == 0:
-            return float(abs(self.value) < 1e-12)
-        return float(2 * stdtr(self.degrees_of_freedom, -abs(self.value) / self.standard_error))
+            return float(away < 1e-12)
+        return float(2 * stdtr(self.degrees_of_freedom, -away / self.standard_error))
 
 
 def find_components(nets: Sequence[np.ndarray], weights: Sequence[float]) -> Components:
@@ -156,11 +173,29 @@ def analyse_images(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1
 
 def _contrast(differences: np.ndarray, standard_error: float, degrees_of_freedom: float) -> Contrast:
     """The mean of these d_i, float64 (N,). Its third central moment is theirs over N^2."""
-    value = float(differences.mean())
-    skewness = 0.0
+    value, num_images = float(differences.mean()), len(differences)
+    skewness, steps = 0.0, None
     if standard_error > NO_WIDTH:
-        skewness = float(((differences - value) ** 3).mean()) / (len(differences) ** 2 * standard_error**3)
-    return Contrast(value, standard_error, degrees_of_freedom, skewness)
+        skewness = float(((differences - value) ** 3).mean()) / (num_images**2 * standard_error**3)
+        if count_differing(differences) < min(FEW_IMAGES, num_images):
+            steps = (_find_step(differences), _find_step(-differences))
+    return Contrast(value, standard_error, degrees_of_freedom, skewness, steps)
+
+
+def count_differing(differences: np.ndarray) -> int:
+    """On how many images two nets differ, given the d_i, float64 (N,)."""
+    return int((np.abs(differences) > NO_WIDTH).sum())
+
+
+def _find_step(differences: np.ndarray) -> float:
+    """What one more image above 0 would add to the mean: as much as those above 0 do; without any, all of it."""
+    above = differences[differences > NO_WIDTH]
+    return float((above**2).sum() / above.sum() if len(above) else 1.0) / len(differences)
+
+
+def _score_half(half: float, step: float) -> float:
+    added = 1.96**2 * step
+    return (added + (added**2 + 4 * half**2) ** 0.5) / 2
 
 
 def judge(value: float, ci95: Interval, p: float, num_images: int, most: float) -> tuple[Interval, float]:
@@ -171,6 +206,23 @@ def judge(value: float, ci95: Interval, p: float, num_images: int, most: float) 
     if ci95[1] - ci95[0] >= NO_WIDTH:
         return (max(ci95[0], -most), min(ci95[1], most)), p
     return find_unseen_interval(value, num_images, (-most, most)), find_unseen_p(value, num_images, (-most, most))
+
+
+def find_equal_p(contrast: Contrast, margin: float, num_images: int, most: float) -> float:
+    """The p-value of a true difference of `margin` or more, either way; at most `most` is possible.
+
+    Of the two ends, the one that is harder to exclude counts ("two one-sided tests"). Its p is doubled, so that p is
+    below 5 % where Student's 95 % interval, not the 90 % one, lies within the margin: with so few images that tell good
+    nets apart, the latter would call too many nets equal (docs/calibration.md).
+    Source: Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15(6).
+    """
+    margin = min(margin, most)
+    if abs(contrast.value) >= margin:
+        return 1.0
+    if contrast.standard_error > NO_WIDTH:
+        return max(contrast.p_of(-margin), contrast.p_of(margin))
+    ends = (-margin, margin)
+    return max(find_unseen_p(contrast.value - end, num_images, (-most - end, most - end)) for end in ends)
 
 
 def find_unseen_interval(value: float, num_images: int, bounds: Interval = (-1.0, 1.0)) -> Interval:

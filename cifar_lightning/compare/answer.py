@@ -1,11 +1,15 @@
 """The answer of a comparison: a headline without numbers, the numbers to it, and what such a study can see."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from math import comb
 
-from cifar_lightning.compare.comparison import Comparison, Pair, Verdict
-from cifar_lightning.compare.pairs import MIN_SEEDS
+from cifar_lightning.compare.comparison import Comparison, Pair, Summary, Verdict
+from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.scale import Scale
-from cifar_lightning.compare.wording import MOST_NAMED, capitalise, count, count_runs, list_names, write_p
+from cifar_lightning.compare.wording import MOST_NAMED, capitalise, count, count_runs, list_names, name_first, write_p
+
+# With fewer images that differ, an interval says little about how much they do.
+_FEW_DIFFERING = 10
 
 
 def describe_answer(comparison: Comparison) -> str:
@@ -25,27 +29,45 @@ def describe_answer(comparison: Comparison) -> str:
 
 
 def _describe_verdicts(comparison: Comparison) -> str:
-    """Whom the first strategy beats, or else who beats whom, and about which strategies nothing is shown."""
+    """Whom the first strategy beats, or else who beats whom; which are equal; about which nothing is shown."""
     question, strategies = comparison.question, comparison.strategies
-    beaten: dict[str, list[str]] = {}
-    for pair in comparison.pairs:
-        if pair.winner:
-            beaten.setdefault(pair.winner, []).append(pair.b if pair.winner == pair.a else pair.a)
+    shown = [pair for pair in comparison.pairs if pair.winner]
     best = strategies[0].name
-    if best in beaten:
-        beaten = {best: beaten[best]}
-    named = {*beaten, *(name for names in beaten.values() for name in names)}
+    shown = [pair for pair in shown if pair.winner == best] or shown
+    # By winner, and whether by less than the margin.
+    beaten: dict[tuple[str, bool], list[str]] = {}
+    for pair in shown:
+        slightly = pair.verdict is Verdict.SLIGHTLY_BETTER
+        beaten.setdefault((pair.winner or "", slightly), []).append(pair.b if pair.winner == pair.a else pair.a)
+    named = {name for pair in shown for name in (pair.a, pair.b)}
+    equal = [p for p in comparison.pairs if p.verdict is Verdict.EQUAL and not {p.a, p.b} <= named]
+    named |= {name for pair in equal for name in (pair.a, pair.b)}
     left = [summary for summary in strategies if summary.name not in named]
     undecided = [summary.name for summary in left if len(summary.runs) >= MIN_SEEDS]
     few = [summary.name for summary in left if len(summary.runs) < MIN_SEEDS]
-    if not beaten and len(undecided) < 2:
+    if not named and len(undecided) < 2:
         return f"too few runs to say which {question.verdict}"
-    parts = [f"{winner} {question.beats} {_name(names)}" for winner, names in beaten.items()]
+    parts = [
+        f"{winner} {question.beats} {_name(names)}" + (f", but by less than {question.margin}" if slightly else "")
+        for (winner, slightly), names in sorted(beaten.items(), key=lambda entry: entry[0][1])
+    ]
+    if equal:
+        parts.append(_describe_equal(equal, question.margin))
     if undecided:
-        parts.append(f"{_name(undecided)} undecided" if beaten else f"no difference shown between {_name(undecided)}")
+        parts.append(f"{_name(undecided)} undecided" if named else f"no difference shown between {_name(undecided)}")
     if few:
         parts.append(f"too few runs of {_name(few)}")
     return "; ".join(parts)
+
+
+def _describe_equal(pairs: Sequence[Pair], margin: str) -> str:
+    """`a, b and c are equal within 2 points`; where only some of their pairs are, pair by pair."""
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b)))
+    if len(pairs) == comb(len(names), 2):
+        return f"{_name(names)} are equal within {margin}"
+    if len(pairs) > MOST_NAMED:
+        return f"{len(pairs)} pairs are equal within {margin}"
+    return f"equal within {margin} are " + ", ".join(f"{pair.a} and {pair.b}" for pair in pairs)
 
 
 def _name(names: Sequence[str]) -> str:
@@ -71,7 +93,31 @@ def describe_numbers(comparison: Comparison) -> str:
     few = min(len(summary.runs) for summary in comparison.strategies) < MIN_SEEDS
     needed = f" At least {MIN_SEEDS} seeds per strategy are needed." if few else ""
     size = f"{count_runs(comparison.strategies)} and {count(comparison.num_images, 'image')}"
-    return f"With {size}, {said}.{needed}"
+    return " ".join([f"With {size}, {said}.{needed}", *_describe_cautions(comparison)])
+
+
+def _describe_cautions(comparison: Comparison) -> Iterator[str]:
+    """Sentences on pairs for which interval and verdict hold less firmly than for others."""
+    judged = [pair for pair in comparison.pairs if pair.verdict is not Verdict.TOO_FEW_RUNS]
+    few = [pair for pair in judged if pair.num_differing < _FEW_DIFFERING]
+    if few:
+        named = name_first([f"{pair.a} and {pair.b} on {pair.num_differing or 'none'}" for pair in few])
+        yield f"Few of the {comparison.num_images} images tell nets apart ({named}): they say little of other images."
+    for noisy, calm, ratio in _find_unequal_scatter(comparison.strategies):
+        times = f"{ratio:.1f}" if ratio < 10 else "more than 10"
+        yield (
+            f"{noisy.name}'s {len(noisy.runs)} runs scatter {times} times as much as {calm.name}'s: so few tell its"
+            " scatter, and so its interval, only roughly."
+        )
+
+
+def _find_unequal_scatter(strategies: Sequence[Summary]) -> list[tuple[Summary, Summary, float]]:
+    """Strategies of 3 to 9 runs that scatter at least three times as much as the calmest; that one, and how much."""
+    known = [(summary.sd, summary) for summary in strategies if len(summary.runs) >= MIN_SEEDS and summary.sd]
+    if not known:
+        return []
+    least, calm = min(known, key=lambda entry: entry[0])
+    return [(noisy, calm, sd / least) for sd, noisy in known if sd >= 3 * least and len(noisy.runs) < ENOUGH_SEEDS]
 
 
 def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -> str:
@@ -81,7 +127,9 @@ def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -
     notes = "" if pair.method == "crossed" else ", seed noise left out"
     if pair.verdict is Verdict.NO_DIFFERENCE and pair.ci95[0] > 0:
         # The interval is the pair's own, the verdict that of all pairs together.
-        notes += f", not enough among {len(comparison.pairs)} pairs: Holm's p {write_p(pair.p_holm)}"
+        notes += f", not enough among {comparison.num_judged} pairs: adjusted p {write_p(pair.p_adjusted)}"
+    elif pair.verdict in (Verdict.NO_DIFFERENCE, Verdict.EQUAL):
+        notes += f", so at most {scale.number(pair.differs_by_at_most)} apart"
     interval = f"({what}{scale.interval(pair.ci95)}{notes})"
     # Anything smaller is rounding error.
     if abs(pair.difference) < 1e-12:

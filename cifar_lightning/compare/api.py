@@ -1,6 +1,7 @@
 """From runs to a comparison."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from cifar_lightning.compare.caveats import describe_limits, describe_oddities
@@ -16,20 +17,28 @@ from cifar_lightning.runs.run import Run, find_runs
 
 
 def compare(
-    runs: str | Path | Run | Iterable[str | Path | Run], *, question: str = "accuracy", allow_mixed: bool = False
+    runs: str | Path | Run | Iterable[str | Path | Run],
+    *,
+    question: str = "accuracy",
+    equal_within: float | None = None,
+    allow_mixed: bool = False,
 ) -> Comparison:
     """Compares the strategies of some runs.
 
     Args:
         runs: runs, or folders at any height above run folders; one or several of them.
         question: what is compared, see `questions.parse_question`.
+        equal_within: the difference below which two strategies count as equal, in points (of loss, in its own unit);
+            None: no two are called equal.
         allow_mixed: whether runs may be compared that differ in more than the strategy, see
             `grouping.group_strategies`.
 
     Raises:
-        ValueError: if there are fewer than two strategies, the runs cannot be compared, a file is damaged, or the
-            runs cannot answer the question.
+        ValueError: if there are fewer than two strategies, the runs cannot be compared, a file is damaged, the runs
+            cannot answer the question, or `equal_within` is not above 0.
     """
+    if equal_within is not None and not equal_within > 0:
+        raise ValueError(f"expected a number above 0 for equal_within, got {equal_within:g}; name the points you mind")
     named = [runs] if isinstance(runs, str | Path | Run) else list(runs)
     paths = [entry.folder if isinstance(entry, Run) else Path(entry) for entry in named]
     found = [run for entry in named for run in ([entry] if isinstance(entry, Run) else find_runs([entry]))]
@@ -46,6 +55,7 @@ def compare(
     strategies, mixed = group_strategies(tested, allow_mixed)
     first = next(iter(strategies.values()))[0]
     asked = parse_question(question, [run for its_runs in strategies.values() for run in its_runs])
+    asked = replace(asked, equal_within=equal_within)
     summaries = [summarise(name, its_runs, asked) for name, its_runs in strategies.items()]
     summaries.sort(key=lambda summary: summary.mean, reverse=asked.higher_is_better)
     return Comparison(

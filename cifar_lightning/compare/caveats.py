@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from cifar_lightning.compare.grouping import differing_settings, flat_settings, name_seeds
+from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.scale import COMPUTE
 from cifar_lightning.compare.wording import list_names, name_first
 from cifar_lightning.runs.folder import CONFIG, CURVES, LAST_CHECKPOINT, PROBES, predictions_name
@@ -16,6 +17,7 @@ def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
     runs = [run for its_runs in strategies.values() for run in its_runs]
     sentences = (
         _describe_variation(strategies),
+        _describe_scatter(strategies),
         _describe_settings(runs),
         _describe_compute(strategies),
         _describe_view(strategies),
@@ -37,6 +39,16 @@ def _describe_variation(strategies: Mapping[str, Sequence[Run]]) -> str:
     if not all(run.has(train) for runs in strategies.values() for run in runs):
         return f"{covered}. Whether all runs share their training images is unknown without every {train}."
     return f"{covered}. {_describe_training_images(strategies)}"
+
+
+def _describe_scatter(strategies: Mapping[str, Sequence[Run]]) -> str:
+    judged = [len(its_runs) for its_runs in strategies.values() if len(its_runs) >= MIN_SEEDS]
+    if len(judged) < 2 or min(judged) >= ENOUGH_SEEDS:
+        return ""
+    return (
+        f"With fewer than {ENOUGH_SEEDS} seeds, 5 to 10 % of equal strategies are called different where one scatters"
+        " three times as much over seeds as the other, or more: mostly where so few runs do not show that it does."
+    )
 
 
 def _describe_training_images(strategies: Mapping[str, Sequence[Run]]) -> str:

@@ -3,7 +3,8 @@
 Each claim (`_LINES`) says that one quantity is higher in one net than in others, so a difference above 0 speaks for it.
 It is judged by the crossed analysis of that quantity's values per seed and image (`analysis.py`).
 
-The p-values of all claims together are corrected by Holm's method. A claim is supported where all its p-values are
+The p-values of all claims together are corrected by Holm's method: unlike equalities of pairs, claims about different
+quantities do not imply one another. A claim is supported where all its p-values are
 below 0.05 in its direction, contradicted where one is in the other direction, else not shown: also where a net has
 fewer than three seeds. A claim is left out where a run lacks the file with its quantity. Strategies are known by their
 names in the lab; where a run's settings name its net, it must be the lab's too.
@@ -17,8 +18,9 @@ import numpy as np
 
 from cifar_lightning.compare.analysis import Interval, analyse_crossed, judge
 from cifar_lightning.compare.comparison import Claim, ClaimVerdict
+from cifar_lightning.compare.correction import holm
 from cifar_lightning.compare.grouping import flat_settings
-from cifar_lightning.compare.pairs import MIN_SEEDS, holm
+from cifar_lightning.compare.pairs import MIN_SEEDS
 from cifar_lightning.compare.questions import correctness, gap, probe_shares
 from cifar_lightning.compare.scale import SHARES
 from cifar_lightning.compare.wording import write_p

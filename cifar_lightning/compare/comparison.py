@@ -16,6 +16,8 @@ class Verdict(Enum):
     """What is said of a pair; `wording.word_verdict` words it."""
 
     BETTER = "better"
+    SLIGHTLY_BETTER = "better, but within the margin"
+    EQUAL = "equal within the margin"
     NO_DIFFERENCE = "no difference"
     TOO_FEW_RUNS = "too few runs"
 
@@ -69,7 +71,7 @@ class TrainingNoiseOnly:
 class Power:
     """What a comparison of this size can see in one pair, if no other pair differs.
 
-    Its p is held to 5 % divided by the number of pairs (two-sided), as Holm's correction does with the smallest p.
+    Its p is held to 5 % divided by the number of pairs (two-sided), as the correction does with the smallest p.
 
     Attributes:
         detectable: the difference that 80 % of such studies find.
@@ -91,8 +93,13 @@ class Pair:
     Attributes:
         difference: the mean of `a` minus that of `b`.
         ci95: its 95 % interval for new seeds and new images.
+        num_differing: on how many images the two differ, each taken as the mean over its runs.
         p: the two-sided p-value of no difference.
-        p_holm: `p` after Holm's correction for all pairs of the comparison.
+        p_adjusted: `p` corrected by closed testing over all pairs of strategies with three seeds or more, by which the
+            verdict goes; None with fewer seeds.
+        p_holm: the same by Holm's correction, which was used before.
+        p_equal: the p-value of a difference of the margin (`Question.equal_within`) or more, after Holm's correction;
+            None where no margin was asked for, or a strategy has fewer than three seeds.
         training_noise_only: the other question, same images; None where there are too few seeds to ask it.
         method: "crossed" (seeds by images), "mcnemar" (one seed each, right or wrong) or "images" (one seed on one
             side, or one each and other values: t over images). Only "crossed" covers the noise of the seeds.
@@ -105,13 +112,21 @@ class Pair:
     b: str
     difference: float
     ci95: Interval
+    num_differing: int
     p: float
-    p_holm: float
+    p_adjusted: float | None
+    p_holm: float | None
+    p_equal: float | None
     training_noise_only: TrainingNoiseOnly | None
     method: str
     power: Power | None
     verdict: Verdict
     winner: str | None = None
+
+    @property
+    def differs_by_at_most(self) -> float:
+        """The larger end of the interval, whichever of the two strategies is better."""
+        return max(-self.ci95[0], self.ci95[1])
 
 
 @dataclass(frozen=True)
@@ -159,6 +174,11 @@ class Comparison:
     def num_images(self) -> int:
         """The number of test images that the question is about."""
         return int(self.strategies[0].values.shape[1])
+
+    @property
+    def num_judged(self) -> int:
+        """The number of pairs that have a verdict, for which their p-values are corrected."""
+        return sum(pair.p_adjusted is not None for pair in self.pairs)
 
     @property
     def answer(self) -> str:

@@ -28,9 +28,10 @@ def write_files(folder: Path, comparison: Comparison) -> None:
 
 def _write_json(path: Path, comparison: Comparison) -> None:
     content = {
-        "format": 1,
+        "format": 2,
         "question": comparison.question.label,
         "asked": comparison.question.text,
+        "equal_within": comparison.question.equal_within,
         "answer": comparison.answer,
         "numbers": comparison.numbers,
         "still_improving": list(comparison.still_improving),
@@ -69,14 +70,15 @@ def _strategy(summary: Summary) -> dict[str, Any]:
 
 
 def _pair(pair: Pair, question: Question) -> dict[str, Any]:
-    content = {**asdict(pair), "verdict": word_verdict(pair, question)}
+    content = {**asdict(pair), "differs_by_at_most": pair.differs_by_at_most, "verdict": word_verdict(pair, question)}
     del content["winner"]
     return content
 
 
 def _write_pairs(path: Path, comparison: Comparison) -> None:
     """Writes the pairs as a table, numbers in full."""
-    header = ["a", "b", "difference", "ci95_low", "ci95_high", "p", "p_holm", "method", "verdict"]
+    header = ["a", "b", "difference", "ci95_low", "ci95_high", "differs_by_at_most", "p", "p_adjusted", "p_holm"]
+    header += ["p_equal", "method", "verdict"]
     header += ["training_noise_only_ci95_low", "training_noise_only_ci95_high", "training_noise_only_p", "detectable"]
     rows = []
     for pair in comparison.pairs:
@@ -87,8 +89,11 @@ def _write_pairs(path: Path, comparison: Comparison) -> None:
                 pair.b,
                 pair.difference,
                 *pair.ci95,
+                pair.differs_by_at_most,
                 pair.p,
+                pair.p_adjusted,
                 pair.p_holm,
+                pair.p_equal,
                 pair.method,
                 word_verdict(pair, comparison.question),
             ]

@@ -107,7 +107,7 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
         swatch_of=lambda name: _SWATCHES[looks[name].marker],
         scale=comparison.question.scale,
         compute=COMPUTE,
-        several_pairs=len(comparison.pairs) > 1,
+        several_pairs=comparison.num_judged > 1,
         same_images=any(pair.training_noise_only for pair in comparison.pairs),
         **more,
     )
@@ -169,6 +169,8 @@ def compare_command(comparison: Comparison, output: Path, with_images: bool = Tr
     words = ["cifar-lightning", "compare", *map(str, comparison.paths)]
     words += [] if output == comparison.paths[0] else ["--output", str(output)]
     words += [] if comparison.question.text == "accuracy" else ["--question", comparison.question.text]
+    margin = comparison.question.equal_within
+    words += [] if margin is None else ["--equal_within", f"{margin:g}"]
     words += ["--allow_mixed"] if comparison.mixed else []
     words += [] if with_images else ["--no_images"]
     return shlex.join(words)

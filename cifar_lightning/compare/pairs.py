@@ -3,91 +3,114 @@
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from cifar_lightning.compare import analysis
 from cifar_lightning.compare.comparison import Pair, Power, Summary, TrainingNoiseOnly, Verdict
+from cifar_lightning.compare.correction import correct_pairs, holm
 from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.questions import Question
 
 # With one seed there are more than 6 % false alarms, and with two little is found (docs/calibration.md).
 MIN_SEEDS = 3
+# With fewer, false alarms are up to 10 % where one strategy scatters far more over seeds than the other.
+ENOUGH_SEEDS = 10
 # The p-value below which a difference is shown.
 LEVEL = 0.05
+_WITH_WINNER = (Verdict.BETTER, Verdict.SLIGHTLY_BETTER)
 # Means that differ by less are the same count of right answers, added up in another order.
 _SAME = 1e-12
 # Larger studies are not looked at.
 _MAX_SEEDS, _MAX_IMAGES = 10_000, 10_000_000
 
 
+class _Estimate(NamedTuple):
+    """Of a pair: method (see `Pair.method`), 95 % interval of the difference, and p-values that are not corrected."""
+
+    method: str
+    ci95: analysis.Interval
+    p: float
+    p_equal: float | None
+
+
 def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pair]:
     """Compares every two strategies, `a` the one with the higher mean.
 
-    The p-values are corrected for the number of pairs (Holm), and decide the verdicts at 5 %.
+    The p-values are corrected for the number of pairs, by closed testing, and decide the verdicts at 5 %. Pairs with
+    fewer than three seeds on a side get no verdict and take no part in that.
     """
     combos = [sorted(pair, key=lambda summary: -summary.mean) for pair in combinations(strategies, 2)]
-    # Holm asks this of the smallest p: a pair that is the only one to differ has to reach it.
-    level = LEVEL / len(combos)
-    max_difference = question.bounds[1] - question.bounds[0]
-    estimates = [_estimate(a, b, max_difference) for a, b in combos]
-    corrected = holm([p for _, _, p in estimates])
+    estimates = [_estimate(a, b, question) for a, b in combos]
+    judged = [place for place, pair in enumerate(combos) if all(len(each.runs) >= MIN_SEEDS for each in pair)]
+    p_values = [estimates[place].p for place in judged]
+    num_judged = sum(len(summary.runs) >= MIN_SEEDS for summary in strategies)
+    adjusted = dict(zip(judged, correct_pairs(p_values, num_judged), strict=True))
+    by_holm = dict(zip(judged, holm(p_values), strict=True))
+    p_equal = [p for place in judged if (p := estimates[place].p_equal) is not None]
+    equal = dict(zip(judged, holm(p_equal), strict=True)) if p_equal else {}
     return [
         Pair(
             a=a.name,
             b=b.name,
             difference=a.mean - b.mean,
-            ci95=ci95,
-            p=p,
-            p_holm=p_holm,
+            ci95=estimate.ci95,
+            num_differing=analysis.count_differing(analysis.combine((a.values, b.values), (1, -1))),
+            p=estimate.p,
+            p_adjusted=adjusted.get(place),
+            p_holm=by_holm.get(place),
+            p_equal=equal.get(place),
             training_noise_only=paired_t_test(a, b),
-            method=method,
-            power=find_power(a.values, b.values, level, max_difference),
-            **_judge(a, b, p_holm, question.higher_is_better),
+            method=estimate.method,
+            # The correction asks this of the smallest p.
+            power=find_power(a.values, b.values, LEVEL / max(len(judged), 1), _most(question)),
+            verdict=(verdict := _judge(estimate.ci95, adjusted.get(place), equal.get(place), _margin(question))),
+            winner=(a if question.higher_is_better else b).name if verdict in _WITH_WINNER else None,
         )
-        for (a, b), (method, ci95, p), p_holm in zip(combos, estimates, corrected, strict=True)
+        for place, ((a, b), estimate) in enumerate(zip(combos, estimates, strict=True))
     ]
 
 
-def _judge(a: Summary, b: Summary, p_holm: float, higher_is_better: bool) -> dict[str, Any]:
-    """The verdict of a pair, and the name of the better strategy if there is one."""
-    if min(len(a.runs), len(b.runs)) < MIN_SEEDS:
-        return {"verdict": Verdict.TOO_FEW_RUNS}
-    if p_holm >= LEVEL:
-        return {"verdict": Verdict.NO_DIFFERENCE}
-    return {"verdict": Verdict.BETTER, "winner": a.name if higher_is_better else b.name}
+def _judge(ci95: analysis.Interval, p_adjusted: float | None, p_equal: float | None, margin: float) -> Verdict:
+    if p_adjusted is None:
+        return Verdict.TOO_FEW_RUNS
+    is_equal = p_equal is not None and p_equal < LEVEL and -margin < ci95[0] and ci95[1] < margin
+    if p_adjusted < LEVEL:
+        return Verdict.SLIGHTLY_BETTER if is_equal else Verdict.BETTER
+    return Verdict.EQUAL if is_equal else Verdict.NO_DIFFERENCE
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values corrected for their number m: the k-th smallest times m - k + 1, never falling, at most 1.
-
-    Source: Holm 1979, Scandinavian Journal of Statistics 6(2).
-    """
-    order = np.argsort(p_values)
-    scaled = np.asarray(p_values)[order] * np.arange(len(p_values), 0, -1)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1)
-    return [float(p) for p in corrected]
+def _margin(question: Question) -> float:
+    return (question.equal_within or 0.0) / question.scale.factor
 
 
-def _estimate(a: Summary, b: Summary, max_difference: float) -> tuple[str, analysis.Interval, float]:
-    """The method (see `Pair.method`), the 95 % interval of the difference and its p-value.
+def _most(question: Question) -> float:
+    """The largest possible difference between two values."""
+    return question.bounds[1] - question.bounds[0]
+
+
+def _estimate(a: Summary, b: Summary, question: Question) -> _Estimate:
+    """The difference of two strategies, not yet corrected for the number of pairs.
 
     Several seeds of both give the crossed analysis. With one seed of each there is only McNemar's test of right and
     wrong answers; a single seed on one side, or other values, leave the images alone.
     """
-    nets = (a.values, b.values)
+    nets, num_images = (a.values, b.values), a.values.shape[1]
+    p_equal = None
     if min(len(a.values), len(b.values)) > 1:
-        method, estimate = "crossed", analysis.analyse_crossed(nets)
-        ci95, p = estimate.ci95, estimate.p
+        method, contrast = "crossed", analysis.analyse_crossed(nets)
+        ci95, p = contrast.ci95, contrast.p
+        if question.equal_within:
+            p_equal = analysis.find_equal_p(contrast, _margin(question), num_images, _most(question))
     elif len(a.values) == len(b.values) == 1 and np.isin(nets, (0, 1)).all():
         method = "mcnemar"
         p, ci95 = mcnemar(a.values[0], b.values[0])
     else:
-        method, estimate = "images", analysis.analyse_images(nets)
-        ci95, p = estimate.ci95, estimate.p
-    return method, *analysis.judge(a.mean - b.mean, ci95, p, a.values.shape[1], max_difference)
+        method, contrast = "images", analysis.analyse_images(nets)
+        ci95, p = contrast.ci95, contrast.p
+    ci95, p = analysis.judge(a.mean - b.mean, ci95, p, num_images, _most(question))
+    return _Estimate(method, ci95, p, p_equal)
 
 
 def paired_t_test(a: Summary, b: Summary) -> TrainingNoiseOnly | None:

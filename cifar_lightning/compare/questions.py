@@ -44,6 +44,8 @@ class Question:
         beats: the same, followed by the names of those that it is better than.
         ahead: the same, followed by the name of one and the difference.
         about: bool (N,) from the labels: the images that the question is about; None: all.
+        equal_within: the difference below which strategies count as equal, as it is written: 2.0 is 2 points. None: not
+            asked for.
     """
 
     text: str
@@ -57,6 +59,12 @@ class Question:
     beats: str = "beats"
     ahead: str = "ahead of"
     about: Callable[[np.ndarray], np.ndarray] | None = None
+    equal_within: float | None = None
+
+    @property
+    def margin(self) -> str:
+        """`equal_within` with its unit."""
+        return f"{self.equal_within:g}{self.scale.difference_unit}"
 
     def values(self, runs: Sequence[Run]) -> np.ndarray:
         """The answers of S runs for the N images that the question is about, float64 (S, N).

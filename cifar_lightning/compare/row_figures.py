@@ -62,7 +62,7 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.
     if any(pair.training_noise_only is not None for pair in shown):
         reading += " Thin bar: for new seeds on these same images, from the seeds that both have."
     if any(pair.winner for pair in shown):
-        after = " (after Holm's correction)" if len(pairs) > 1 else ""
+        after = " (p adjusted for all pairs)" if comparison.num_judged > 1 else ""
         reading += f" Filled mark: a difference that is shown{after}."
     side = "right" if comparison.question.higher_is_better else "left"
     reading += f" Dashed line: no difference; {side} of it the first {comparison.question.verdict}."

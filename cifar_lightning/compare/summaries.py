@@ -6,7 +6,14 @@ from statistics import median
 import numpy as np
 from scipy.special import stdtrit
 
-from cifar_lightning.compare.analysis import NO_WIDTH, Interval, analyse_crossed, analyse_images, find_unseen_interval
+from cifar_lightning.compare.analysis import (
+    FEW_IMAGES,
+    NO_WIDTH,
+    Interval,
+    analyse_crossed,
+    analyse_images,
+    find_unseen_interval,
+)
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
 from cifar_lightning.runs.predictions import wilson_interval
@@ -50,7 +57,9 @@ def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS) -> Interv
 
     It takes the variance V and the degrees of freedom of the crossed analysis in `analysis.py`. The mean m of shares
     gets Wilson's interval, with Student's t and as many images as make a binomial share vary like it, m (1 - m) / V;
-    near 0 and 1 the plain interval, which other values get, would contain the truth too rarely.
+    near 0 and 1 the plain interval, which other values get, would contain the truth too rarely. With fewer than 15
+    mistakes per run (or right answers) V is often too small by chance: of the images that it makes more than there are,
+    half count.
     Source: Dean & Pagano 2015, Journal of Survey Statistics and Methodology 3(4).
 
     Args:
@@ -66,4 +75,6 @@ def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS) -> Interv
     mean, variance = contrast.value, contrast.standard_error**2
     # Where all answers of all runs are right, or all wrong, the only noise is that of so few images.
     count = mean * (1 - mean) / variance if variance > 0 else values.shape[1]
+    if min(mean, 1 - mean) * values.shape[1] < FEW_IMAGES:
+        count = min(count, (count + values.shape[1]) / 2)
     return wilson_interval(mean, count, float(stdtrit(contrast.degrees_of_freedom, 0.975)))

@@ -62,17 +62,19 @@ def _pairs_table(comparison: Comparison) -> Table:
     scale = comparison.question.scale
     unit = f",{scale.difference_unit}" if scale.difference_unit else ""
     covered = covered_by([pair.method for pair in comparison.pairs])
-    table = Table(title=f"differences{unit}, for {covered}; verdicts by Holm's p", title_justify="left")
+    several = comparison.num_judged > 1
+    by = "; verdicts by adjusted p" if several else ""
+    table = Table(title=f"differences{unit}, for {covered}{by}", title_justify="left")
     table.add_column("pair", overflow="fold")
-    for column in ("a - b", "95 % interval", "Holm's p"):
+    for column in ("a - b", "95 % interval", *(("adjusted p", "Holm's p") if several else ("p",))):
         table.add_column(column, justify="right")
     table.add_column("verdict", overflow="fold")
     for pair in comparison.pairs:
         table.add_row(
             f"{pair.a} - {pair.b}",
             scale.number(pair.difference, "+"),
-            scale.difference_interval(pair.ci95),
-            write_p(pair.p_holm),
+            f"{scale.difference_interval(pair.ci95)}\nat most {scale.number(pair.differs_by_at_most)}",
+            *((write_p(pair.p_adjusted), write_p(pair.p_holm)) if several else (write_p(pair.p),)),
             word_verdict(pair, comparison.question),
         )
     return table

@@ -14,12 +14,18 @@ NO_DIFFERENCE, TOO_FEW = "no difference shown", "too few runs to say"
 
 def word_verdict(pair: Pair, question: Question) -> str:
     """The verdict of a pair as everybody sees it, `maxpool is better`."""
+    if pair.verdict is Verdict.EQUAL:
+        return f"equal within {question.margin}"
+    if pair.verdict is Verdict.SLIGHTLY_BETTER:
+        return f"{pair.winner} {question.verdict}, but by less than {question.margin}"
     words = {Verdict.NO_DIFFERENCE: NO_DIFFERENCE, Verdict.TOO_FEW_RUNS: TOO_FEW}
     return words.get(pair.verdict, f"{pair.winner} {question.verdict}")
 
 
-def write_p(p: float) -> str:
-    """A p-value with two digits, or more where two would hide on which side of 0.05 it is."""
+def write_p(p: float | None) -> str:
+    """A p-value with two digits, or more where two would hide on which side of 0.05 it is; without one, a dash."""
+    if p is None:
+        return "\N{EN DASH}"
     if p < 0.0001:
         return "< 0.0001"
     if p > 0.99:

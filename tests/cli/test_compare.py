@@ -52,7 +52,7 @@ def test_the_files_and_the_next_step_are_named(written):
 
 def test_comparison_json_has_what_it_promises(written, study):
     content = json.loads((written[0] / "comparison.json").read_text())
-    assert (content["format"], content["question"], content["classes"]) == (1, "test accuracy", NAMES)
+    assert (content["format"], content["question"], content["classes"]) == (2, "test accuracy", NAMES)
     first, *_, last = content["strategies"]
     assert [strategy["name"] for strategy in content["strategies"]] == ["maxpool", "avgpool", "stride"]
     assert (first["runs"], last["runs"]) == (4, 3)
@@ -69,7 +69,7 @@ def test_comparison_json_has_what_it_promises(written, study):
     assert (pair["a"], pair["b"], pair["verdict"]) == ("maxpool", "stride", "maxpool is better")
     assert pair["difference"] == pytest.approx(first["accuracy_mean"] - last["accuracy_mean"])
     assert 0 < pair["ci95"][0] < pair["difference"] < pair["ci95"][1]
-    assert 0 <= pair["p"] <= pair["p_holm"] < 0.05
+    assert 0 <= pair["p"] <= pair["p_adjusted"] <= pair["p_holm"] < 0.05
     assert set(pair["training_noise_only"]) == {"ci95", "p"}
     assert content["answer"].startswith("maxpool beats ")
 
@@ -202,6 +202,8 @@ ARGUMENTS = {
     "an unknown question": (["runs", "--question", "acuracy"], "did you mean 'accuracy'"),
     "a class that is not there": (["runs", "--question=recall:aple"], "did you mean 'recall:apple'"),
     "an unknown option": (["runs", "--alow_mixed"], "did you mean '--allow_mixed'"),
+    "a margin below zero": (["runs", "--equal_within=-1"], "above 0"),
+    "a margin that is no number": (["runs", "--equal_within=two"], "equal_within"),
     "an output that is a file": (["runs", "--output", "file.txt"], "file.txt"),
     "an option without its value": (["runs", "--output"], "expected one argument"),
 }

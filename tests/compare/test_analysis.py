@@ -128,6 +128,43 @@ def test_an_end_that_skewness_would_move_across_zero_stays():
     assert analyse_images([differences[None], np.zeros((1, 40))]).ci95 == pytest.approx(tuple(students))
 
 
+def test_where_few_images_tell_nets_apart_the_far_end_is_that_of_a_score_interval():
+    # Of 100 images the first net is better on four, by a half or a whole, and worse on none.
+    first, second = np.ones((2, 100)), np.ones((2, 100))
+    second[0, :4] = second[1, :2] = 0
+    contrast = analyse_crossed([first, second])
+    assert contrast.value == pytest.approx(0.03)
+    half = stats.t.ppf(0.975, contrast.degrees_of_freedom) * contrast.standard_error
+    # One more such image adds 2.5 / 3 of an image.
+    added = 1.96**2 * (1 + 1 + 0.25 + 0.25) / 3 / 100
+    up = (added + (added**2 + 4 * half**2) ** 0.5) / 2
+    low = 0.03 - half
+    down = (0.0384 + (0.0384**2 + 4 * half**2) ** 0.5) / 2
+    expected_low = low if low > 0 else 0.03 - down
+    assert contrast.ci95 == pytest.approx((expected_low, 0.03 + up), abs=1e-4)
+    assert contrast.ci95[1] - contrast.ci95[0] > 2 * half
+
+
+def test_the_interval_of_a_small_count_meets_that_of_no_image_that_differs():
+    values = np.ones((3, 100))
+    nearly = values - 1e-9 * (np.arange(100) == 0)
+    low, high = analyse_crossed([values, nearly]).ci95
+    unseen = find_unseen_interval(0.0, 100)
+    assert low == pytest.approx(unseen[0], rel=0.07)
+    assert 0 < high < unseen[1]
+
+
+def test_intervals_of_nets_that_differ_on_few_images_contain_the_truth():
+    generator = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        contrast = analyse_crossed(simulate(generator, (0.995, 0.985), 5, 100))
+        (low, high), _ = judge(contrast.value, contrast.ci95, contrast.p, 100, most=1.0)
+        held += low <= 0.01 <= high
+    # Student's interval, moved for skewness, holds it in 373 (93.3 %).
+    assert held >= stats.binom.ppf(0.005, 400, 0.97)
+
+
 def test_interval_and_p_say_the_same_and_those_of_the_opposite_difference_are_mirror_images():
     generator = np.random.default_rng(4)
     found = set()

@@ -88,11 +88,11 @@ def test_names_that_nobody_would_read_are_counted(tmp_path):
 def test_an_interval_without_zero_of_which_nothing_is_shown_is_explained_by_the_number_of_pairs(tmp_path):
     comparison = compare(write_nets(tmp_path, first=5, second=6, last=7))
     pairs = [
-        replace(pair, ci95=(0.012, 0.058), p=0.027, p_holm=0.081) if {pair.a, pair.b} == {"first", "last"} else pair
+        replace(pair, ci95=(0.012, 0.058), p=0.027, p_adjusted=0.081) if {pair.a, pair.b} == {"first", "last"} else pair
         for pair in comparison.pairs
     ]
-    said = "(1.2 to 5.8, not enough among 3 pairs: Holm's p 0.081)."
-    assert replace(comparison, pairs=pairs).numbers.endswith(said)
+    said = "(1.2 to 5.8, not enough among 3 pairs: adjusted p 0.081)."
+    assert said in replace(comparison, pairs=pairs).numbers
     assert "not enough" not in comparison.numbers
 
 
@@ -116,6 +116,33 @@ def test_strategies_with_enough_seeds_are_judged_beside_one_with_too_few(tmp_pat
     comparison = compare(write_nets(tmp_path, seeds={"one": 1, "good": 4, "bad": 4}, one=1, good=4, bad=50))
     assert comparison.answer == "good beats bad; too few runs of one."
     assert "With 1 to 4 seeds and 100 images, good is ahead of bad by " in comparison.numbers
+
+
+def test_few_images_that_tell_nets_apart_are_counted(tmp_path):
+    for seed in range(3):
+        for name, wrong in (
+            ("one", [2, 3]),
+            ("two", [2, 3, 4, 5 + seed]),
+            ("bad", range(20, 60)),
+            ("like_one", [2, 3]),
+        ):
+            write_run(tmp_path / name / str(seed), name, seed, ~np.isin(np.arange(100), list(wrong)))
+    said = compare(tmp_path).numbers
+    # Image 4, and one that differs from seed to seed.
+    assert "Few of the 100 images tell nets apart (" in said
+    assert "one and two on 4" in said
+    assert re.search("(one and like_one|like_one and one) on none", said)
+    assert "bad on" not in said
+    assert "and bad" not in said
+
+
+@pytest.mark.parametrize(("seeds", "said"), [(3, True), (9, True), (10, False), (2, False)])
+def test_runs_that_scatter_much_more_are_said_to_while_they_are_few(tmp_path, seeds, said):
+    for seed in range(seeds):
+        for name, wrong in (("calm", 20 + seed % 2), ("wild", 20 + 7 * (seed % 2))):
+            write_run(tmp_path / name / str(seed), name, seed, np.arange(200) >= wrong)
+    caution = f"wild's {seeds} runs scatter 7.0 times as much as calm's: so few tell its scatter"
+    assert (caution in compare(tmp_path).numbers) is said
 
 
 def test_training_that_had_not_finished_is_said_in_the_answer(tmp_path):

@@ -78,6 +78,12 @@ def test_compute_and_view_of_the_nets_are_said_to_differ(tmp_path):
     assert "3 classes are not CIFAR-100" in said
 
 
+@pytest.mark.parametrize(("seeds", "said"), [(2, False), (3, True), (10, False)])
+def test_few_seeds_are_said_to_need_runs_that_scatter_alike(tmp_path, seeds, said):
+    limits = " ".join(compare(write_study(tmp_path, {"maxpool": 0.9, "stride": 0.8}, seeds, 30)).does_not_say)
+    assert ("With fewer than 10 seeds, 5 to 10 % of equal strategies are called different where" in limits) is said
+
+
 def test_missing_seeds_are_named(tmp_path):
     write_study(
         tmp_path, {"maxpool": 0.9, "stride": 0.8, "avgpool": 0.9}, {"maxpool": 6, "stride": 3, "avgpool": 5}, 30

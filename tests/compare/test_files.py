@@ -28,7 +28,9 @@ def test_the_json_has_every_number_in_full(folder):
         assert (row["name"], row["mean"], row["ci95"]) == (summary.name, summary.mean, list(summary.ci95))
         assert row["accuracy_mean"] == summary.mean
     for row, pair in zip(content["pairs"], comparison.pairs, strict=True):
-        assert (row["p"], row["p_holm"], row["difference"]) == (pair.p, pair.p_holm, pair.difference)
+        assert (row["p"], row["p_adjusted"], row["p_holm"]) == (pair.p, pair.p_adjusted, pair.p_holm)
+        assert (row["difference"], row["p_equal"]) == (pair.difference, None)
+        assert row["differs_by_at_most"] == max(-pair.ci95[0], pair.ci95[1])
         assert row["power"]["images_for_half"] == pair.power.images_for_half
         assert row["training_noise_only"]["p"] == pair.training_noise_only.p
 

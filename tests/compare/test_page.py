@@ -164,9 +164,10 @@ def test_the_numbers_of_the_pairs_are_those_of_the_comparison(comparison, text):
         assert row[1] == word_verdict(pair, comparison.question)
         assert row[2] == f"{100 * pair.difference:+.1f}"
         assert row[3] == f"{100 * pair.ci95[0]:+.1f} to {100 * pair.ci95[1]:+.1f}"
-        for cell, p in ((row[4], pair.p), (row[5], pair.p_holm), (row[7], noise.p)):
+        assert row[4] == f"{100 * max(map(abs, pair.ci95)):.1f}"
+        for cell, p in ((row[5], pair.p), (row[6], pair.p_adjusted), (row[7], pair.p_holm), (row[9], noise.p)):
             assert cell == "&lt; 0.0001" if p < 0.0001 else float(cell) == pytest.approx(p, rel=0.05)
-        assert row[6] == f"{100 * noise.ci95[0]:+.1f} to {100 * noise.ci95[1]:+.1f}"
+        assert row[8] == f"{100 * noise.ci95[0]:+.1f} to {100 * noise.ci95[1]:+.1f}"
 
 
 def test_coverage_is_claimed_only_for_pairs_with_several_seeds(page, tmp_path):
@@ -355,7 +356,7 @@ def test_no_line_of_the_page_ends_between_a_number_and_its_unit(text):
 
 def test_one_pair_needs_no_correction_and_one_seed_has_no_column_of_the_same_images(tmp_path):
     # The verdict first: on a phone the rest is to the right.
-    header = ["pair", "verdict", "difference", "95 % interval", "p"]
+    header = ["pair", "verdict", "difference", "95 % interval", "differs by at most", "p"]
     for seeds, more in ((2, ["same images: 95 % interval", "same images: p"]), (1, [])):
         comparison = compare(write_study(tmp_path / str(seeds), {"a": 0.95, "b": 0.7}, seeds, 60))
         table = make_page(comparison, tmp_path).split('id="pairs-table"')[1].split("</thead>")[0]

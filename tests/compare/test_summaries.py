@@ -62,6 +62,22 @@ def test_intervals_contain_the_truth_near_a_hundred_percent_too():
     assert stats.binom.ppf(0.005, 400, 0.94) <= held <= stats.binom.ppf(0.995, 400, 0.98)
 
 
+def test_where_few_answers_are_wrong_half_of_the_images_that_scatter_alone_would_make_count():
+    # Ten runs with three mistakes each, of 100 images: nearly all of them on other images.
+    values = np.ones((10, 100))
+    values[np.arange(30) % 10, np.arange(30) * 3] = 0
+    values[0, 1], values[1, 3] = 0, 1
+    contrast = analyse_crossed([values], [1.0])
+    quantile = stats.t.ppf(0.975, contrast.degrees_of_freedom)
+    count = 0.97 * 0.03 / contrast.standard_error**2
+    assert count > 200
+    count = (count + 100) / 2
+    middle, half = 0.97 + quantile**2 / 2 / count, quantile * (0.97 * 0.03 / count + (quantile / 2 / count) ** 2) ** 0.5
+    assert mean_interval(values) == pytest.approx(
+        ((middle - half) / (1 + quantile**2 / count), (middle + half) / (1 + quantile**2 / count))
+    )
+
+
 def test_one_image_of_a_class_is_too_few(tmp_path):
     runs = [Run(write_run(tmp_path / "two", "stride", 0, [1, 0, 1, 1]))]
     question = parse_question("recall:apple", runs)

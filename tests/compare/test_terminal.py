@@ -12,7 +12,7 @@ def test_the_answer_comes_first_then_tables_claims_and_limits(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     text = " ".join(" ".join(lines).split())
     assert text.startswith(comparison.answer)
-    parts = ["test accuracy, %", "differences, points, for new seeds and images;", "what the lab says", "does not say"]
+    parts = ["test accuracy, %", "differences, points, for new seeds and images", "what the lab says", "does not say"]
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
     assert max(map(len, lines)) <= 80
