@@ -252,8 +252,8 @@ def _connected(ray: Any, address: str | None, name: str) -> Iterator[None]:
                 ray.init(**options)
         except (RuntimeError, ConnectionError) as error:
             raise ValueError(
-                f"expected a Ray that this machine belongs to at {address or 'this machine'}, but Ray says:"
-                f" {' '.join(str(error).split())}; join it by `ray start --address`"
+                f"expected to join Ray at {address or 'this machine'}, but it says: {' '.join(str(error).split())};"
+                " a machine joins a cluster by `ray start --address`, with the cluster's token if it has one"
             ) from error
         yield
     finally:
