@@ -1,7 +1,7 @@
-"""What a node of a Ray cluster does for a study: one run, in its own folder or in a copy of it.
+"""What a study sends to the nodes of a Ray cluster, what they do with it, and what they send back.
 
-A copy is for a node that does not see the folder of the study, or its data. The run's files so far are sent there, and
-those that it writes are sent back, while it trains and when it has ended.
+A node makes a run in its own folder or, where it does not see that folder or the data, in a copy. The run's files
+so far are sent there, and those that it writes are sent back, while it trains and when it has ended.
 """
 
 import contextlib
@@ -25,8 +25,11 @@ import yaml
 
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.disk import locked, write_bytes
+from cifar_lightning.study.engines import Execute
 from cifar_lightning.study.planned_run import PlannedRun
 
+# Variables that a run depends on; an empty one is as none.
+_ENVIRONMENT = "CIFAR_LIGHTNING_DATA", "CIFAR_LIGHTNING_DEBUG"
 # How often the checkpoints and curves of a copy are sent to the study's folder.
 _SEND_SECONDS = 5
 
@@ -36,8 +39,8 @@ class Origin(NamedTuple):
 
     Attributes:
         execute: the pickled function that makes a run.
-        probe: a file in the study's folder, and what is in it: a node that sees it sees the folder.
-        token: a random name, for the folder of the study's copies on a node.
+        probe: a file in the study's folder, and what is in it: a node that sees it sees the folder. Its name is random,
+            and that of the study's copies on a node.
         cwd: the working folder.
         sys_path: where Python looks for modules.
         modules: the user's modules in the working folder, by their file names.
@@ -47,7 +50,6 @@ class Origin(NamedTuple):
 
     execute: bytes
     probe: tuple[Path, str]
-    token: str
     cwd: Path
     sys_path: list[str]
     modules: dict[str, bytes]
@@ -100,6 +102,42 @@ class Ended(NamedTuple):
     error: BaseException | None
 
 
+def describe_origin(execute: Execute, probe: tuple[Path, str]) -> Origin:
+    """What the study's own process, this one, sends to all nodes."""
+    cwd = Path.cwd()
+    files = [Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))]
+    return Origin(
+        execute=pickle.dumps(execute),
+        probe=probe,
+        cwd=cwd,
+        sys_path=[path for path in sys.path if path],
+        modules={file.name: file.read_bytes() for file in files if file.parent == cwd and file.suffix == ".py"},
+        environment={name: os.environ.get(name, "") for name in _ENVIRONMENT},
+        versions=list_versions(),
+    )
+
+
+def find_data(run: PlannedRun) -> Data | None:
+    """The files of a run's source, which are fetched if they are missing; None if it lists none."""
+    # Not at the top: it loads torch, which a node needs for the run alone.
+    from cifar_lightning.training.experiment import Experiment, to_arguments
+
+    source = Experiment(to_arguments(run.settings)).datamodule.source
+    source.prepare()
+    root, files = source.list_files()
+    sizes = {path.relative_to(root).as_posix(): path.stat().st_size for path in files}
+    return Data(root.absolute(), sizes) if sizes else None
+
+
+def bring_home(run: PlannedRun, files: Files) -> None:
+    """Writes files that a node has sent into the run's own folder, each whole or not at all."""
+    with folder.hold(run.folder):
+        for name in files.gone:
+            (run.folder / name).unlink(missing_ok=True)
+        for name, content in files.contents.items():
+            write_bytes(run.folder / name, content)
+
+
 def make_run(
     origin: Origin, data: Data | None, run: PlannedRun, parcel: Parcel | None
 ) -> Iterator[Refused | Away | Files | Ended]:
@@ -111,7 +149,6 @@ def make_run(
                 f" {platform.node()} has {version}; install the same there"
             )
             return
-    # Before torch is imported, which reads them.
     os.environ.update(origin.environment)
     sys.path.extend(path for path in origin.sys_path if path not in sys.path)
     if _is_at_home(origin, data):
@@ -128,14 +165,9 @@ def list_versions() -> dict[str, str]:
     return {"Python": platform.python_version(), "Ray": ray.__version__, **packages}
 
 
-def copies_folder(token: str) -> Path:
-    """The folder of all copies and data that a node has of a study."""
-    return Path(tempfile.gettempdir(), f"cifar-lightning-{token}")
-
-
-def remove_copies(token: str) -> None:
+def remove_copies(probe: Path) -> None:
     """Removes what a study has left on a node."""
-    shutil.rmtree(copies_folder(token), ignore_errors=True)
+    shutil.rmtree(_copies_folder(probe), ignore_errors=True)
 
 
 def read_files(run: Path) -> dict[str, bytes]:
@@ -143,6 +175,11 @@ def read_files(run: Path) -> dict[str, bytes]:
     paths = [path for path in sorted(run.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     paths.sort(key=lambda path: path.name == folder.SCORES)
     return {path.relative_to(run).as_posix(): path.read_bytes() for path in paths}
+
+
+def _copies_folder(probe: Path) -> Path:
+    """The folder of all copies and data that a node has of a study."""
+    return Path(tempfile.gettempdir(), f"cifar-lightning{probe.name}")
 
 
 def _is_at_home(origin: Origin, data: Data | None) -> bool:
@@ -166,7 +203,7 @@ def _attempt(origin: Origin, run: PlannedRun) -> BaseException | None:
 
 
 def _make_copy(origin: Origin, data: Data | None, run: PlannedRun, parcel: Parcel) -> Iterator[Files | Ended]:
-    home = copies_folder(origin.token)
+    home = _copies_folder(origin.probe[0])
     # Files of others in a folder that everybody may write to could be code.
     home.mkdir(mode=0o700, exist_ok=True)
     root = _unpack(home, data, parcel)

@@ -139,12 +139,18 @@ def begun(log):
     return [tuple(map(int, line.split())) for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def left_behind():
-    return [
-        path.name
-        for path in Path(tempfile.gettempdir()).glob("*")
-        if path.name.startswith(("cifar-lightning-", "ray-"))
-    ]
+def find_probe(study):
+    """The name of the file that the engine puts into the folder of a study; what it writes elsewhere has it too."""
+    (probe,) = study.glob(".ray-*")
+    return probe.name
+
+
+def assert_cleared(study, probe, *left):
+    """In the folder of a study there is nothing but `left`, and in that for temporary files nothing of it."""
+    temporary = Path(tempfile.gettempdir())
+    assert {path.name for path in study.iterdir()} == set(left)
+    assert not (temporary / probe[1:]).exists()
+    assert not (temporary / f"cifar-lightning{probe}").exists()
 
 
 def test_runs_of_lost_nodes_go_on_elsewhere_from_the_epochs_that_have_reached_the_study(
@@ -156,9 +162,12 @@ def test_runs_of_lost_nodes_go_on_elsewhere_from_the_epochs_that_have_reached_th
     runs = plan(here, log, 80, 0, 1, 2)
     (here / "study").mkdir()
 
+    probes = []
+
     def lose():
         # What the far node has comes after some seconds.
         wait_for(lambda: all(run.can_resume for run in runs))
+        probes.append(find_probe(here / "study"))
         cluster.remove_node(lost, allow_graceful=False)
         kill_group(far)
 
@@ -170,8 +179,7 @@ def test_runs_of_lost_nodes_go_on_elsewhere_from_the_epochs_that_have_reached_th
     again = [(seed, epoch) for seed, epoch, _ in begun(log) if epoch > 0]
     assert len(again) == 2
     assert {run.num_epochs_done for run in runs} == {80}
-    assert [path.name for path in (here / "study").iterdir()] == ["net"]
-    assert left_behind() == []
+    assert_cleared(here / "study", probes[0], "net")
 
 
 def test_a_study_that_is_killed_and_started_again_makes_no_finished_run_twice(cluster, node, far_node, tmp_path):
@@ -191,6 +199,7 @@ def test_a_study_that_is_killed_and_started_again_makes_no_finished_run_twice(cl
     wait_for(lambda: len(begun(log)) > 3 and any(run.is_finished for run in runs))
     killed.kill()
     killed.join()
+    probe = find_probe(here / "study")
     finished = [run for run in runs if run.is_finished]
     before = begun(log)
     again = start([run for run in runs if not run.is_finished])
@@ -198,8 +207,7 @@ def test_a_study_that_is_killed_and_started_again_makes_no_finished_run_twice(cl
     assert again.exitcode == 0
     assert all(run.is_finished for run in runs)
     assert not {seed for seed, _, _ in begun(log)[len(before) :]} & {run.seed for run in finished}
-    assert [path.name for path in (here / "study").iterdir()] == ["net"]
-    assert left_behind() == []
+    assert_cleared(here / "study", probe, "net")
 
 
 def test_real_runs_on_a_node_that_sees_neither_study_nor_data_nor_net_equal_the_serial_ones(
@@ -208,6 +216,7 @@ def test_real_runs_on_a_node_that_sees_neither_study_nor_data_nor_net_equal_the_
     far_node()
     here = tmp_path / "here"
     monkeypatch.chdir(here)
+    monkeypatch.setattr("secrets.token_hex", lambda *_: f"test{os.getpid()}")
     (here / "my_net.py").write_text(NET)
     (here / "study.yaml").write_text(yaml.safe_dump(STUDY))
     write_photos(here, "apple", "pear")
@@ -219,7 +228,8 @@ def test_real_runs_on_a_node_that_sees_neither_study_nor_data_nor_net_equal_the_
     assert_same_run(run, other)
     assert contents(run).keys() == contents(other).keys()
     assert (run / "config.yaml").read_text() == (other / "config.yaml").read_text().replace("serial/", "ray/")
-    assert left_behind() == []
+    left = (path.name for path in (here / "serial/tiny").iterdir())
+    assert_cleared(here / "ray/tiny", f".ray-test{os.getpid()}", *left)
 
 
 def test_another_ray_there_is_refused_with_both_versions(cluster, command, tmp_path, monkeypatch):
@@ -254,6 +264,7 @@ def test_a_killed_study_with_a_ray_of_its_own_leaves_no_process_and_one_that_is_
     wait_for((run / "checkpoints/last.ckpt").exists)
     killed.kill()
     killed.communicate()
+    probe = find_probe(tmp_path / "lightning_logs/tiny")
     wait_for(lambda: not processes_of(tmp_path))
     epoch = read_checkpoint(run)["epoch"]
     stopped = start()
@@ -263,4 +274,4 @@ def test_a_killed_study_with_a_ray_of_its_own_leaves_no_process_and_one_that_is_
     out, err = stopped.communicate(timeout=100)
     assert (stopped.returncode, err, out.count(b"stopped")) == (130, b"", 1)
     assert processes_of(tmp_path) == []
-    assert left_behind() == []
+    assert_cleared(tmp_path / "lightning_logs/tiny", probe, "own")

@@ -4,12 +4,10 @@ import contextlib
 import json
 import logging
 import os
-import pickle
 import secrets
 import shutil
 import signal
 import socket
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -18,15 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifar_lightning import __version__
-from cifar_lightning.runs.disk import write_bytes
-from cifar_lightning.runs.folder import hold
 from cifar_lightning.runs.signals import signals_handled
 from cifar_lightning.study.engines import Execute, Outcome
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.machine import num_cores
 
 if TYPE_CHECKING:
-    from cifar_lightning.study.on_node import Data, Files, Origin, Parcel
+    from cifar_lightning.study.on_node import Data, Parcel
     from cifar_lightning.study.study_settings import StudySettings
 
 # How often a run is begun whose worker or node is lost.
@@ -34,8 +30,6 @@ _TRIES = 3
 # Time for a stopped run to bring its last epoch to the disk, and for a node to be cleared.
 _STOP_SECONDS = 20
 _CONNECT_SECONDS = 5
-# Variables that a run depends on.
-_ENVIRONMENT = "CIFAR_LIGHTNING_DATA", "CIFAR_LIGHTNING_DEBUG", "GOMP_SPINCOUNT"
 # Of a local Ray, whose runs write to their own folders: nearly nothing is stored.
 _STORE_BYTES = 100 * 1024**2
 
@@ -60,8 +54,9 @@ class Engine:
         if not runs:
             return
         ray = _load_ray()
-        with _probe(self._folder.absolute()) as probe, _connected(ray, self._address, _token(probe[0])):
-            tasks = _Tasks(ray, _describe_origin(self._execute, probe), sends_data=self._address is not None)
+        is_local = self._address is None and not ray.is_initialized()
+        with _probe(self._folder.absolute()) as probe, _connected(ray, self._address, probe[0].name[1:]):
+            tasks = _Tasks(ray, self._execute, probe, is_local)
             try:
                 yield from tasks.make(runs)
             finally:
@@ -71,13 +66,13 @@ class Engine:
 class _Tasks:
     """The tasks of a study: what is sent to them, and what comes back."""
 
-    def __init__(self, ray: Any, origin: "Origin", sends_data: bool) -> None:
+    def __init__(self, ray: Any, execute: Execute, probe: tuple[Path, str], is_local: bool) -> None:
+        # It needs Ray, which may not be installed.
         from cifar_lightning.study import on_node
 
         self._ray, self._there = ray, on_node
-        self._token = origin.token
-        self._origin = ray.put(origin)
-        self._sends_data = sends_data
+        self._probe, self._is_local = probe[0], is_local
+        self._origin = ray.put(on_node.describe_origin(execute, probe))
         self._nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         self._task = ray.remote(num_returns="streaming", max_retries=0)(on_node.make_run)
         # None where a task's run has ended, or has become another task.
@@ -137,7 +132,7 @@ class _Tasks:
             yield Outcome(run, news.error)
         else:
             try:
-                _bring_home(run, news)
+                self._there.bring_home(run, news)
             except (OSError, ValueError) as error:
                 self._ray.cancel(task, force=True)
                 self._runs[task] = None
@@ -174,9 +169,9 @@ class _Tasks:
         source = run.settings["data"]["source"]
         key = json.dumps(source)
         if key not in self._data:
-            # Other sources read no files, or none that could be known.
-            has_files = self._sends_data and "root" in source.get("init_args", {})
-            self._data[key] = _find_data(run) if has_files else None, []
+            # A source without a root reads no files, and all that a local Ray needs is here.
+            has_files = not self._is_local and "root" in source.get("init_args", {})
+            self._data[key] = self._there.find_data(run) if has_files else None, []
         return self._data[key]
 
     def stop(self) -> None:
@@ -202,7 +197,7 @@ class _Tasks:
         # All that are there: one that was lost may have come back as another.
         nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
         places = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]
-        removals = [remove.options(scheduling_strategy=place).remote(self._token) for place in places]
+        removals = [remove.options(scheduling_strategy=place).remote(self._probe) for place in places]
         self._ray.wait(removals, num_returns=len(removals), timeout=_STOP_SECONDS)
 
 
@@ -232,19 +227,18 @@ def _probe(study: Path) -> Iterator[tuple[Path, str]]:
         path.unlink(missing_ok=True)
 
 
-def _token(probe: Path) -> str:
-    return probe.name.removeprefix(".ray-")
-
-
 @contextlib.contextmanager
-def _connected(ray: Any, address: str | None, token: str) -> Iterator[None]:
-    """Connects to the cluster, or starts a local Ray; leaves one alone that this process uses already."""
+def _connected(ray: Any, address: str | None, name: str) -> Iterator[None]:
+    """Connects to the cluster, or starts a local Ray in the temporary folder `name`.
+
+    A Ray that this process uses already, as a notebook may, is used and left alone.
+    """
     if ray.is_initialized():
         yield
         return
     options: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
     # A short path: those of Ray's sockets may have 107 characters. A study that was killed leaves it.
-    local = Path(tempfile.gettempdir(), f"ray-{token}")
+    local = Path(tempfile.gettempdir(), name)
     if address is None:
         shutil.rmtree(local, ignore_errors=True)
         options |= {"address": "local", "num_cpus": num_cores(), "_temp_dir": str(local)}
@@ -252,12 +246,15 @@ def _connected(ray: Any, address: str | None, token: str) -> Iterator[None]:
     elif address != "auto":
         _refuse_silent(address)
     try:
-        # Ray would answer SIGTERM in its own way.
-        with signals_handled({signal.SIGTERM: signal.getsignal(signal.SIGTERM)}):
-            ray.init(**options)
-    except (RuntimeError, ConnectionError) as error:
-        raise ValueError(f"expected to join Ray at {address}, but it says: {' '.join(str(error).split())}") from error
-    try:
+        try:
+            # Ray would answer SIGTERM in its own way.
+            with signals_handled({signal.SIGTERM: signal.getsignal(signal.SIGTERM)}):
+                ray.init(**options)
+        except (RuntimeError, ConnectionError) as error:
+            raise ValueError(
+                f"expected to join Ray at {address or 'this machine'}, but it says: {' '.join(str(error).split())};"
+                " a machine joins a cluster by `ray start --address`, with the cluster's token if it has one"
+            ) from error
         yield
     finally:
         ray.shutdown()
@@ -273,40 +270,3 @@ def _refuse_silent(address: str) -> None:
             f"expected a Ray cluster at {address}, but nobody answers there; start one with `ray start --head`, and"
             " name the address that it prints, as --ray_address 10.0.0.1:6379"
         ) from error
-
-
-def _describe_origin(execute: Execute, probe: tuple[Path, str]) -> "Origin":
-    from cifar_lightning.study.on_node import Origin, list_versions
-
-    cwd = Path.cwd()
-    files = [Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))]
-    return Origin(
-        execute=pickle.dumps(execute),
-        probe=probe,
-        token=_token(probe[0]),
-        cwd=cwd,
-        sys_path=[path for path in sys.path if path],
-        modules={file.name: file.read_bytes() for file in files if file.parent == cwd and file.suffix == ".py"},
-        environment={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
-        versions=list_versions(),
-    )
-
-
-def _find_data(run: PlannedRun) -> "Data | None":
-    """The files of a run's source, which are fetched if they are missing; None if it lists none."""
-    from cifar_lightning.study.on_node import Data
-    from cifar_lightning.training.experiment import Experiment, to_arguments
-
-    source = Experiment(to_arguments(run.settings)).datamodule.source
-    source.prepare()
-    root, files = source.list_files()
-    sizes = {path.relative_to(root).as_posix(): path.stat().st_size for path in files}
-    return Data(root.absolute(), sizes) if sizes else None
-
-
-def _bring_home(run: PlannedRun, files: "Files") -> None:
-    with hold(run.folder):
-        for name in files.gone:
-            (run.folder / name).unlink(missing_ok=True)
-        for name, content in files.contents.items():
-            write_bytes(run.folder / name, content)
