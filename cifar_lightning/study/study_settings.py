@@ -31,7 +31,8 @@ class StudySettings:
         name: the study's name; its runs go to `save_dir/name/<strategy>/seed_<S>`.
         save_dir: where all studies go.
         seeds: a number (3: seeds 0, 1, 2) or a list; each strategy is run once with each.
-        engine: `serial` (one run at a time) or `processes` (one per core); null: the faster one here.
+        engine: `serial` (one run at a time), `processes` (one per core) or `stacked` (a strategy's seeds as one net);
+            null: the faster one of the first two here.
         strategies: by name, the settings that each changes.
         num_threads: torch's threads of every run; null: the cores, divided among the runs at a time.
         vary_split: whether each seed holds out validation images of its own (`split_seed`).
@@ -77,7 +78,9 @@ class StudySettings:
     @property
     def num_workers(self) -> int:
         """The number of runs at a time."""
-        return 1 if self.engine == "serial" else min(num_cores(), len(self.seed_list) * len(self.strategies))
+        return (
+            1 if self.engine in ("serial", "stacked") else min(num_cores(), len(self.seed_list) * len(self.strategies))
+        )
 
     def settings_of(self, strategy: str) -> dict[str, Any]:
         """The settings of a strategy laid over those of every run."""
