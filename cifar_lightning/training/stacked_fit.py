@@ -20,6 +20,7 @@ from cifar_lightning.training.fitting import Fit
 from cifar_lightning.training.own_code import OwnFramesAlone
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.recorder import set_progress
+from cifar_lightning.training.step_graph import Compute, record
 
 
 def fit_together(arguments: Sequence[Sequence[str]]) -> list[Exception | None]:
@@ -150,6 +151,7 @@ class _StackedFit:
                 self._scheduler.load_state_dict(first.scheduler.state_dict())
         self._load_images()
         self._num_batches = -(-self._train.places.shape[1] // self._batch_size)
+        self._compute: dict[torch.Size, Compute] = {}
         self._finished: _State | None = None
 
     def _load_images(self) -> None:
@@ -208,14 +210,22 @@ class _StackedFit:
 
     def _step(self, places: Tensor) -> Tensor:
         """One step on the images at `places`, int64 (S, B); returns the logits, (S, B, num_outputs)."""
+        if places.shape not in self._compute:
+            # Of each epoch, the last batch may be a smaller one.
+            self._compute[places.shape] = record(self._compute_gradients, places)
+        logits, *gradients = self._compute[places.shape](places)
+        for parameter, gradient in zip(self._stack.trainable, gradients, strict=True):
+            parameter.grad = gradient
+        self._optimizer.step()
+        assert logits is not None
+        return logits.clone()
+
+    def _compute_gradients(self, places: Tensor) -> tuple[Tensor | None, ...]:
         logits = self._stack(self._train[places])
         labels = self._train.labels[places]
         # The sum over the nets, so that each has the gradient of its own mean.
         loss = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum") / labels.shape[1]
-        self._optimizer.zero_grad()
-        loss.backward()
-        self._optimizer.step()
-        return logits.detach()
+        return logits.detach(), *torch.autograd.grad(loss, self._stack.trainable, allow_unused=True)
 
     def _end_epoch(self, rows: list[list[float]]) -> None:
         """Takes the epoch's values to each run's curves, and its state to the disk if that is some seconds old."""

@@ -1,6 +1,7 @@
 """All seeds of a strategy at a time, trained as one net."""
 
 import gc
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from cifar_lightning.study.one_run import prepare, test_fitted
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.experiment import to_arguments
-from cifar_lightning.training.stackable import count_fitting
+from cifar_lightning.training.stackable import UnstackableError, count_fitting
 from cifar_lightning.training.stacked_fit import fit_together
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Engine:
         for run in runs:
             groups.setdefault((run.strategy, _count_epochs(run)), []).append(run)
         first = {run.strategy: run for run in reversed(runs)}
-        self._most = {name: count_fitting(to_arguments(*prepare(run))) for name, run in first.items()}
+        self._most = {name: _count_fitting(run) for name, run in first.items()}
         for (strategy, num_epochs), group in groups.items():
             while group:
                 # Nothing is left to train, or what is there cannot be read: as `serial` does it.
@@ -60,6 +61,8 @@ class Engine:
             errors = None
             if isinstance(error, torch.OutOfMemoryError):
                 self._most[runs[0].strategy] = len(runs) // 2
+            what = f"{runs[0].strategy}: {len(runs)} seeds at a time failed ({error}); half as many are tried"
+            warnings.warn(what, stacklevel=2)
         if errors is not None:
             for run, failure in zip(runs, errors, strict=True):
                 yield Outcome(run, failure or _error_of(test_fitted, run))
@@ -70,6 +73,16 @@ class Engine:
         half = len(runs) // 2
         yield from self._make(runs[:half])
         yield from self._make(runs[half:])
+
+
+def _count_fitting(run: PlannedRun) -> int:
+    try:
+        return count_fitting(to_arguments(*prepare(run)))
+    except UnstackableError as error:
+        raise ValueError(f"in strategy {run.strategy}: {error}") from error
+    except Exception:
+        # Each of its runs will fail, and say why.
+        return 1
 
 
 def _count_epochs(run: PlannedRun) -> int | None:
