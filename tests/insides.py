@@ -56,6 +56,27 @@ def fail_in_epoch(patch: Any, epoch: int, error: BaseException) -> None:
     patch.setattr(ImageClassifier, "training_step", failing_step)
 
 
+def fail_in_stacked_epoch(patch: Any, epoch: int, error: BaseException, above: int = 0) -> None:
+    """Lets that epoch (0, 1, ...) of more than `above` seeds that are trained as one net raise `error`."""
+    from cifar_lightning.training import stacked_fit
+
+    run_epoch = stacked_fit._StackedFit._run_epoch
+
+    def failing_epoch(self):
+        if self._num_epochs == epoch and len(self._members) > above:
+            raise error
+        return run_epoch(self)
+
+    patch.setattr(stacked_fit._StackedFit, "_run_epoch", failing_epoch)
+
+
+def test_nothing(patch: Any) -> None:
+    """Lets the runs of a study be fitted alone."""
+    from cifar_lightning.study import one_run
+
+    patch.setattr(one_run, "test", lambda *_: None)
+
+
 def fail_while_printing(patch: Any) -> None:
     """Puts a bug into the summary of a fit."""
     from cifar_lightning.cli import fit

@@ -119,8 +119,9 @@ ones resume.
   --sweep data.batch_size 32,64
                                each value of a setting as a strategy of its own
   --vary_split                 each seed holds out validation images of its own
-  --engine serial              one run at a time; processes: one per core; ray:
-                               on the cluster at --ray_address (docs/cluster.md)
+  --engine serial              one run at a time; processes: one per core;
+                               stacked: all seeds of a strategy as one net;
+                               ray: on a cluster (docs/cluster.md)
   --shard 2/8                  the second of eight parts, one a machine
   --job_array slurm            print the script of a Slurm job array
   --num_threads 1              threads of each run on the CPU

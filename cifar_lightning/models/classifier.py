@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cifar_lightning import lab
-from cifar_lightning.models.metrics import EpochMetrics
+from cifar_lightning.models.metrics import EpochMetrics, name_values
 
 # Per channel, for pixels scaled to 0..1. As in the lab.
 MEAN = (0.5074, 0.4867, 0.4411)
@@ -210,8 +210,7 @@ class ImageClassifier(LightningModule):
         if self.trainer.sanity_checking:
             # A few batches with an untrained net are no epoch.
             return
-        values: dict[str, Any] = {f"{split}_loss": loss, f"{split}_accuracy": accuracy}
-        values |= {f"{split}_recall/{name}": value for name, value in zip(self.class_names, recall, strict=True)}
+        values = name_values(split, self.class_names, loss, accuracy, recall)
         if self.trainer.state.fn != TrainerFn.FITTING:
             self.log_dict(values)
             return

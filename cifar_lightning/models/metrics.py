@@ -1,5 +1,8 @@
 """Loss, accuracy and recall per class over an epoch."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -38,3 +41,11 @@ class EpochMetrics(nn.Module):
         self.loss.reset()
         self.stat_scores.reset()
         return result
+
+
+def name_values(
+    split: str, class_names: Sequence[str], loss: Any, accuracy: Any, recall: Iterable[Any]
+) -> dict[str, Any]:
+    """The metrics of an epoch by the names that loggers and callbacks know them by: `train_loss`, ..."""
+    recalls = {f"{split}_recall/{name}": value for name, value in zip(class_names, recall, strict=True)}
+    return {f"{split}_loss": loss, f"{split}_accuracy": accuracy, **recalls}

@@ -4,9 +4,11 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from cifar_lightning.runs import folder
 from cifar_lightning.study.planned_run import PlannedRun
+from cifar_lightning.training.experiment import Config
 from cifar_lightning.training.fitting import fit
 from cifar_lightning.training.logger import SPLITS
 from cifar_lightning.training.scoring import test
@@ -20,17 +22,29 @@ def fit_and_test(run: PlannedRun) -> None:
     Raises:
         ValueError: if it cannot be fitted or tested.
     """
-    root = run.settings["data"]["source"].get("init_args", {}).get("root")
-    # The data may have moved since the run was started.
-    reached = {"data.source.root": root} if root is not None else {}
     with _each_warning_once():
-        if run.can_resume:
-            # Also where the curves have all epochs: they may be ahead of the checkpoint.
-            fit(run.folder / folder.CONFIG, reached, ckpt_path=run.folder, progress=False)
-        else:
-            _clear_away(run.folder)
-            fit(run.settings, progress=False)
-        test(run.folder, reached)
+        fit(*prepare(run), progress=False)
+        test_fitted(run)
+
+
+def prepare(run: PlannedRun) -> tuple[Config, dict[str, Any]]:
+    """The config and the settings that `fit` makes, or resumes, this run with; clears away what cannot be resumed."""
+    if run.can_resume:
+        # Also where the curves have all epochs: they may be ahead of the checkpoint.
+        return run.folder / folder.CONFIG, {**_reached(run), "ckpt_path": run.folder}
+    _clear_away(run.folder)
+    return run.settings, {}
+
+
+def test_fitted(run: PlannedRun) -> None:
+    """Tests a run that has all its epochs."""
+    test(run.folder, _reached(run))
+
+
+def _reached(run: PlannedRun) -> dict[str, Any]:
+    # The data may have moved since the run was started.
+    root = run.settings["data"]["source"].get("init_args", {}).get("root")
+    return {"data.source.root": root} if root is not None else {}
 
 
 @contextlib.contextmanager

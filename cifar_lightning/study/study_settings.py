@@ -32,7 +32,8 @@ class StudySettings:
         name: the study's name; its runs go to `save_dir/name/<strategy>/seed_<S>`.
         save_dir: where all studies go.
         seeds: a number (3: seeds 0, 1, 2) or a list; each strategy is run once with each.
-        engine: `serial` (one run at a time) or `processes` (one per core); null: the faster one here.
+        engine: `serial` (one run at a time), `processes` (one per core), `stacked` (a strategy's seeds as one net) or
+            `ray` (on a cluster); null: the faster one of the first two here.
         strategies: by name, the settings that each changes, nested or by dotted keys.
         only: the strategies to run: `maxpool,avgpool` or a list; null: all.
         sweep: by dotted key, values that a setting takes in turn, each a strategy of its own; on the command line
@@ -101,7 +102,9 @@ class StudySettings:
     @property
     def num_workers(self) -> int:
         """The number of runs at a time."""
-        return 1 if self.engine == "serial" else min(num_cores(), len(self.seed_list) * len(self.strategies))
+        if self.engine in ("serial", "stacked"):
+            return 1
+        return min(num_cores(), len(self.seed_list) * len(self.strategies))
 
     def settings_of(self, strategy: str) -> dict[str, Any]:
         """The settings of a strategy laid over those of every run; its dotted keys are arguments."""

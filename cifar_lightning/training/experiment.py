@@ -20,7 +20,7 @@ from cifar_lightning.training.parser import SettingsParser
 from cifar_lightning.training.run_loggers import RUN_LOGGER
 
 Config = str | Path | Mapping[str, Any]
-_TRAINER_DEFAULTS = {
+TRAINER_DEFAULTS = {
     "max_epochs": 500,
     "devices": 1,
     "logger": {"class_path": RUN_LOGGER},
@@ -55,7 +55,7 @@ class Experiment(LightningCLI):
                 SubsetDataModule,
                 save_config_callback=None,
                 seed_everything_default=0,
-                trainer_defaults=dict(_TRAINER_DEFAULTS),
+                trainer_defaults=dict(TRAINER_DEFAULTS),
                 parser_class=SettingsParser,
                 parser_kwargs={"prog": "cifar-lightning fit", "description": "Trains a net and writes its run folder."},
                 args=list(arguments),

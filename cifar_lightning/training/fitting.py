@@ -1,7 +1,7 @@
 """`fit`: trains one net and keeps its run folder."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -220,6 +220,12 @@ class Fit(Experiment):
             ValueError: if the training diverges, or another process has the run folder.
             KeyboardInterrupt: on Ctrl-C, when the last finished epoch is on the disk.
         """
+        with self.kept():
+            self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=self.config.ckpt_path, weights_only=True)
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Holds the run folder while a block trains the net, and ends what its loggers record."""
         logger = self.logger
         for one in self.trainer.loggers:
             # Others have those of a resumed run, and MLflow would refuse new limits.
@@ -230,9 +236,7 @@ class Fit(Experiment):
         try:
             # TensorBoard does not say what it could not write.
             with naming(self.folder), held:
-                self.trainer.fit(
-                    self.model, datamodule=self.datamodule, ckpt_path=self.config.ckpt_path, weights_only=True
-                )
+                yield
         except SystemExit as stop:
             if isinstance(stop.__context__, KeyboardInterrupt):
                 raise KeyboardInterrupt from None

@@ -54,6 +54,8 @@ class RunRecorder(lightnings.Checkpoint):
         self.state = new if resumed is None else replace(resumed.resume, config=config)
         self.keep_best = keep_best
         self.sync_seconds = sync_seconds
+        # False where another loop than Lightning's trains the net.
+        self.has_loops = True
         self._seconds_before = self.state.seconds or 0.0
         self._resumed = resumed
         self._validated = False
@@ -72,6 +74,8 @@ class RunRecorder(lightnings.Checkpoint):
         self.state.random_state = _random_state()
         self.state.logger_versions = versions_of(trainer.loggers[1:])
         checkpoint[BLOCK] = self.state.to_dict()
+        if not self.has_loops:
+            del checkpoint["loops"]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         trainer.strategy.checkpoint_io = self._checkpoints
@@ -82,19 +86,11 @@ class RunRecorder(lightnings.Checkpoint):
         # Without this, a run that EarlyStopping ended would train until EarlyStopping ends it again.
         trainer.should_stop = trainer.should_stop or self.state.stopped_early
         if self._resumed is not None and not self._resumed.has_loops:
-            self._restore_progress(trainer, self._resumed.global_step)
-
-    def _restore_progress(self, trainer: Trainer, global_step: int) -> None:
-        """Sets the counters of the trainer's loops."""
-        loop: Any = trainer.fit_loop
-        for count in (loop.epoch_progress.total, loop.epoch_progress.current):
-            count.ready = count.started = count.processed = count.completed = self.state.num_epochs
-        steps = loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step
-        steps.total.ready = steps.total.completed = global_step
+            set_progress(trainer, self.state.num_epochs, self._resumed.global_step)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            # A run that exists keeps its settings and scores until another epoch is kept (`_sync`).
+            # A run that exists keeps its settings and scores until another epoch is kept (`sync`).
             self._overwrites_config = (self._folder / CONFIG).exists()
             if not self._overwrites_config:
                 write_text(self._folder / CONFIG, self.state.config)
@@ -114,18 +110,12 @@ class RunRecorder(lightnings.Checkpoint):
             return
         now = time.monotonic()
         metrics = self._take_metrics(trainer)
-        epoch = trainer.current_epoch + 1
-        _refuse_divergence(metrics, pl_module, epoch)
-        self._append_row(epoch, metrics, seconds=self._seconds_before + now - self._start)
+        has_finite_weights = all(bool(weights.isfinite().all()) for weights in pl_module.parameters())
+        is_best = self.add_epoch(trainer.current_epoch + 1, metrics, now - self._start, has_finite_weights)
         self.state.stopped_early = trainer.should_stop and not is_time_up(trainer)
-        best = None
-        if self.keep_best and metrics.get("val_loss", math.inf) < self.state.best_loss:
-            self.state.best_loss = metrics["val_loss"]
-            best = self._folder / CHECKPOINTS / BEST_CHECKPOINT
-        # `HeldCheckpointIO` takes the second path, if any, by the option that Lightning passes through.
-        trainer.save_checkpoint(self._folder / CHECKPOINTS / LAST_CHECKPOINT, storage_options=best)
+        self.save(trainer, is_best)
         if now - self._last_sync > self.sync_seconds:
-            self._sync(trainer)
+            self.sync(trainer)
 
     def _take_metrics(self, trainer: Trainer) -> dict[str, float]:
         """The epoch's metrics; without those of validation where there was none in this epoch."""
@@ -136,21 +126,39 @@ class RunRecorder(lightnings.Checkpoint):
         self._validated = False
         return metrics
 
-    def _append_row(self, epoch: int, metrics: dict[str, float], seconds: float) -> None:
+    def add_epoch(self, epoch: int, metrics: dict[str, float], seconds: float, has_finite_weights: bool) -> bool:
+        """Adds a finished epoch, `seconds` after the start of this fit, to the curves; returns whether it is the best.
+
+        Raises:
+            ValueError: if a loss or a weight is not finite.
+        """
+        _refuse_divergence(metrics, has_finite_weights, epoch)
         cells = [repr(metrics[name]) if name in metrics else "" for name in COLUMNS]
-        self.state.curves += ",".join([str(epoch), *cells, repr(round(seconds, 3))]) + "\n"
+        self.state.curves += ",".join([str(epoch), *cells, repr(round(self._seconds_before + seconds, 3))]) + "\n"
         self.state.num_epochs = epoch
+        is_best = self.keep_best and metrics.get("val_loss", math.inf) < self.state.best_loss
+        if is_best:
+            self.state.best_loss = metrics["val_loss"]
+        return is_best
+
+    def save(self, trainer: Trainer, is_best: bool) -> None:
+        """Holds the trainer's state for `last.ckpt`, and for `best.ckpt` if it is the best so far."""
+        checkpoints = self._folder / CHECKPOINTS
+        # `HeldCheckpointIO` takes the second path, if any, by the option that Lightning passes through.
+        best = checkpoints / BEST_CHECKPOINT if is_best else None
+        trainer.save_checkpoint(checkpoints / LAST_CHECKPOINT, storage_options=best)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._sync(trainer)
+        self.sync(trainer)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         if isinstance(exception, KeyboardInterrupt):
             # The trainer ignores Ctrl-C once it has seen one; a second one should end the writing too.
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        self._sync(trainer)
+        self.sync(trainer)
 
-    def _sync(self, trainer: Trainer) -> None:
+    def sync(self, trainer: Trainer) -> None:
+        """Writes what is held, and the curves."""
         if not self._checkpoints.held:
             return
         # There is none if another callback saved before the first epoch was finished.
@@ -167,6 +175,15 @@ class RunRecorder(lightnings.Checkpoint):
         self._last_sync = time.monotonic()
 
 
+def set_progress(trainer: Trainer, num_epochs: int, global_step: int) -> None:
+    """Sets the counters of the trainer's loops."""
+    loop: Any = trainer.fit_loop
+    for count in (loop.epoch_progress.total, loop.epoch_progress.current):
+        count.ready = count.started = count.processed = count.completed = num_epochs
+    steps = loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step
+    steps.total.ready = steps.total.completed = global_step
+
+
 def is_time_up(trainer: Trainer) -> bool:
     """Whether `trainer.max_time` is used up."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
@@ -177,13 +194,13 @@ def is_time_up(trainer: Trainer) -> bool:
     return False
 
 
-def _refuse_divergence(metrics: dict[str, float], pl_module: LightningModule, epoch: int) -> None:
+def _refuse_divergence(metrics: dict[str, float], has_finite_weights: bool, epoch: int) -> None:
     """Raises a ValueError if a loss, or a weight, is not finite after `epoch`."""
     problem = ""
     losses = {name: metrics[name] for name in ("train_loss", "val_loss") if name in metrics}
     if not all(map(math.isfinite, losses.values())):
         problem = "the loss became " + " and ".join(f"{loss} ({name[:-5]})" for name, loss in losses.items())
-    elif not all(bool(weights.isfinite().all()) for weights in pl_module.parameters()):
+    elif not has_finite_weights:
         # Caused by the last step, after the last loss.
         problem = "weights became infinite or NaN"
     if problem:

@@ -1,0 +1,104 @@
+"""All seeds of a strategy at a time, trained as one net."""
+
+import gc
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from cifar_lightning.runs import folder
+from cifar_lightning.study.engines import Execute, Outcome
+from cifar_lightning.study.one_run import prepare, test_fitted
+from cifar_lightning.study.planned_run import PlannedRun
+from cifar_lightning.training.checkpoints import Checkpoint
+from cifar_lightning.training.experiment import to_arguments
+from cifar_lightning.training.stackable import UnstackableError, count_fitting
+from cifar_lightning.training.stacked_fit import fit_together
+
+if TYPE_CHECKING:
+    from cifar_lightning.study.study_settings import StudySettings
+
+
+class Engine:
+    """Fits the seeds of each strategy as one net, in groups that fit in memory, and tests them one by one.
+
+    A group that fails, for want of memory say, is halved, and its halves resume: a run that is alone is made as
+    `serial` makes it.
+
+    Args:
+        study: has nothing that this engine needs.
+        execute: makes one run.
+
+    Raises:
+        ValueError: before anything is trained, if a strategy cannot be stacked.
+    """
+
+    def __init__(self, study: "StudySettings", execute: Execute) -> None:
+        self._execute = execute
+
+    def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
+        groups: dict[tuple[str, int | None], list[PlannedRun]] = {}
+        for run in runs:
+            groups.setdefault((run.strategy, _count_epochs(run)), []).append(run)
+        first = {run.strategy: run for run in reversed(runs)}
+        self._most = {name: _count_fitting(run) for name, run in first.items()}
+        for (strategy, num_epochs), group in groups.items():
+            while group:
+                # Nothing is left to train, or what is there cannot be read: as `serial` does it.
+                is_single = num_epochs in (None, group[0].num_epochs)
+                size = 1 if is_single else self._most[strategy]
+                yield from self._make(group[:size])
+                del group[:size]
+
+    def _make(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
+        if len(runs) == 1:
+            yield Outcome(runs[0], _error_of(self._execute, runs[0]))
+            return
+        try:
+            errors = fit_together([to_arguments(*prepare(run)) for run in runs])
+        except Exception as error:
+            errors = None
+            if isinstance(error, torch.OutOfMemoryError):
+                self._most[runs[0].strategy] = len(runs) // 2
+            what = f"{runs[0].strategy}: {len(runs)} seeds at a time failed ({error}); half as many are tried"
+            warnings.warn(what, stacklevel=2)
+        if errors is not None:
+            for run, failure in zip(runs, errors, strict=True):
+                yield Outcome(run, failure or _error_of(test_fitted, run))
+            return
+        # The tensors of the failed try are still in its frames.
+        gc.collect()
+        torch.cuda.empty_cache()
+        half = len(runs) // 2
+        yield from self._make(runs[:half])
+        yield from self._make(runs[half:])
+
+
+def _count_fitting(run: PlannedRun) -> int:
+    try:
+        return count_fitting(to_arguments(*prepare(run)))
+    except UnstackableError as error:
+        raise ValueError(f"in strategy {run.strategy}: {error}") from error
+    except Exception:
+        # Each of its runs will fail, and say why.
+        return 1
+
+
+def _count_epochs(run: PlannedRun) -> int | None:
+    """The epochs in the checkpoint of a run, which its curves may be ahead of; None if it is damaged."""
+    if not run.can_resume:
+        return 0
+    try:
+        return Checkpoint.read(run.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).resume.num_epochs
+    except ValueError:
+        return None
+
+
+def _error_of(make: Execute, run: PlannedRun) -> Exception | None:
+    try:
+        make(run)
+    # A bug in one strategy's net ends that run, and none of the others.
+    except Exception as error:
+        return error
+    return None
