@@ -224,7 +224,7 @@ class _StackedFit:
         logits = self._stack(self._train[places])
         labels = self._train.labels[places]
         # The sum over the nets, so that each has the gradient of its own mean.
-        loss = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum") / labels.shape[1]
+        loss = self._members[0].model.loss(logits.flatten(0, 1), labels.flatten()) * len(self._members)
         return logits.detach(), *torch.autograd.grad(loss, self._stack.trainable, allow_unused=True)
 
     def _end_epoch(self, rows: list[list[float]]) -> None:

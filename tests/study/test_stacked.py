@@ -90,7 +90,7 @@ def assert_same_state(ours, theirs):
 
 STRATEGIES = {
     "baseline": with_net("BaselineNet"),
-    "stride": with_net("StrideNet", optimizer=ADAM),
+    "stride": with_net("StrideNet", optimizer=ADAM, label_smoothing=0.1),
     "maxpool": with_net("MaxPoolNet", optimizer=NESTEROV, scheduler=HALVING),
     "avgpool": with_net("AvgPoolNet", optimizer=ADAM, scheduler=HALVING, num_outputs=5),
 }
