@@ -39,7 +39,7 @@ def fit_together(arguments: Sequence[Sequence[str]]) -> list[Exception | None]:
         torch.OutOfMemoryError: if they do not fit in memory together. The finished epochs are on the disk.
     """
     with quiet_framework(), OwnFramesAlone(), contextlib.ExitStack() as stack:
-        members = [_Member(one) for one in arguments]
+        members = [_Member(one, place) for place, one in enumerate(arguments)]
         for member in members:
             stack.enter_context(member.fit.kept())
         _StackedFit(members).run()
@@ -50,10 +50,14 @@ class _Member:
     """One run of the stack: a fit that is set up, whose trainer is never started.
 
     Attributes:
+        place: its place in the stack.
+        finished: the state of the stack after the run's last epoch; None before its first.
         error: why the run ended before the others; None while it has not.
     """
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], place: int) -> None:
+        self.place = place
+        self.finished: _State | None = None
         self.fit = Fit(arguments, progress=False)
         assert self.fit.recorder is not None, "a study's runs have a run folder"
         self.recorder = self.fit.recorder
@@ -86,13 +90,14 @@ class _Member:
         for logger in self.trainer.loggers:
             logger.log_metrics({**values, "epoch": epoch}, step=epoch)
 
-    def hold(self, place: int, state: "_State", num_batches: int, is_best: bool = False) -> None:
-        """Holds the state that the stack has at `place` for the run's checkpoints."""
-        parameters, optimizer_state, scheduler_state = state
+    def hold(self, num_batches: int, is_best: bool = False) -> None:
+        """Holds the state after the last epoch for the run's checkpoints; `num_batches` are the steps of an epoch."""
+        assert self.finished is not None
+        parameters, optimizer_state, scheduler_state = self.finished
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
-                parameter.copy_(parameters[name][place])
-        self.optimizer.load_state_dict(unstack_state(optimizer_state, place))
+                parameter.copy_(parameters[name][self.place])
+        self.optimizer.load_state_dict(unstack_state(optimizer_state, self.place))
         if self.scheduler:
             self.scheduler.load_state_dict(scheduler_state)
         # What a fit of its own would have: the net draws nothing.
@@ -140,6 +145,7 @@ class _StackedFit:
             member.begin()
         first = members[0]
         self._device = first.trainer.strategy.root_device
+        first.trainer.accelerator.setup_device(self._device)
         self._num_epochs = first.recorder.state.num_epochs
         self._stack = NetStack([member.model for member in members], self._device)
         self._optimizer = first.model.optimizer_factory(self._stack.parameters.values())
@@ -152,7 +158,6 @@ class _StackedFit:
         self._load_images()
         self._num_batches = -(-self._train.places.shape[1] // self._batch_size)
         self._compute: dict[torch.Size, Compute] = {}
-        self._finished: _State | None = None
 
     def _load_images(self) -> None:
         data = self._members[0].fit.datamodule
@@ -178,12 +183,12 @@ class _StackedFit:
                 with signals_held():
                     self._end_epoch(values)
         finally:
-            self._write()
-        for _, member in self._alive():
+            self._write(self._members)
+        for member in self._alive():
             member.end(self._num_batches)
 
-    def _alive(self) -> list[tuple[int, _Member]]:
-        return [(place, member) for place, member in enumerate(self._members) if member.error is None]
+    def _alive(self) -> list[_Member]:
+        return [member for member in self._members if member.error is None]
 
     def _run_epoch(self) -> list[list[float]]:
         """Trains and validates an epoch; returns a row per net: `_measure` of each split, and if weights are finite."""
@@ -228,30 +233,28 @@ class _StackedFit:
         return logits.detach(), *torch.autograd.grad(loss, self._stack.trainable, allow_unused=True)
 
     def _end_epoch(self, rows: list[list[float]]) -> None:
-        """Takes the epoch's values to each run's curves, and its state to the disk if that is some seconds old."""
-        epoch, now = self._num_epochs + 1, time.monotonic()
-        best = set()
-        for place, member in self._alive():
-            values = self._name(rows[place])
-            try:
-                seconds = (now - self._start) / len(self._members)
-                if member.recorder.add_epoch(epoch, values, seconds, has_finite_weights=bool(rows[place][-1])):
-                    best.add(place)
-            except ValueError as error:
-                # It keeps its last epoch, which the stack is about to replace.
-                self._write_one(place, member)
-                member.error = error
-            else:
-                member.log(values, epoch)
+        """Adds the epoch to every run, and writes the runs if they were last written some seconds ago."""
+        now = time.monotonic()
         scheduler_state = self._scheduler.state_dict() if self._scheduler else {}
         parameters = {name: parameter.detach() for name, parameter in self._stack.parameters.items()}
-        self._finished = copy.deepcopy((parameters, self._optimizer.state_dict(), scheduler_state))
-        self._num_epochs = epoch
-        for place, member in self._alive():
-            if place in best:
-                member.hold(place, self._finished, self._num_batches, is_best=True)
+        state = copy.deepcopy((parameters, self._optimizer.state_dict(), scheduler_state))
+        self._num_epochs += 1
+        for member in self._alive():
+            row = rows[member.place]
+            values = self._name(row)
+            member.log(values, self._num_epochs)
+            seconds = (now - self._start) / len(self._members)
+            try:
+                is_best = member.recorder.add_epoch(self._num_epochs, values, seconds, has_finite_weights=bool(row[-1]))
+            except ValueError as error:
+                # The others go on; it keeps the epoch before.
+                member.error = error
+                continue
+            member.finished = state
+            if is_best:
+                member.hold(self._num_batches, is_best)
         if now - self._last_sync > self._members[0].recorder.sync_seconds:
-            self._write()
+            self._write(self._alive())
 
     def _name(self, row: Sequence[float]) -> dict[str, float]:
         names = self._members[0].model.class_names
@@ -261,15 +264,12 @@ class _StackedFit:
             values |= name_values(split, names, loss, accuracy, recall)
         return values
 
-    def _write(self) -> None:
-        for place, member in self._alive():
-            self._write_one(place, member)
+    def _write(self, members: Sequence[_Member]) -> None:
+        for member in members:
+            if member.finished is not None:
+                member.hold(self._num_batches)
+                member.recorder.sync(member.trainer)
         self._last_sync = time.monotonic()
-
-    def _write_one(self, place: int, member: _Member) -> None:
-        if self._finished is not None:
-            member.hold(place, self._finished, self._num_batches)
-            member.recorder.sync(member.trainer)
 
 
 def _measure(logits: Tensor, labels: Tensor, num_classes: int) -> Tensor:
