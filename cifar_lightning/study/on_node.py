@@ -6,6 +6,7 @@ so far are sent there, and those that it writes are sent back, while it trains a
 
 import contextlib
 import copy
+import ctypes
 import os
 import pickle
 import platform
@@ -72,10 +73,10 @@ class Data(NamedTuple):
 
 
 class Parcel(NamedTuple):
-    """What a node needs for a copy: the run's files so far, and a reference to those of its data (in a list, so that
-    they are fetched only where they are missing)."""
+    """What a node needs for a copy: the run's files so far, and a reference to its data."""
 
     files: dict[str, bytes]
+    # In a list: Ray would fetch what it refers to, also where it is not missing.
     data: list[Any]
 
 
@@ -160,7 +161,7 @@ def make_run(
 
 
 def list_versions() -> dict[str, str]:
-    """Versions of what computes a run; other ones give other bits, or do not understand what they are sent."""
+    """Versions of what computes a run; others give other bits, or do not understand what they are sent."""
     packages = {name: metadata.version(name).partition("+")[0] for name in ("cifar-lightning", "lightning", "torch")}
     return {"Python": platform.python_version(), "Ray": ray.__version__, **packages}
 
@@ -233,9 +234,11 @@ def _make_copy(origin: Origin, data: Data | None, run: PlannedRun, parcel: Parce
         yield Files(contents, [name for name in parcel.files if name not in contents])
         yield Ended(errors[0])
     except (KeyboardInterrupt, GeneratorExit):
-        # Cancelled: the thread ends with its process alone.
-        shutil.rmtree(moved.folder, ignore_errors=True)
-        os._exit(1)
+        # Cancelled. Ray kills the process if the thread does not end.
+        ident = ctypes.c_ulong(thread.ident or 0)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(KeyboardInterrupt))
+        thread.join()
+        raise
     finally:
         shutil.rmtree(moved.folder, ignore_errors=True)
 
@@ -278,9 +281,8 @@ def _places(settings: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _logger_options(settings: dict[str, Any]) -> dict[str, Any]:
-    logger = settings["trainer"]["logger"]
-    options: dict[str, Any] = (logger[0] if isinstance(logger, list) else logger)["init_args"]
-    return options
+    loggers = settings["trainer"]["logger"]
+    return (loggers[0] if isinstance(loggers, list) else loggers)["init_args"]
 
 
 def _read_state(moved: PlannedRun, run: PlannedRun) -> dict[str, bytes]:

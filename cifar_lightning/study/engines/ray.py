@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cifar_lightning import __version__
-from cifar_lightning.runs.signals import signals_handled
+from cifar_lightning.runs.signals import signals_handled, signals_held
 from cifar_lightning.study.engines import Execute, Outcome
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.machine import num_cores
@@ -30,6 +30,8 @@ _TRIES = 3
 # Time for a stopped run to bring its last epoch to the disk, and for a node to be cleared.
 _STOP_SECONDS = 20
 _CONNECT_SECONDS = 5
+# How long a signal may wait for its answer.
+_WAIT_SECONDS = 0.5
 # Of a local Ray, whose runs write to their own folders: nearly nothing is stored.
 _STORE_BYTES = 100 * 1024**2
 
@@ -88,16 +90,20 @@ class _Tasks:
         for run in runs:
             self._start(run)
         while self._runs:
-            (task,), _ = self._ray.wait(list(self._runs), num_returns=1)
-            try:
-                # At once: what is not here is lost with its node.
-                news = self._ray.get(next(task))
-            except StopIteration:
-                del self._runs[task]
-            except self._ray.exceptions.RayError as error:
-                yield from self._handle_loss(self._runs.pop(task), error)
-            else:
-                yield from self._handle(news, task)
+            # A signal that raises SystemExit within Ray comes out with another exit code.
+            with signals_held():
+                ready, _ = self._ray.wait(list(self._runs), num_returns=1, timeout=_WAIT_SECONDS)
+            for task in ready:
+                try:
+                    # At once: what is not here is lost with its node.
+                    with signals_held():
+                        news = self._ray.get(next(task))
+                except StopIteration:
+                    del self._runs[task]
+                except self._ray.exceptions.RayError as error:
+                    yield from self._handle_loss(self._runs.pop(task), error)
+                else:
+                    yield from self._handle(news, task)
 
     def _start(self, run: PlannedRun, parcel: "Parcel | None" = None) -> None:
         cores, gpus = self._needs(run)
