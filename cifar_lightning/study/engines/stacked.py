@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Engine:
     """Fits the seeds of each strategy as one net, in groups that fit in memory, and tests them one by one.
 
-    A group that fails, for want of memory say, is halved, and its halves resume: a run that is alone is made as
-    `serial` makes it.
+    A group that does not fit in memory is halved, and its halves resume: a run that is alone is made as `serial` makes
+    it.
 
     Args:
         study: has nothing that this engine needs.
@@ -55,14 +55,16 @@ class Engine:
         if len(runs) == 1:
             yield Outcome(runs[0], _error_of(self._execute, runs[0]))
             return
+        errors: Sequence[Exception | None] | None = None
         try:
             errors = fit_together([to_arguments(*prepare(run)) for run in runs])
-        except Exception as error:
-            errors = None
-            if isinstance(error, torch.OutOfMemoryError):
-                self._most[runs[0].strategy] = len(runs) // 2
+        except torch.OutOfMemoryError as error:
+            self._most[runs[0].strategy] = len(runs) // 2
             what = f"{runs[0].strategy}: {len(runs)} seeds at a time failed ({error}); half as many are tried"
             warnings.warn(what, stacklevel=2)
+        # A bug in one strategy's net ends its runs, and none of the others.
+        except Exception as error:
+            errors = [error] * len(runs)
         if errors is not None:
             for run, failure in zip(runs, errors, strict=True):
                 yield Outcome(run, failure or _error_of(test_fitted, run))
