@@ -3,6 +3,7 @@
 import csv
 import json
 import struct
+import time
 
 import pytest
 import yaml
@@ -72,6 +73,16 @@ def read_wandb(folder):
         yield file.stem, params, metrics
 
 
+def wait_for_scores(read, folder, number, seconds=30):
+    """The records, when `number` of them have test scores: W&B writes in a process of its own."""
+    end = time.monotonic() + seconds
+    while True:
+        records = list(read(folder))
+        if sum("test_accuracy" in metrics for _, _, metrics in records) == number or time.monotonic() > end:
+            return records
+        time.sleep(0.2)
+
+
 READ = {"CSVLogger": read_csv, "MLFlowLogger": read_mlflow, "WandbLogger": read_wandb}
 PACKAGE = {"CSVLogger": "csv", "MLFlowLogger": "mlflow", "WandbLogger": "wandb"}
 
@@ -85,7 +96,7 @@ def test_two_runs_have_a_folder_each_and_the_logger_their_settings_and_scores(tm
     assert all((run.folder / "checkpoints/last.ckpt").is_file() for run in runs)
     for run in runs:
         score_run(run)
-    records = list(READ[logger](tmp_path))
+    records = wait_for_scores(READ[logger], tmp_path, len(runs))
     params = [params for _, params, _ in records if "seed" in params]
     assert sorted((int(one["seed"]), one["optimizer"], float(one["learning_rate"])) for one in params) == [
         (3, "SGD", 0.02),
