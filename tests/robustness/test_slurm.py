@@ -110,7 +110,8 @@ def test_a_study_is_made_by_a_job_array_that_is_requeued_and_compared_at_its_end
     wait_for(lambda: list(study.glob("*/*/checkpoints/last.ckpt")))
     say("scancel", "--batch", "--signal=USR1", f"{job}_1")
     wait_for(lambda: "(BeginTime)" in say("squeue"))
-    say("scontrol", "update", f"jobid={job}_1", "StartTime=now")
+    # At once, Slurm would refuse it: the killed task's credential has to be older than that of the new one.
+    say("scontrol", "update", f"jobid={job}_1", "StartTime=now+10seconds")
 
     wait_for(lambda: not say("squeue", "--noheader"))
     assert (study / "comparison.json").is_file()
