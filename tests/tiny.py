@@ -5,6 +5,14 @@ from PIL import Image
 SMALL = ["--config", "quickstart", "--data.source.num_train=20", "--data.source.num_test=6"]
 # On one thread: more would wait for one another on a machine that has other work.
 TINY = [*SMALL, "--trainer.max_epochs=2", "--num_threads=1"]
+# The same for the functions, with `quickstart`.
+TINY_SETTINGS = {
+    "trainer.max_epochs": 2,
+    "data.source.num_train": 20,
+    "data.source.num_test": 6,
+    "trainer.accelerator": "cpu",
+    "num_threads": 1,
+}
 PHOTOS = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
 
 

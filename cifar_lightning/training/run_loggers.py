@@ -1,5 +1,6 @@
 """The loggers of a run as settings: `RunLogger`, whose folder is the run folder, and any others beside it."""
 
+import importlib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -132,7 +133,8 @@ def _is_ours(logger: Any) -> bool:
 
 def _class_of(logger: Any) -> type:
     module, _, name = logger.class_path.rpartition(".")
-    return getattr(__import__(module, fromlist=[name]), name)
+    kind: type = getattr(importlib.import_module(module), name)
+    return kind
 
 
 def _default(logger: Any, argument: str) -> Any:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny import TINY_SETTINGS as SMALL
 
 from cifar_lightning.data import DrawnShapes
 from cifar_lightning.runs.run import load_run
@@ -11,14 +12,6 @@ from cifar_lightning.training.evaluation import load_model
 from cifar_lightning.training.fitting import fit
 from cifar_lightning.training.predicting import predict
 from cifar_lightning.training.scoring import test as score_run
-
-SMALL = {
-    "trainer.max_epochs": 2,
-    "data.source.num_train": 20,
-    "data.source.num_test": 6,
-    "trainer.accelerator": "cpu",
-    "num_threads": 1,
-}
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,12 @@ import time
 
 import pytest
 import yaml
+from tiny import TINY_SETTINGS as SMALL
 
 from cifar_lightning.runs.run import find_runs
 from cifar_lightning.study.executing import study
 from cifar_lightning.training.fitting import fit
 from cifar_lightning.training.scoring import test as score_run
-
-SMALL = {
-    "trainer.max_epochs": 2,
-    "data.source.num_train": 20,
-    "data.source.num_test": 6,
-    "trainer.accelerator": "cpu",
-    "num_threads": 1,
-}
 
 
 @pytest.fixture(autouse=True)
