@@ -20,10 +20,15 @@ def run(arguments: list[str]) -> int:
             print(f"{fit.checkpoint.path} is in no run folder; resuming from it as a new run: {fit.folder}")
         try:
             fit.run()
-        except (KeyboardInterrupt, SystemExit, OSError, MemoryError, torch.OutOfMemoryError) as stop:
+        except (KeyboardInterrupt, SystemExit) as stop:
             _print_how_to_resume(fit)
             if isinstance(stop, KeyboardInterrupt):
                 raise SystemExit(CTRL_C) from None
+            raise
+        except (OSError, MemoryError, torch.OutOfMemoryError):
+            # Data that cannot be fetched, for one, leave nothing new to resume.
+            if fit.num_new_epochs:
+                _print_how_to_resume(fit)
             raise
     if fit.trainer.is_global_zero:
         _print_end(fit)

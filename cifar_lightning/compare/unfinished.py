@@ -16,12 +16,8 @@ def is_unfinished(runs: Sequence[Run]) -> bool:
     They were if, averaged over the runs, the training loss of the last fifth of the epochs is at least 0.5 % below that
     of the fifth before, and the training accuracy of the last fifth is below 95 %. The loss alone would not do: after
     500 epochs, when all training images have long been right, that of the lab's nets still falls by a third or more.
-    Fifths and means over runs even out the noise of single epochs.
-
-    Measured on the lab's four nets, two seeds of 500 epochs each, cut short: after 6 to 20 epochs all four are still
-    improving (after 6, 4 to 12 points of test accuracy are to come), after 50 avgpool alone (3 points), after 100, 200
-    and 500 none. With a tenth and a fiftieth of the lab's learning rate, stride is after any 6 to 100 epochs, with a
-    500th after 25 and more. Where EarlyStopping (val_loss, patience 10) ended the fits of two seeds, no net is.
+    Fifths and means over runs even out the noise of single epochs. What it says of shorter fits:
+    docs/calibration.md, "Unfinished training".
     """
     falls, accuracies = [], []
     for curves in (run.curves for run in runs if run.has(CURVES) and len(run.curves.epochs)):

@@ -101,7 +101,7 @@ class ImageClassifier(LightningModule):
         self.train_metrics = EpochMetrics(num_classes, num_outputs)
         self.val_metrics = EpochMetrics(num_classes, num_outputs)
         # By the place of their loader.
-        self.test_outputs: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        self._test_outputs: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
     def _describe(self, backbone: nn.Module) -> None:
         """Makes the hyper-parameters plain values that say which net and which classes the weights are for."""
@@ -129,6 +129,14 @@ class ImageClassifier(LightningModule):
                     f"expected the net and classes that the checkpoint was trained with, which have"
                     f" {line.strip()!r}, got {other.strip()!r}; give those it was trained with"
                 )
+
+    def setup(self, stage: str) -> None:
+        theirs = getattr(getattr(self.trainer, "datamodule", None), "class_names", self.class_names)
+        if list(theirs) != self.class_names:
+            raise ValueError(
+                f"expected data of the classes {self.class_names}, got {list(theirs)}; build the classifier with"
+                " class_names=data.class_names"
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """Maps `images`, uint8 (N, 3, S, S), 0..255, to logits, float32 (N, num_outputs)."""
@@ -161,7 +169,7 @@ class ImageClassifier(LightningModule):
         """Returns the logits, and keeps them for the end."""
         images, labels = batch
         logits = self(images)
-        self.test_outputs.setdefault(dataloader_idx, []).append((logits.float(), labels))
+        self._test_outputs.setdefault(dataloader_idx, []).append((logits.float(), labels))
         return logits
 
     def on_test_epoch_end(self) -> None:
@@ -171,13 +179,13 @@ class ImageClassifier(LightningModule):
         """
         loaders = self.trainer.test_dataloaders
         names = dict(enumerate(loaders if isinstance(loaders, dict) else ["test"]))
-        for place, outputs in self.test_outputs.items():
+        for place, outputs in self._test_outputs.items():
             name = names.get(place, f"loader_{place}")
             suffix = "" if name == "test" else f"/{name}"
             self.val_metrics.outputs = outputs
             loss, accuracy, _ = self.val_metrics.compute()
             self.log_dict({f"test_loss{suffix}": loss, f"test_accuracy{suffix}": accuracy})
-        self.test_outputs.clear()
+        self._test_outputs.clear()
 
     def predict_step(self, batch: Tensor | tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Probabilities, float64 (N, num_outputs), of uint8 images (N, 3, S, S), with or without their labels."""

@@ -32,7 +32,7 @@ class ResumeState:
         best_loss: the lowest validation loss so far.
         stopped_early: whether a callback such as EarlyStopping found these epochs to be enough.
         random_state: torch's generators, uint8 tensors: "cpu", and "cuda" where a GPU is in use.
-        logger_versions: what each logger beside the run's own calls its record: W&B's id, MLflow's run id.
+        logger_versions: what each logger beside the run's own calls its record, by the logger's class: W&B's id, ...
     """
 
     num_epochs: int
@@ -43,7 +43,7 @@ class ResumeState:
     best_loss: float = float("inf")
     stopped_early: bool = False
     random_state: dict[str, torch.Tensor] = field(default_factory=dict)
-    logger_versions: list[str] = field(default_factory=list)
+    logger_versions: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The block as plain values and tensors, which `torch.load(weights_only=True)` reads."""

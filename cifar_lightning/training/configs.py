@@ -56,8 +56,8 @@ def resolve_configs(arguments: Sequence[str], find: Callable[[str], Path] = find
     """Command line arguments with every `--config NAME` as `--config=PATH`; the text of a config stays as it is.
 
     Raises:
-        ValueError: if there is no such config, it is not YAML of keys and values, or in it or in another argument an
-            argument of a class stands beside `class_path`.
+        ValueError: if there is no such config, it is not YAML of keys and values, or an argument of a class is beside
+            `class_path` instead of below `init_args`.
     """
     resolved = []
     rest = iter(arguments)
@@ -70,7 +70,7 @@ def resolve_configs(arguments: Sequence[str], find: Callable[[str], Path] = find
                 _refuse_misplaced(read_settings(Path(name)), "", f" of {name}")
             argument = f"--config={name}"
         for key, text in ((option.lstrip("-"), value), ("", argument)):
-            # What is no YAML, the parser reports.
+            # The parser reports what is not YAML.
             if text.startswith(("{", "[{")):
                 with contextlib.suppress(yaml.YAMLError):
                     _refuse_misplaced(load_plain_yaml(text), "" if key == "config" else key, "")

@@ -202,6 +202,12 @@ class Fit(Experiment):
         return self.recorder is not None and (self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file()
 
     @property
+    def num_new_epochs(self) -> int:
+        """The epochs that this fit has added to the run."""
+        before = self.checkpoint.resume.num_epochs if self.checkpoint else 0
+        return self.recorder.state.num_epochs - before if self.recorder else 0
+
+    @property
     def why_not_kept(self) -> str | None:
         """Why there is no checkpoint; None if there is one."""
         settings = self.config.trainer
@@ -220,11 +226,11 @@ class Fit(Experiment):
             ValueError: if the training diverges, or another process has the run folder.
             KeyboardInterrupt: on Ctrl-C, when the last finished epoch is on the disk.
         """
-        with self.kept():
+        with self.recording():
             self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=self.config.ckpt_path, weights_only=True)
 
     @contextlib.contextmanager
-    def kept(self) -> Iterator[None]:
+    def recording(self) -> Iterator[None]:
         """Holds the run folder while a block trains the net, and ends what its loggers record."""
         logger = self.logger
         for one in self.trainer.loggers:

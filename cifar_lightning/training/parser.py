@@ -70,33 +70,44 @@ class SettingsParser(LightningArgumentParser):
         for cause in reversed(list(_causes(ex))):
             if isinstance(cause, SettingsError):
                 raise SettingsError(f"in {key}: {cause}" if key not in ("", "config") else str(cause)) from ex
-        said = describe_error(message, ex)
-        said = f"{said}; {self._advise(key, message, said)}"
+        said = self._explain(key, message, ex)
         raise SettingsError(f"{key}: {said}" if key else said) from ex
 
-    def _advise(self, key: str, message: str, said: str) -> str:
-        """What to do about a value that is refused."""
-        if missing := re.search(r"required: (.*)", said):
-            names = missing[1].split(", ")
+    def _explain(self, key: str, message: str, error: BaseException | None) -> str:
+        """What was expected, what came and what to do, from the many lines that jsonargparse says about a value."""
+        if required := re.search(r"the following arguments are required: ([\w., ]+)", message):
+            names = " and ".join(f"{key}.{name}" for name in required[1].split(", "))
             configs = "add --config avgpool, or another one of `cifar-lightning configs`"
-            return f"set {' and '.join(f'{key}.{name}' for name in names)}" if key else configs
-        if class_name := re.search(r"no class (\S+)", said):
-            types = [getattr(action, "_typehint", None) for action in self._actions if action.dest == key]
-            kinds = list(_subclasses(types))
-            # Of the hundreds of torch's modules few are nets.
-            kinds = [kind for kind in kinds if kind.__module__ == _NETS] or kinds
-            names = {kind.__name__.lower(): kind.__name__ for kind in kinds}
-            nearest = difflib.get_close_matches(class_name[1].lower(), names, n=1)
-            return f"did you mean {names[nearest[0]]}?" if nearest else "name its module as well, as in my_net.MyNet"
-        got = re.search(r"(?:Given|Got) value: ((?!\[.*\])[\w ,.\[\]-]+)$", message)
-        is_list = got and ("expected list" in said or "," in got[1] or len(self._values_of(key)) > 1)
-        if got and is_list and self._takes_list(key):
-            return self._with_brackets(key, got[1])
-        if re.search(r"single settings, got '\w+:\S+'", said):
-            return "in YAML a space follows a colon"
-        if no_file := re.search(r"single settings, got '(.*)'", said):
-            return _as_config(no_file[1]) or f"{self._help()} explains it"
-        return f"{self._help()} explains it"
+            return f"{required[0]}; {f'set {names}' if key else configs}"
+        class_name = re.search(r"Expected a dot import path string: ([\w.]+)$", message, re.MULTILINE)
+        # A number may be a tensor as well, a class, to torch's optimisers.
+        if class_name and not re.search("Expected a <class '(float|int)'>", message):
+            return f"there is no class {class_name[1]}; {self._nearest_class(key, class_name[1])}"
+        if no_file := re.search('Unable to load config "(.*)"', message):
+            space = "in YAML a space follows a colon" if re.fullmatch(r"\w+:\S+", no_file[1]) else ""
+            advice = space or _as_config(no_file[1]) or f"{self._help()} explains it"
+            return f"expected a file or single settings, got {no_file[1]!r}; {advice}"
+        # The last cause is about one of the types that the value may have; that it is no path either explains nothing.
+        causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
+        said = re.sub(r'^(Parser key "[^"]+": )+', "", " ".join(str(causes[-1] if causes else message).split()))
+        choices = re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))
+        if got := re.search(r"Expected a (?:<class ')?(?:\w+\.)*(.*?)(?:'>)?\. Got value: (.*)", said):
+            expected = f"one of {', '.join(dict.fromkeys(choices))}" if choices else got[1]
+            said = f"expected {expected}, got {got[2]!r}"
+        value = re.search(r"(?:Given|Got) value: ((?!\[.*\])[\w ,.\[\]-]+)$", message)
+        is_list = value and ("expected list" in said or "," in value[1] or len(self._values_of(key)) > 1)
+        if value and is_list and self._takes_list(key):
+            return f"{said}; {self._with_brackets(key, value[1])}"
+        return f"{said}; {self._help()} explains it"
+
+    def _nearest_class(self, key: str, class_name: str) -> str:
+        """The class that was meant by one that does not exist."""
+        kinds = list(_subclasses(getattr(action, "_typehint", None) for action in self._actions if action.dest == key))
+        # Of the hundreds of torch's modules few are nets.
+        kinds = [kind for kind in kinds if kind.__module__ == _NETS] or kinds
+        names = {kind.__name__.lower(): kind.__name__ for kind in kinds}
+        nearest = difflib.get_close_matches(class_name.lower(), names, n=1)
+        return f"did you mean {names[nearest[0]]}?" if nearest else "name its module as well, as in my_net.MyNet"
 
     def _describe_unknown(self, name: str) -> str:
         """Names the key that was meant by one that does not exist, with the value that it was given."""
@@ -186,28 +197,6 @@ def _bracketed(values: Sequence[str]) -> str:
 def _as_config(word: str) -> str:
     """Asks whether a word that is no option was meant as a config; empty if it is none's name."""
     return f"did you mean `--config {word}`?" if word in list_configs() else ""
-
-
-def describe_error(message: str, error: BaseException | None) -> str:
-    """The last cause of what jsonargparse says in many lines."""
-    # The last cause is about one of the types that the value may have; these are about all of them.
-    if required := re.search(r"the following arguments are required: [\w., ]+", message):
-        return required[0]
-    class_name = re.search(r"Expected a dot import path string: ([\w.]+)$", message, re.MULTILINE)
-    # A number may be a tensor as well, a class, to torch's optimisers.
-    if class_name and not re.search("Expected a <class '(float|int)'>", message):
-        return f"there is no class {class_name[1]}"
-    if no_file := re.search('Unable to load config "(.*)"', message):
-        return f"expected a file or single settings, got {no_file[1]!r}"
-    # That a value is no path either explains nothing.
-    causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
-    text = " ".join(str(causes[-1] if causes else message).split())
-    text = re.sub(r'^(Parser key "[^"]+": )+', "", text)
-    choices = re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))
-    if got := re.search(r"Expected a (?:<class ')?(?:\w+\.)*(.*?)(?:'>)?\. Got value: (.*)", text):
-        expected = f"one of {', '.join(dict.fromkeys(choices))}" if choices else got[1]
-        return f"expected {expected}, got {got[2]!r}"
-    return text
 
 
 def _subclasses(types: Iterable[Any]) -> Iterator[type]:

@@ -73,12 +73,12 @@ def list_loggers(trainer: Mapping[str, Any] | Namespace) -> list[Any]:
     return list(loggers) if isinstance(loggers, Sequence) else [loggers]
 
 
-def continue_loggers(loggers: Sequence[Any], versions: Sequence[str]) -> None:
+def continue_loggers(loggers: Sequence[Any], versions: Mapping[str, str]) -> None:
     """Has W&B and MLflow add to the records that a run has there; any other logger begins a new one."""
-    for logger, version in zip(loggers, versions, strict=False):
-        options = logger["init_args"]
-        for key in [key for key in _ID_KEYS if key in options]:
-            options[key] = version
+    for logger in loggers:
+        options, name = logger["init_args"], logger["class_path"].rpartition(".")[2]
+        for key in [key for key in _ID_KEYS if key in options and name in versions]:
+            options[key] = versions[name]
             if "resume" in options:
                 options["resume"] = "allow"
 
@@ -122,9 +122,9 @@ def finish(loggers: Iterable[Logger]) -> None:
         wandb.finish()
 
 
-def versions_of(loggers: Iterable[Logger]) -> list[str]:
-    """What each logger calls its record of this run."""
-    return [str(logger.version) for logger in loggers]
+def versions_of(loggers: Iterable[Logger]) -> dict[str, str]:
+    """What each logger, by the name of its class, calls its record of this run."""
+    return {type(logger).__name__: str(logger.version) for logger in loggers}
 
 
 def _is_ours(logger: Any) -> bool:

@@ -41,7 +41,7 @@ def fit_together(arguments: Sequence[Sequence[str]]) -> list[Exception | None]:
     with quiet_framework(), OwnFramesAlone(), contextlib.ExitStack() as stack:
         members = [_Member(one, place) for place, one in enumerate(arguments)]
         for member in members:
-            stack.enter_context(member.fit.kept())
+            stack.enter_context(member.fit.recording())
         _StackedFit(members).run()
     return [member.error for member in members]
 

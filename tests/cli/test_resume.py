@@ -16,6 +16,8 @@ from checks import (
 )
 from tiny import SMALL, TINY
 
+from cifar_lightning.data import DrawnShapes
+
 FIT = ["fit", *TINY]
 MORE = "--trainer.max_epochs=3"
 RUN = "lightning_logs/quickstart/version_0"
@@ -53,6 +55,16 @@ def test_a_run_resumed_past_its_end_equals_one_that_was_never_stopped(command, t
         assert read_curves(parts) == read_curves(whole)
     else:
         assert_same_run(parts, whole)
+
+
+def test_a_resumed_fit_whose_data_cannot_be_fetched_says_so_alone(command, run, monkeypatch):
+    def fail(source):
+        raise OSError("no host has the images")
+
+    monkeypatch.setattr(DrawnShapes, "prepare", fail)
+    outcome = command(*FIT, MORE, "--ckpt_path", run)
+    assert_one_sentence(outcome, 1, "no host has the images")
+    assert outcome.out == ""
 
 
 def test_a_run_resumes_in_its_own_folder_whatever_the_config_is_called(command, tmp_path):

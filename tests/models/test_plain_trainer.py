@@ -101,6 +101,13 @@ def test_predict_gives_the_probabilities_of_the_test_images_also_with_fresh_data
     torch.testing.assert_close(probabilities, logits(model, data.test).double().softmax(1))
 
 
+def test_data_of_other_classes_than_the_nets_are_refused(tmp_path):
+    # Three classes, as the lab's are by default.
+    data = SubsetDataModule(DrawnShapes(num_train=10, num_test=4), classes=["ring", "star", "cross"])
+    with pytest.raises(ValueError, match=r"expected data of the classes \['apple', .*class_names=data.class_names"):
+        make_trainer(tmp_path).fit(ImageClassifier(AvgPoolNet()), datamodule=data)
+
+
 def test_a_checkpoint_has_no_objects_and_is_loaded_without_arguments(fitted):
     trainer, model, data, _ = fitted
     path = trainer.checkpoint_callback.best_model_path + ".now"
