@@ -1,4 +1,4 @@
-"""`compare`: says which strategy is better, and how surely, from run folders alone."""
+"""`compare`: says which strategy is better, and how surely, from run folders, or from a table of any predictions."""
 
 import contextlib
 import shlex
@@ -10,29 +10,44 @@ from cifar_lightning.cli.arguments import SentenceArguments
 def run(arguments: list[str]) -> int:
     """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning compare", description=__doc__, allow_abbrev=False)
-    parser.add_argument("paths", metavar="PATH", type=Path, nargs="*", help="a folder; every run below it is read")
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        type=Path,
+        nargs="*",
+        help="a folder; every run below it is read; or a table"
+        " model,seed,example,value[,stratum][,group] as CSV or Parquet",
+    )
     parser.add_argument("--output", type=Path, metavar="DIR", help="where the files go; the first PATH by default")
     parser.add_argument(
         "--question",
-        default="accuracy",
-        help="accuracy, recall:CLASS, noise:16, shift:2, consistency:2, loss or gap (accuracy by default)",
+        help="accuracy, recall:CLASS, noise:16, shift:2, consistency:2, loss or gap (accuracy by default); of a table,"
+        " what its values are, as in exact_match",
     )
     parser.add_argument(
         "--equal_within", type=float, metavar="POINTS", help="call strategies equal that differ by less than this"
     )
     parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
+    parser.add_argument(
+        "--bounds", type=float, nargs=2, metavar=("LOW", "HIGH"), help="what values of a table can be at all"
+    )
+    parser.add_argument("--lower_is_better", action="store_true", help="so it is of a table's values")
+    parser.add_argument(
+        "--shared_only", action="store_true", help="leave out examples of a table that some model lacks"
+    )
     parser.add_argument("--no_images", action="store_true", help="a page without test images, to be passed on")
     options = parser.parse_intermixed_args(arguments)
     if not options.paths:
         raise ValueError(
-            "expected a folder with runs, got none; name one, as in `cifar-lightning compare lightning_logs`"
+            "expected a folder with runs or a table, got none; name one, as in `cifar-lightning compare lightning_logs`"
         )
 
     # Behind the parser, so that help and mistakes answer at once.
     from cifar_lightning.compare.api import compare
+    from cifar_lightning.compare.table_sources import output_folder
     from cifar_lightning.compare.terminal import print_comparison
 
-    output = options.output or options.paths[0]
+    output = options.output or output_folder(options.paths[0])
     if output.is_file():
         raise ValueError(f"expected a folder for --output, got the file {output}; name a folder")
     comparison = compare(
@@ -40,6 +55,9 @@ def run(arguments: list[str]) -> int:
         question=options.question,
         equal_within=options.equal_within,
         allow_mixed=options.allow_mixed,
+        bounds=options.bounds and tuple(options.bounds),
+        lower_is_better=options.lower_is_better,
+        shared_only=options.shared_only,
     )
     # Whoever reads no further than the answer (`| head`) gets the page all the same; Rich answers a closed pipe by an
     # exit. Figures take half a second to import, so the table comes first.

@@ -16,8 +16,10 @@ def describe_answer(comparison: Comparison) -> str:
     """The headline without numbers: which strategies are ahead, and which were still improving when training ended."""
     question, unfinished = comparison.question, comparison.still_improving
     said = f"{_describe_verdicts(comparison)}."
-    if question.text != "accuracy":
-        said = f"By {question.label}, {said}"
+    openings = ["of these very models"] if question.scope == "models" else []
+    openings += [f"by {question.label}"] if question.text != "accuracy" else []
+    if openings:
+        said = capitalise(", ".join([*openings, said]))
     elif not any(pair.winner for pair in comparison.pairs):
         # A sentence that begins with a strategy's name keeps it as it is.
         said = capitalise(said)
@@ -43,8 +45,8 @@ def _describe_verdicts(comparison: Comparison) -> str:
     equal = [p for p in comparison.pairs if p.verdict is Verdict.EQUAL and not {p.a, p.b} <= named]
     named |= {name for pair in equal for name in (pair.a, pair.b)}
     left = [summary for summary in strategies if summary.name not in named]
-    undecided = [summary.name for summary in left if len(summary.runs) >= MIN_SEEDS]
-    few = [summary.name for summary in left if len(summary.runs) < MIN_SEEDS]
+    undecided = [summary.name for summary in left if len(summary.runs) >= question.min_seeds]
+    few = [summary.name for summary in left if len(summary.runs) < question.min_seeds]
     if not named and len(undecided) < 2:
         return f"too few runs to say which {question.verdict}"
     parts = [
@@ -90,7 +92,7 @@ def describe_numbers(comparison: Comparison) -> str:
         lead = _describe_lead(comparison, pair, leader, "" if place else "95 % interval ")
         leads.setdefault(leader, []).append(lead)
     said = "; ".join(f"{leader} is {list_names(margins)}" for leader, margins in leads.items())
-    few = min(len(summary.runs) for summary in comparison.strategies) < MIN_SEEDS
+    few = min(len(summary.runs) for summary in comparison.strategies) < comparison.question.min_seeds
     needed = f" At least {MIN_SEEDS} seeds per strategy are needed." if few else ""
     size = f"{count_runs(comparison.strategies)} and {count(comparison.num_images, 'image')}"
     return " ".join([f"With {size}, {said}.{needed}", *_describe_cautions(comparison)])

@@ -1,9 +1,11 @@
 """From runs to a comparison."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.caveats import describe_limits, describe_oddities
 from cifar_lightning.compare.claims import judge_claims
 from cifar_lightning.compare.comparison import Comparison
@@ -11,34 +13,61 @@ from cifar_lightning.compare.grouping import group_strategies
 from cifar_lightning.compare.pairs import compare_pairs
 from cifar_lightning.compare.questions import parse_question
 from cifar_lightning.compare.summaries import summarise
+from cifar_lightning.compare.table_comparison import compare_table
+from cifar_lightning.compare.table_sources import is_table, is_table_file
 from cifar_lightning.compare.unfinished import is_unfinished
 from cifar_lightning.runs.folder import CURVES, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.run import Run, find_runs
 
 
 def compare(
-    runs: str | Path | Run | Iterable[str | Path | Run],
+    runs: Any,
     *,
-    question: str = "accuracy",
+    question: str | None = None,
     equal_within: float | None = None,
     allow_mixed: bool = False,
+    bounds: Interval | None = None,
+    lower_is_better: bool = False,
+    shared_only: bool = False,
 ) -> Comparison:
-    """Compares the strategies of some runs.
+    """Compares the strategies of some runs, or the models of a table of predictions.
 
     Args:
-        runs: runs, or folders at any height above run folders; one or several of them.
-        question: what is compared, see `questions.parse_question`.
+        runs: runs, or folders at any height above run folders; one or several of them. Or a table
+            `model,seed,example,value[,stratum][,group]`: a DataFrame of pandas, a table of Arrow, a structured array of
+            NumPy, columns by name, or the path of a CSV or Parquet file. Without a column `seed` these very models are
+            compared, not how they were made.
+        question: what is compared, see `questions.parse_question`, accuracy by default; of a table, what its values
+            are.
         equal_within: the difference below which two strategies count as equal, in points (of loss, in its own unit);
             None: no two are called equal.
         allow_mixed: whether runs may be compared that differ in more than the strategy, see
             `grouping.group_strategies`.
+        bounds: the lowest and the highest possible value of a table; None: 0 and 1 if it has no other values, else as
+            far as its values reach.
+        lower_is_better: whether lower values of a table are better.
+        shared_only: whether examples of a table are left out that some model or seed lacks.
 
     Raises:
         ValueError: if there are fewer than two strategies, the runs cannot be compared, a file is damaged, the runs
-            cannot answer the question, or `equal_within` is not above 0.
+            cannot answer the question, or `equal_within` is not above 0; or if the table is not one.
+        ImportError: if a Parquet file is given, and pyarrow is not installed.
     """
     if equal_within is not None and not equal_within > 0:
         raise ValueError(f"expected a number above 0 for equal_within, got {equal_within:g}; name the points you mind")
+    if is_table(runs) or (isinstance(runs, Sequence) and any(map(is_table_file, runs))):
+        return compare_table(
+            runs,
+            question=question,
+            equal_within=equal_within,
+            bounds=bounds,
+            lower_is_better=lower_is_better,
+            shared_only=shared_only,
+        )
+    if bounds or lower_is_better or shared_only:
+        raise ValueError(
+            "expected a table for bounds, lower_is_better and shared_only, got run folders; leave them out"
+        )
     named = [runs] if isinstance(runs, str | Path | Run) else list(runs)
     paths = [entry.folder if isinstance(entry, Run) else Path(entry) for entry in named]
     found = [run for entry in named for run in ([entry] if isinstance(entry, Run) else find_runs([entry]))]
@@ -54,7 +83,7 @@ def compare(
         _read(run)
     strategies, mixed = group_strategies(tested, allow_mixed)
     first = next(iter(strategies.values()))[0]
-    asked = parse_question(question, [run for its_runs in strategies.values() for run in its_runs])
+    asked = parse_question(question or "accuracy", [run for its_runs in strategies.values() for run in its_runs])
     asked = replace(asked, equal_within=equal_within)
     summaries = [summarise(name, its_runs, asked) for name, its_runs in strategies.items()]
     summaries.sort(key=lambda summary: summary.mean, reverse=asked.higher_is_better)

@@ -17,7 +17,7 @@ def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
     runs = [run for its_runs in strategies.values() for run in its_runs]
     sentences = (
         _describe_variation(strategies),
-        _describe_scatter(strategies),
+        describe_scatter(strategies),
         _describe_settings(runs),
         _describe_compute(strategies),
         _describe_view(strategies),
@@ -41,7 +41,8 @@ def _describe_variation(strategies: Mapping[str, Sequence[Run]]) -> str:
     return f"{covered}. {_describe_training_images(strategies)}"
 
 
-def _describe_scatter(strategies: Mapping[str, Sequence[Run]]) -> str:
+def describe_scatter(strategies: Mapping[str, Sequence[Run]]) -> str:
+    """A sentence on what few seeds hide, where there are few; else nothing."""
     judged = [len(its_runs) for its_runs in strategies.values() if len(its_runs) >= MIN_SEEDS]
     if len(judged) < 2 or min(judged) >= ENOUGH_SEEDS:
         return ""

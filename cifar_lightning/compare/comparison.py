@@ -45,6 +45,8 @@ class Summary:
         fit_seconds_median: the median of the seconds of a fit over the runs that know it; None where none does.
         flops_per_image: floating point operations per image, forward and backward.
         num_parameters: the number of weights of the net.
+
+    A table of predictions tells neither recalls nor costs: there is no class then, and None for each cost.
     """
 
     name: str
@@ -55,8 +57,8 @@ class Summary:
     ci95: Interval
     recall_mean: dict[str, float | None]
     fit_seconds_median: float | None
-    flops_per_image: int
-    num_parameters: int
+    flops_per_image: int | None
+    num_parameters: int | None
 
 
 @dataclass(frozen=True)
@@ -144,9 +146,9 @@ class Comparison:
 
     Attributes:
         question: what was compared.
-        classes: the class names.
-        protocol: that of the runs, `holdout` or `lab`.
-        epochs: the number of epochs of the runs.
+        classes: the class names; none of a table of predictions.
+        protocol: that of the runs, `holdout` or `lab`; None of a table.
+        epochs: the number of epochs of the runs; None of a table.
         strategies: the strategies, best first.
         pairs: each pair once, ordered as `strategies`.
         still_improving: the strategies whose training had not finished, see `unfinished.is_unfinished`.
@@ -154,13 +156,14 @@ class Comparison:
         does_not_say: sentences on what the verdicts leave out.
         notes: sentences on anything odd about the runs: missing seeds, mixed runs, missing files.
         mixed: whether runs were compared that would be refused without `--allow_mixed`.
-        paths: the paths that were given.
+        paths: the paths that were given; none where a table was given in Python.
+        table_options: the options of the command line that say how to read a table.
     """
 
     question: Question
     classes: Sequence[str]
-    protocol: str
-    epochs: int
+    protocol: str | None
+    epochs: int | None
     strategies: Sequence[Summary]
     pairs: Sequence[Pair]
     still_improving: Sequence[str]
@@ -169,11 +172,17 @@ class Comparison:
     notes: Sequence[str]
     mixed: bool
     paths: Sequence[Path]
+    table_options: Sequence[str] = ()
 
     @property
     def num_images(self) -> int:
         """The number of test images that the question is about."""
         return int(self.strategies[0].values.shape[1])
+
+    @property
+    def has_costs(self) -> bool:
+        """Whether it is known what the nets cost, as it is of run folders."""
+        return any(summary.flops_per_image is not None for summary in self.strategies)
 
     @property
     def num_judged(self) -> int:

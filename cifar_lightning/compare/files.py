@@ -30,6 +30,7 @@ def _write_json(path: Path, comparison: Comparison) -> None:
     content = {
         "format": 2,
         "question": comparison.question.label,
+        "scope": comparison.question.scope,
         "asked": comparison.question.text,
         "equal_within": comparison.question.equal_within,
         "answer": comparison.answer,
@@ -51,7 +52,6 @@ def _write_json(path: Path, comparison: Comparison) -> None:
 
 
 def _strategy(summary: Summary) -> dict[str, Any]:
-    right = stack_correctness(summary.runs)
     return {
         "name": summary.name,
         "runs": len(summary.runs),
@@ -59,6 +59,14 @@ def _strategy(summary: Summary) -> dict[str, Any]:
         "mean": summary.mean,
         "sd": summary.sd,
         "ci95": summary.ci95,
+        **(_of_run_folders(summary) if summary.recall_mean else {}),
+    }
+
+
+def _of_run_folders(summary: Summary) -> dict[str, Any]:
+    """What a table of predictions does not tell."""
+    right = stack_correctness(summary.runs)
+    return {
         "accuracy_mean": float(right.mean()),
         "accuracy_sd": spread(right),
         "accuracy_ci95": mean_interval(right),

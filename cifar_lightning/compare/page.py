@@ -18,10 +18,10 @@ from cifar_lightning.compare.disagreements import describe_agreement, find_disag
 from cifar_lightning.compare.figures import strategy_looks
 from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.grouping import flat_settings
-from cifar_lightning.compare.pairs import MIN_SEEDS
 from cifar_lightning.compare.questions import correctness
 from cifar_lightning.compare.row_figures import draw_result
 from cifar_lightning.compare.scale import COMPUTE, SHARES
+from cifar_lightning.compare.table_sources import output_folder
 from cifar_lightning.plots.kit import GRID, INK, MUTED, PAPER, READING, STRATEGY_COLOURS, Chart
 from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT
@@ -65,17 +65,17 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         charts,
         shares=SHARES,
         accuracy=lambda run: float(correctness(run).mean()),
-        min_seeds=MIN_SEEDS,
+        min_seeds=comparison.question.min_seeds,
         no_difference=wording.NO_DIFFERENCE,
         too_few=wording.TOO_FEW,
         verdicts={wording.word_verdict(pair, comparison.question) for pair in comparison.pairs},
         methods={pair.method for pair in comparison.pairs},
         several_runs=wording.has_several_runs(comparison.strategies),
         disagreements=find_disagreements(comparison) if with_images else [],
-        agreement=describe_agreement(comparison),
-        facts=describe_facts(comparison),
+        agreement=describe_agreement(comparison) if comparison.classes else "",
+        facts=describe_facts(comparison) if comparison.classes else describe_table(comparison),
         commands=reproducing_commands,
-        compare_command=compare_command(comparison, folder, with_images),
+        compare_command=compare_command(comparison, folder, with_images) if comparison.paths else "",
     )
     write_text(folder / PAGE, page)
 
@@ -106,6 +106,7 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
         colour_of=lambda name: _COLOURS[looks[name].colour],
         swatch_of=lambda name: _SWATCHES[looks[name].marker],
         scale=comparison.question.scale,
+        words=comparison.question.words,
         compute=COMPUTE,
         several_pairs=comparison.num_judged > 1,
         same_images=any(pair.training_noise_only for pair in comparison.pairs),
@@ -133,6 +134,14 @@ def describe_facts(comparison: Comparison) -> dict[str, str]:
         "Training": "; ".join(f"{wording.count(epochs, 'epoch')}, {protocol}" for epochs, protocol in ways),
         "With a near-duplicate among the training images": _describe_duplicates(comparison),
         "Tested on": "; ".join(sorted(places)),
+        "Page made": f"{date.today().isoformat()} by cifar-lightning {__version__}",
+    }
+
+
+def describe_table(comparison: Comparison) -> dict[str, str]:
+    """The table that is compared, and when and by what this page was made."""
+    return {
+        "Table": ", ".join(map(str, comparison.paths)) or "given in Python",
         "Page made": f"{date.today().isoformat()} by cifar-lightning {__version__}",
     }
 
@@ -167,11 +176,12 @@ def _describe_protocol(run: Run) -> str:
 def compare_command(comparison: Comparison, output: Path, with_images: bool = True) -> str:
     """The command that makes this comparison in the folder `output`."""
     words = ["cifar-lightning", "compare", *map(str, comparison.paths)]
-    words += [] if output == comparison.paths[0] else ["--output", str(output)]
+    words += [] if output == output_folder(comparison.paths[0]) else ["--output", str(output)]
     words += [] if comparison.question.text == "accuracy" else ["--question", comparison.question.text]
     margin = comparison.question.equal_within
     words += [] if margin is None else ["--equal_within", f"{margin:g}"]
     words += ["--allow_mixed"] if comparison.mixed else []
+    words += comparison.table_options
     words += [] if with_images else ["--no_images"]
     return shlex.join(words)
 

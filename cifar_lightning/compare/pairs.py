@@ -11,10 +11,8 @@ from cifar_lightning.compare import analysis
 from cifar_lightning.compare.comparison import Pair, Power, Summary, TrainingNoiseOnly, Verdict
 from cifar_lightning.compare.correction import correct_pairs, holm
 from cifar_lightning.compare.one_seed import mcnemar
-from cifar_lightning.compare.questions import Question
+from cifar_lightning.compare.questions import MIN_SEEDS, Question
 
-# With one seed there are more than 6 % false alarms, and with two little is found (docs/calibration.md).
-MIN_SEEDS = 3
 # With fewer, false alarms are up to 10 % where one strategy scatters far more over seeds than the other.
 ENOUGH_SEEDS = 10
 # The p-value below which a difference is shown.
@@ -43,9 +41,9 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
     """
     combos = [sorted(pair, key=lambda summary: -summary.mean) for pair in combinations(strategies, 2)]
     estimates = [_estimate(a, b, question) for a, b in combos]
-    judged = [place for place, pair in enumerate(combos) if all(len(each.runs) >= MIN_SEEDS for each in pair)]
+    judged = [place for place, pair in enumerate(combos) if all(len(each.runs) >= question.min_seeds for each in pair)]
     p_values = [estimates[place].p for place in judged]
-    num_judged = sum(len(summary.runs) >= MIN_SEEDS for summary in strategies)
+    num_judged = sum(len(summary.runs) >= question.min_seeds for summary in strategies)
     adjusted = dict(zip(judged, correct_pairs(p_values, num_judged), strict=True))
     by_holm = dict(zip(judged, holm(p_values), strict=True))
     p_equal = [p for place in judged if (p := estimates[place].p_equal) is not None]
@@ -97,18 +95,15 @@ def _estimate(a: Summary, b: Summary, question: Question) -> _Estimate:
     wrong answers; a single seed on one side, or other values, leave the images alone.
     """
     nets, num_images = (a.values, b.values), a.values.shape[1]
-    p_equal = None
-    if min(len(a.values), len(b.values)) > 1:
-        method, contrast = "crossed", analysis.analyse_crossed(nets)
-        ci95, p = contrast.ci95, contrast.p
-        if question.equal_within:
-            p_equal = analysis.find_equal_p(contrast, _margin(question), num_images, _most(question))
-    elif len(a.values) == len(b.values) == 1 and np.isin(nets, (0, 1)).all():
+    method = "crossed" if min(len(a.values), len(b.values)) > 1 else "images"
+    contrast = (analysis.analyse_crossed if method == "crossed" else analysis.analyse_images)(nets)
+    ci95, p = contrast.ci95, contrast.p
+    if len(a.values) == len(b.values) == 1 and np.isin(nets, (0, 1)).all():
         method = "mcnemar"
         p, ci95 = mcnemar(a.values[0], b.values[0])
-    else:
-        method, contrast = "images", analysis.analyse_images(nets)
-        ci95, p = contrast.ci95, contrast.p
+    p_equal = None
+    if question.equal_within:
+        p_equal = analysis.find_equal_p(contrast, _margin(question), num_images, _most(question))
     ci95, p = analysis.judge(a.mean - b.mean, ci95, p, num_images, _most(question))
     return _Estimate(method, ci95, p, p_equal)
 

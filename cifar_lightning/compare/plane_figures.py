@@ -173,8 +173,8 @@ def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
 
 
 def draw_compute(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws the answer to the question against the floating point operations per image."""
-    costs = {summary.name: summary.flops_per_image / 1e6 for summary in comparison.strategies}
+    """Draws the answer to the question against the floating point operations per image; None where none are known."""
+    costs = {s.name: s.flops_per_image / 1e6 for s in comparison.strategies if s.flops_per_image is not None}
     label = "MFLOP per image (forward and backward)"
     return _draw_cost(comparison, looks, costs, "compute", "compute", label, lambda mega: COMPUTE.value(1e6 * mega))
 

@@ -17,6 +17,8 @@ from cifar_lightning.hints import did_you_mean
 from cifar_lightning.runs.folder import PROBES, predictions_name
 from cifar_lightning.runs.run import Run
 
+# With one seed there are more than 6 % false alarms, and with two little is found (docs/calibration.md).
+MIN_SEEDS = 3
 SHARE_BOUNDS = (0.0, 1.0)
 # The loss of the smallest probability that a float can hold (`Predictions.losses`).
 _LOSS_BOUNDS = (0.0, -math.log(5e-324))
@@ -26,6 +28,16 @@ _PROBE_LABELS = {
     "shift": "accuracy under shifts of {} px",
     "consistency": "answers kept under shifts of {} px",
 }
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is compared, and on what, as people call it who made the predictions."""
+
+    strategy: str = "strategy"
+    strategies: str = "strategies"
+    image: str = "image"
+    images: str = "images"
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,9 @@ class Question:
         about: bool (N,) from the labels: the images that the question is about; None: all.
         equal_within: the difference below which strategies count as equal, as it is written: 2.0 is 2 points. None: not
             asked for.
+        scope: "strategies" where each may be trained again, and a verdict is about that too; "models" where these very
+            models are the question, each with a single row of answers.
+        words: what the strategies and the images are called.
     """
 
     text: str
@@ -60,6 +75,13 @@ class Question:
     ahead: str = "ahead of"
     about: Callable[[np.ndarray], np.ndarray] | None = None
     equal_within: float | None = None
+    scope: str = "strategies"
+    words: Words = Words()
+
+    @property
+    def min_seeds(self) -> int:
+        """How many seeds of each strategy a verdict takes."""
+        return MIN_SEEDS if self.scope == "strategies" else 1
 
     @property
     def margin(self) -> str:

@@ -100,6 +100,8 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.
 def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
     """Draws the recall per class and strategy with its interval; of many classes those where strategies differ most."""
     strategies = comparison.strategies
+    if not comparison.classes:
+        return None
     estimates = {summary.name: recall_intervals(summary, comparison.classes) for summary in strategies}
     means = {
         name: [estimates[summary.name][name][0] for summary in strategies]

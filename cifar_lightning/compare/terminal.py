@@ -41,19 +41,20 @@ def _strategies_table(comparison: Comparison) -> Table:
         title += f"; {comparison.question.better}"
     table = Table(title=title, title_justify="left")
     # Names often differ at their ends alone, so none is cut.
-    table.add_column("strategy", overflow="fold")
-    for column in ("runs", "mean", "sd", "95 % interval", "MFLOP", "fit, s"):
+    table.add_column(comparison.question.words.strategy, overflow="fold")
+    costs = ("MFLOP", "fit, s") if comparison.has_costs else ()
+    for column in ("runs", "mean", "sd", "95 % interval", *costs):
         table.add_column(column, justify="right")
     for summary in comparison.strategies:
-        seconds = summary.fit_seconds_median
+        flops, seconds = summary.flops_per_image, summary.fit_seconds_median
+        written = ["-" if flops is None else COMPUTE.number(flops), "-" if seconds is None else f"{seconds:.0f}"]
         table.add_row(
             summary.name,
             str(len(summary.runs)),
             scale.number(summary.mean),
             "-" if summary.sd is None else scale.number(summary.sd),
             scale.interval(summary.ci95),
-            COMPUTE.number(summary.flops_per_image),
-            "-" if seconds is None else f"{seconds:.0f}",
+            *written[: len(costs)],
         )
     return table
 
