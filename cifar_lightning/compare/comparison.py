@@ -9,6 +9,7 @@ import numpy as np
 
 from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.questions import Question
+from cifar_lightning.compare.units import count_units
 from cifar_lightning.runs.run import Run
 
 
@@ -45,6 +46,8 @@ class Summary:
         fit_seconds_median: the median of the seconds of a fit over the runs that know it; None where none does.
         flops_per_image: floating point operations per image, forward and backward.
         num_parameters: the number of weights of the net.
+        groups: int (N,), images with the same number count as one unit; None: each image is one.
+        strata: int (N,), the stratum of each image, such as its class; None: all are in one.
 
     A table of predictions tells neither recalls nor costs: there is no class then, and None for each cost.
     """
@@ -59,6 +62,8 @@ class Summary:
     fit_seconds_median: float | None
     flops_per_image: int | None
     num_parameters: int | None
+    groups: np.ndarray | None = None
+    strata: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -183,6 +188,11 @@ class Comparison:
     def has_costs(self) -> bool:
         """Whether it is known what the nets cost, as it is of run folders."""
         return any(summary.flops_per_image is not None for summary in self.strategies)
+
+    @property
+    def num_groups(self) -> int:
+        """The number of units among these images: near-duplicates of one another count as one."""
+        return count_units(self.num_images, self.strategies[0].groups)
 
     @property
     def num_judged(self) -> int:

@@ -37,7 +37,7 @@ def compare_table(
         given = given[0]
     table = read_table(given, shared_only)
     asked = ask_table(table, question, bounds, lower_is_better, equal_within)
-    summaries = [_summarise(name, runs, asked) for name, runs in table.models.items()]
+    summaries = [_summarise(name, table, asked) for name in table.models]
     summaries.sort(key=lambda summary: summary.mean, reverse=asked.higher_is_better)
     options = [] if bounds is None else ["--bounds", *(f"{bound:g}" for bound in bounds)]
     options += ["--lower_is_better"] if lower_is_better else []
@@ -102,7 +102,8 @@ def _answers(run: Run) -> np.ndarray:
     return run.values
 
 
-def _summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
+def _summarise(name: str, table: PredictionTable, question: Question) -> Summary:
+    runs = table.models[name]
     values = question.values(runs)
     return Summary(
         name=name,
@@ -110,9 +111,11 @@ def _summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
         values=values,
         mean=float(values.mean()),
         sd=spread(values),
-        ci95=mean_interval(values, question.bounds),
+        ci95=mean_interval(values, question.bounds, table.groups, table.strata),
         recall_mean={},
         fit_seconds_median=None,
         flops_per_image=None,
         num_parameters=None,
+        groups=table.groups,
+        strata=table.strata,
     )
