@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.compare.prediction_table import Columns, PredictionTable, build_table
+from cifar_lightning.compare.prediction_table import PredictionTable, build_table
+from cifar_lightning.compare.table_columns import Columns
 
 SUFFIXES = (".csv", ".parquet")
 # So many rows are held as text at a time.
@@ -63,7 +64,7 @@ def _find_names(table: Any) -> Sequence[str] | None:
 
 
 def _read_columns(table: Any, source: str) -> Columns:
-    columns = Columns.with_header(_find_names(table) or (), lambda row: f"row {row} of {source}", source)
+    columns = Columns(_find_names(table) or (), lambda row: f"row {row} of {source}", source)
     wanted = {name: np.asarray(table[name]) for name in ("value", *columns.names)}
     if len({len(column) for column in wanted.values()}) > 1:
         raise ValueError(f"expected columns of equal length in {source}, got {_describe_lengths(wanted)}")
@@ -94,7 +95,7 @@ def _read_csv(path: Path) -> Columns:
             reader = filter(None, csv.reader(file))
             header = next(reader, [])
             # The header is line 1.
-            columns = Columns.with_header(header, lambda row: f"line {row + 2} of {path}", str(path))
+            columns = Columns(header, lambda row: f"line {row + 2} of {path}", str(path))
             while rows := list(islice(reader, _CHUNK)):
                 if {len(row) for row in rows} != {len(header)}:
                     _refuse_ragged(rows, len(header), columns)
