@@ -5,8 +5,17 @@ from math import comb
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Summary, Verdict
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
+from cifar_lightning.compare.questions import Question, Words
 from cifar_lightning.compare.scale import Scale
-from cifar_lightning.compare.wording import MOST_NAMED, capitalise, count, count_runs, list_names, name_first, write_p
+from cifar_lightning.compare.wording import (
+    MOST_NAMED,
+    capitalise,
+    count_data,
+    count_runs,
+    list_names,
+    name_first,
+    write_p,
+)
 
 # With fewer images that differ, an interval says little about how much they do.
 _FEW_DIFFERING = 10
@@ -24,7 +33,7 @@ def describe_answer(comparison: Comparison) -> str:
         # A sentence that begins with a strategy's name keeps it as it is.
         said = capitalise(said)
     if unfinished:
-        nets = _name(unfinished) if len(unfinished) < len(comparison.strategies) else "all nets"
+        nets = _name(unfinished, question.words) if len(unfinished) < len(comparison.strategies) else "all nets"
         were = "was" if len(unfinished) == 1 else "were"
         said += f" But training had not finished: {nets} {were} still improving at the last epoch."
     return said
@@ -50,31 +59,36 @@ def _describe_verdicts(comparison: Comparison) -> str:
     if not named and len(undecided) < 2:
         return f"too few runs to say which {question.verdict}"
     parts = [
-        f"{winner} {question.beats} {_name(names)}" + (f", but by less than {question.margin}" if slightly else "")
+        f"{winner} {question.beats} {_name(names, question.words)}"
+        + (f", but by less than {question.margin}" if slightly else "")
         for (winner, slightly), names in sorted(beaten.items(), key=lambda entry: entry[0][1])
     ]
     if equal:
-        parts.append(_describe_equal(equal, question.margin))
+        parts.append(_describe_equal(equal, question))
     if undecided:
-        parts.append(f"{_name(undecided)} undecided" if named else f"no difference shown between {_name(undecided)}")
+        parts.append(
+            f"{_name(undecided, question.words)} undecided"
+            if named
+            else f"no difference shown between {_name(undecided, question.words)}"
+        )
     if few:
-        parts.append(f"too few runs of {_name(few)}")
+        parts.append(f"too few runs of {_name(few, question.words)}")
     return "; ".join(parts)
 
 
-def _describe_equal(pairs: Sequence[Pair], margin: str) -> str:
+def _describe_equal(pairs: Sequence[Pair], question: Question) -> str:
     """`a, b and c are equal within 2 points`; where only some of their pairs are, pair by pair."""
     names = list(dict.fromkeys(name for pair in pairs for name in (pair.a, pair.b)))
     if len(pairs) == comb(len(names), 2):
-        return f"{_name(names)} are equal within {margin}"
+        return f"{_name(names, question.words)} are equal within {question.margin}"
     if len(pairs) > MOST_NAMED:
-        return f"{len(pairs)} pairs are equal within {margin}"
-    return f"equal within {margin} are " + ", ".join(f"{pair.a} and {pair.b}" for pair in pairs)
+        return f"{len(pairs)} pairs are equal within {question.margin}"
+    return f"equal within {question.margin} are " + ", ".join(f"{pair.a} and {pair.b}" for pair in pairs)
 
 
-def _name(names: Sequence[str]) -> str:
+def _name(names: Sequence[str], words: Words) -> str:
     """The names, or how many they are where nobody would read them all."""
-    return list_names(names) if len(names) <= MOST_NAMED else f"{len(names)} strategies"
+    return list_names(names) if len(names) <= MOST_NAMED else f"{len(names)} {words.strategies}"
 
 
 def describe_numbers(comparison: Comparison) -> str:
@@ -93,9 +107,8 @@ def describe_numbers(comparison: Comparison) -> str:
         leads.setdefault(leader, []).append(lead)
     said = "; ".join(f"{leader} is {list_names(margins)}" for leader, margins in leads.items())
     few = min(len(summary.runs) for summary in comparison.strategies) < comparison.question.min_seeds
-    needed = f" At least {MIN_SEEDS} seeds per strategy are needed." if few else ""
-    size = f"{count_runs(comparison.strategies)} and {count(comparison.num_images, 'image')}"
-    return " ".join([f"With {size}, {said}.{needed}", *_describe_cautions(comparison)])
+    needed = f" At least {MIN_SEEDS} seeds per {comparison.question.words.strategy} are needed." if few else ""
+    return " ".join([f"With {list_names(count_data(comparison))}, {said}.{needed}", *_describe_cautions(comparison)])
 
 
 def _describe_cautions(comparison: Comparison) -> Iterator[str]:
@@ -104,7 +117,11 @@ def _describe_cautions(comparison: Comparison) -> Iterator[str]:
     few = [pair for pair in judged if pair.num_differing < _FEW_DIFFERING]
     if few:
         named = name_first([f"{pair.a} and {pair.b} on {pair.num_differing or 'none'}" for pair in few])
-        yield f"Few of the {comparison.num_images} images tell nets apart ({named}): they say little of other images."
+        words = comparison.question.words
+        yield (
+            f"Few of the {comparison.num_images} {words.images} tell {words.nets} apart ({named}): they say little of"
+            f" other {words.images}."
+        )
     for noisy, calm, ratio in _find_unequal_scatter(comparison.strategies):
         times = f"{ratio:.1f}" if ratio < 10 else "more than 10"
         yield (
@@ -126,7 +143,7 @@ def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -
     """`ahead of avgpool by 3.4 points (95 % interval 1.0 to 5.8)`: `what` names the interval."""
     question, scale = comparison.question, comparison.question.scale
     other = pair.b if leader == pair.a else pair.a
-    notes = "" if pair.method == "crossed" else ", seed noise left out"
+    notes = "" if pair.method == "crossed" or question.scope == "models" else ", seed noise left out"
     if pair.verdict is Verdict.NO_DIFFERENCE and pair.ci95[0] > 0:
         # The interval is the pair's own, the verdict that of all pairs together.
         notes += f", not enough among {comparison.num_judged} pairs: adjusted p {write_p(pair.p_adjusted)}"
@@ -149,18 +166,18 @@ def describe_sensitivity(comparison: Comparison) -> str:
         return ""
     seen = {name for pair in comparison.pairs if pair.power is not None for name in (pair.a, pair.b)}
     strategies = [summary for summary in comparison.strategies if summary.name in seen]
-    scale = comparison.question.scale
+    scale, words = comparison.question.scale, comparison.question.words
     seeds = _find_most([power.seeds_for_half for power in powers])
     images = _find_most([power.images_for_half for power in powers])
     if images is None and seeds is None:
-        needed = "you need more seeds and more images; either alone won't do"
+        needed = f"you need more seeds and more {words.images}; either alone won't do"
     elif images is None:
-        needed = f"you need about {seeds:,} seeds per strategy; more images alone won't do"
+        needed = f"you need about {seeds:,} seeds per {words.strategy}; more {words.images} alone won't do"
     else:
-        others = "more seeds alone won't do" if seeds is None else f"or about {seeds:,} seeds per strategy"
-        needed = f"you need about {images:,} images{';' if seeds is None else ''} {others}"
+        others = "more seeds alone won't do" if seeds is None else f"or about {seeds:,} seeds per {words.strategy}"
+        needed = f"you need about {images:,} {words.images}{';' if seeds is None else ''} {others}"
     return (
-        f"With {count_runs(strategies)} x {comparison.num_images} images a difference below"
+        f"With {count_runs(strategies)} x {comparison.num_images:,} {words.images} a difference below"
         f" {_range([power.missed_below for power in powers], scale)} would probably be missed, and one of"
         f" {_range([power.detectable for power in powers], scale)} would be found in 80 % of such studies."
         f" To detect a difference half as large {needed}."

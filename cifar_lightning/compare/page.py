@@ -2,13 +2,15 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
 from markupsafe import Markup, escape
 
 from cifar_lightning import __version__
@@ -18,7 +20,7 @@ from cifar_lightning.compare.disagreements import describe_agreement, find_disag
 from cifar_lightning.compare.figures import strategy_looks
 from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.grouping import flat_settings
-from cifar_lightning.compare.questions import correctness
+from cifar_lightning.compare.questions import Words, correctness
 from cifar_lightning.compare.row_figures import draw_result
 from cifar_lightning.compare.scale import COMPUTE, SHARES
 from cifar_lightning.compare.table_sources import output_folder
@@ -27,7 +29,7 @@ from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT
 from cifar_lightning.runs.run import Run
 
-_WORDING = ("capitalise", "count", "count_runs", "word_verdict", "write_p")
+_WORDING = ("capitalise", "count", "count_data", "word_verdict", "write_p")
 
 # What the page calls the colours of the figures, so that they follow its light and its dark theme.
 _COLOURS = {
@@ -48,6 +50,19 @@ _SWATCHES = {
 }
 
 _SVG = """<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{name}-finding">"""
+
+
+class _InWords(Extension):
+    """Templates speak of strategies, nets and test images; a page on a table says what they are there."""
+
+    # Not what is part of a tag, a style or a longer word.
+    _WORD = re.compile(r"(?<![-.#\w\"])(?:test )?(images?|nets|strategy|strategies)(?![-\w\"])")
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        words = vars(self.environment.globals["words"])
+        for token in stream:
+            text = self._WORD.sub(lambda match: words[match[1]], token.value) if token.type == "data" else token.value
+            yield Token(token.lineno, token.type, text)
 
 
 def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], with_images: bool = True) -> None:
@@ -94,6 +109,9 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["words"] = comparison.question.words
+    if comparison.question.words != Words():
+        environment.add_extension(_InWords)
     environment.globals.update({name: getattr(wording, name) for name in _WORDING})
     environment.filters["together"] = wording.keep_together
     # Long names may be broken between their words.
@@ -106,7 +124,7 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
         colour_of=lambda name: _COLOURS[looks[name].colour],
         swatch_of=lambda name: _SWATCHES[looks[name].marker],
         scale=comparison.question.scale,
-        words=comparison.question.words,
+        of_models=comparison.question.scope == "models",
         compute=COMPUTE,
         several_pairs=comparison.num_judged > 1,
         same_images=any(pair.training_noise_only for pair in comparison.pairs),

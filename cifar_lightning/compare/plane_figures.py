@@ -146,7 +146,7 @@ def _draw_probe(
     probed = strategies[0].runs[0].probes.probes
     levels = np.array([0, *sorted(level for kind, level in probed if kind == probe)])
     title = f"Accuracy on {what}"
-    reading = f"{wording.read_marks(strategies)} Strategies are drawn side by side."
+    reading = f"{wording.read_marks(strategies, comparison.question)} Strategies are drawn side by side."
     figure, axes = kit.new_panel(_HEIGHT, title, reading, x_label, "accuracy, %")
     step = 0.34 * min(np.diff(levels)) / len(strategies)
     falls = []
@@ -206,7 +206,7 @@ def _draw_cost(
     title = f"{wording.capitalise(comparison.question.label)} against {phrase}"
     equal = len(set(costs.values())) < len(costs)
     twins = " Lines of equal cost are drawn side by side; their marks may overlap." if equal else ""
-    reading = f"{wording.read_marks(strategies)}{twins}{note}"
+    reading = f"{wording.read_marks(strategies, comparison.question)}{twins}{note}"
     figure, axes = kit.new_panel(
         _HEIGHT, title, reading, label, comparison.question.label + wording.in_unit(scale.unit)
     )

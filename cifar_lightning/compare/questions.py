@@ -38,6 +38,7 @@ class Words:
     strategies: str = "strategies"
     image: str = "image"
     images: str = "images"
+    nets: str = "nets"
 
 
 @dataclass(frozen=True)

@@ -24,13 +24,15 @@ _MOST_CLASSES = 12
 
 def draw_result(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart:
     """Draws the answer to the question, one row per strategy: mean, interval, and a dot per seed."""
-    scale, strategies = comparison.question.scale, comparison.strategies
-    title = wording.capitalise(comparison.question.label)
+    question, scale, strategies = comparison.question, comparison.question.scale, comparison.strategies
+    title = wording.capitalise(question.label)
     dots = " Small dots: one per seed." if wording.has_several_runs(strategies) else ""
-    reading = f"Large mark: {wording.mark_of(strategies)}. Bar: {wording.interval_of(strategies)}.{dots}"
+    reading = (
+        f"Large mark: {wording.mark_of(strategies, question)}. Bar: {wording.interval_of(strategies, question)}.{dots}"
+    )
     figure, axes = kit.new_panel(
         0.9 + 0.66 * len(strategies),
-        f"{title}: {wording.count_runs(strategies)}, {wording.count(comparison.num_images, 'image')}",
+        f"{title}: {', '.join(wording.count_data(comparison))}",
         reading,
         f"{comparison.question.label}{wording.in_unit(scale.unit)} ({comparison.question.better})",
     )
@@ -58,9 +60,10 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.
         if len(shown) == len(pairs)
         else f"{best} against each of the others"
     )
-    reading = f"Thick bar: 95 % interval for {wording.covered_by([pair.method for pair in shown])}."
+    words, covered = comparison.question.words, wording.covered_by([p.method for p in shown], comparison.question)
+    reading = f"Thick bar: 95 % interval for {covered}."
     if any(pair.training_noise_only is not None for pair in shown):
-        reading += " Thin bar: for new seeds on these same images, from the seeds that both have."
+        reading += f" Thin bar: for new seeds on these same {words.images}, from the seeds that both have."
     if any(pair.winner for pair in shown):
         after = " (p adjusted for all pairs)" if comparison.num_judged > 1 else ""
         reading += f" Filled mark: a difference that is shown{after}."
@@ -93,7 +96,7 @@ def draw_differences(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.
     finding = wording.name_some(named, separator="; ")
     if len(named) > wording.MOST_NAMED:
         num_shown = sum(pair.winner is not None for pair in pairs)
-        finding = f"{num_shown} of {len(pairs)} pairs differ for new seeds and new images"
+        finding = f"{num_shown} of {len(pairs)} pairs differ for {covered}"
     return kit.finish_panel(figure, "differences", finding + ".", reading)
 
 
@@ -114,7 +117,7 @@ def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart
     shown = sorted(means, key=lambda name: min(means[name]) - max(means[name]))[:most]
     shown.sort(key=list(means).index)
     title = "Recall by class" if len(shown) == len(means) else f"Recall of the {len(shown)} classes that differ most"
-    reading = wording.read_marks(strategies)
+    reading = wording.read_marks(strategies, comparison.question)
     step = 0.74 / len(strategies)
     row_height = max(0.5, 0.2 * len(strategies) + 0.15)
     figure, axes = kit.new_panel(

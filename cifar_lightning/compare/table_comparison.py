@@ -17,7 +17,7 @@ from cifar_lightning.compare.table_caveats import describe_table_limits, describ
 from cifar_lightning.compare.table_sources import is_table_file, read_table
 from cifar_lightning.runs.run import Run
 
-_WORDS = Words("model", "models", "example", "examples")
+_WORDS = Words("model", "models", "example", "examples", "models")
 
 
 def compare_table(

@@ -42,27 +42,30 @@ def _strategies_table(comparison: Comparison) -> Table:
     table = Table(title=title, title_justify="left")
     # Names often differ at their ends alone, so none is cut.
     table.add_column(comparison.question.words.strategy, overflow="fold")
-    costs = ("MFLOP", "fit, s") if comparison.has_costs else ()
-    for column in ("runs", "mean", "sd", "95 % interval", *costs):
+    # Very models have no seeds, and a table tells no costs.
+    of_models = comparison.question.scope == "models"
+    columns = ["mean", "95 % interval"] if of_models else ["runs", "mean", "sd", "95 % interval"]
+    columns += ["MFLOP", "fit, s"] if comparison.has_costs else []
+    for column in columns:
         table.add_column(column, justify="right")
     for summary in comparison.strategies:
         flops, seconds = summary.flops_per_image, summary.fit_seconds_median
-        written = ["-" if flops is None else COMPUTE.number(flops), "-" if seconds is None else f"{seconds:.0f}"]
-        table.add_row(
-            summary.name,
-            str(len(summary.runs)),
-            scale.number(summary.mean),
-            "-" if summary.sd is None else scale.number(summary.sd),
-            scale.interval(summary.ci95),
-            *written[: len(costs)],
-        )
+        cells = {
+            "runs": str(len(summary.runs)),
+            "mean": scale.number(summary.mean),
+            "sd": "-" if summary.sd is None else scale.number(summary.sd),
+            "95 % interval": scale.interval(summary.ci95),
+            "MFLOP": "-" if flops is None else COMPUTE.number(flops),
+            "fit, s": "-" if seconds is None else f"{seconds:.0f}",
+        }
+        table.add_row(summary.name, *(cells[column] for column in columns))
     return table
 
 
 def _pairs_table(comparison: Comparison) -> Table:
     scale = comparison.question.scale
     unit = f",{scale.difference_unit}" if scale.difference_unit else ""
-    covered = covered_by([pair.method for pair in comparison.pairs])
+    covered = covered_by([pair.method for pair in comparison.pairs], comparison.question)
     several = comparison.num_judged > 1
     by = "; verdicts by adjusted p" if several else ""
     table = Table(title=f"differences{unit}, for {covered}{by}", title_justify="left")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from cifar_lightning.compare.comparison import Pair, Summary, Verdict
+from cifar_lightning.compare.comparison import Comparison, Pair, Summary, Verdict
 from cifar_lightning.compare.questions import Question
 
 # Nobody reads more numbers than these in one sentence.
@@ -37,7 +37,7 @@ def write_p(p: float | None) -> str:
 def keep_together(text: str) -> str:
     """The same text for a page, where no line ends between a number and its unit or within an interval."""
     text = re.sub(r"(?<=\d) (to) (?=[+\N{MINUS SIGN}]?\d)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
-    text = re.sub(r"(?<=\d) (?=%|points|pixels|images|seeds?\b|grey|MFLOP|s\b)", "\N{NO-BREAK SPACE}", text)
+    text = re.sub(r"(?<=\d) (?=%|points|pixels|images|examples|seeds?\b|grey|MFLOP|s\b)", "\N{NO-BREAK SPACE}", text)
     text = text.replace("% interval", "%\N{NO-BREAK SPACE}interval")
     return re.sub(r"(?<=\bp) (?=\d|[<>])|(?<=[<>]) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
@@ -58,34 +58,46 @@ def count_runs(strategies: Sequence[Summary]) -> str:
     return count(numbers[0], "seed") if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]} seeds"
 
 
+def count_data(comparison: Comparison) -> list[str]:
+    """What the comparison rests on: `10 seeds` and `300 images`; of very models the examples alone."""
+    question = comparison.question
+    seeds = [count_runs(comparison.strategies)] if question.scope == "strategies" else []
+    return [*seeds, count(comparison.num_images, question.words.image)]
+
+
 def has_several_runs(strategies: Sequence[Summary]) -> bool:
     """Whether any strategy has more than one run."""
     return any(len(summary.runs) > 1 for summary in strategies)
 
 
-def mark_of(strategies: Sequence[Summary]) -> str:
+def mark_of(strategies: Sequence[Summary], question: Question) -> str:
     """What the mark of a strategy in a figure is."""
+    if question.scope == "models":
+        return f"mean over {question.words.images}"
     return "mean over seeds" if has_several_runs(strategies) else "the one run"
 
 
-def interval_of(strategies: Sequence[Summary]) -> str:
+def interval_of(strategies: Sequence[Summary], question: Question) -> str:
     """What the interval of a mean covers."""
     methods = ["crossed" if len(summary.runs) > 1 else "images" for summary in strategies]
-    return f"95 % interval for {covered_by(methods)}"
+    return f"95 % interval for {covered_by(methods, question)}"
 
 
-def read_marks(strategies: Sequence[Summary]) -> str:
+def read_marks(strategies: Sequence[Summary], question: Question) -> str:
     """How to read the marks and lines of a figure."""
-    return f"Mark: {mark_of(strategies)}. Line: {interval_of(strategies)}."
+    return f"Mark: {mark_of(strategies, question)}. Line: {interval_of(strategies, question)}."
 
 
-def covered_by(methods: Sequence[str]) -> str:
+def covered_by(methods: Sequence[str], question: Question) -> str:
     """What the intervals cover that these methods (see `Pair.method`) gave."""
+    images = question.words.images
+    if question.scope == "models":
+        return f"new {images}"
     if set(methods) == {"crossed"}:
-        return "new seeds and images"
+        return f"new seeds and {images}"
     if "crossed" in methods:
-        return "new seeds and images, with one seed new images alone"
-    return "new images alone, not new seeds"
+        return f"new seeds and {images}, with one seed new {images} alone"
+    return f"new {images} alone, not new seeds"
 
 
 def in_unit(unit: str) -> str:
