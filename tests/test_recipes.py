@@ -4,8 +4,12 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
+from prediction_logs import write_inspect, write_samples
 from tiny import TINY
+
+import cifar_lightning as cl
 
 PAGE = (Path(__file__).parent.parent / "docs/recipes.md").read_text()
 # Each begins with the name of its file.
@@ -63,3 +67,23 @@ def test_every_recipe_is_linked_at_the_top():
     titles = re.findall(r"^## (.*)$", PAGE, re.MULTILINE)
     anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
     assert re.findall(r"\(#(.*?)\)", PAGE) == anchors
+
+
+def test_anybodys_predictions_are_compared_as_the_page_says(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    exec(compile(FILES["any_predictions.py"], "any_predictions.py", "exec"), {})
+    assert capsys.readouterr().out.startswith("Of these very models, by exact_match, large beats small.")
+    assert (folder / "exact_match/comparison.html").is_file()
+
+
+def test_the_converters_are_called_as_the_page_says(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    write_samples(folder / "lm_logs/a", "gsm8k", [1, 0, 1], filters=("strict-match", "flexible-extract"))
+    write_samples(folder / "lm_logs/b", "gsm8k", [1, 1, 1], filters=("strict-match", "flexible-extract"))
+    write_inspect(folder / "logs/a.json", "a", [["C", "I"], ["C", "C"]], scorers=("match", "includes"))
+    write_inspect(folder / "logs/b.json", "b", [["I", "I"], ["C", "C"]], scorers=("match", "includes"))
+    converted: dict = {}
+    exec(compile(FILES["converted.py"], "converted.py", "exec"), converted)
+    converted["compare_logs"](cl)
+    logits = np.random.default_rng(0).normal(size=(20, 3))
+    converted["compare_predictions"](cl, logits, logits.argmax(axis=1), logits[:, 0])

@@ -65,9 +65,7 @@ def compare(
             shared_only=shared_only,
         )
     if bounds or lower_is_better or shared_only:
-        raise ValueError(
-            "expected a table for bounds, lower_is_better and shared_only, got run folders; leave them out"
-        )
+        raise ValueError("expected a table for bounds, lower_is_better or shared_only, got run folders; leave it out")
     named = [runs] if isinstance(runs, str | Path | Run) else list(runs)
     paths = [entry.folder if isinstance(entry, Run) else Path(entry) for entry in named]
     found = [run for entry in named for run in ([entry] if isinstance(entry, Run) else find_runs([entry]))]

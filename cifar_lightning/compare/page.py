@@ -158,8 +158,10 @@ def describe_facts(comparison: Comparison) -> dict[str, str]:
 
 def describe_table(comparison: Comparison) -> dict[str, str]:
     """The table that is compared, and when and by what this page was made."""
+    is_grouped = comparison.num_groups < comparison.num_images
     return {
         "Table": ", ".join(map(str, comparison.paths)) or "given in Python",
+        **({"Groups": f"{comparison.num_groups:,}, each counts as one example"} if is_grouped else {}),
         "Page made": f"{date.today().isoformat()} by cifar-lightning {__version__}",
     }
 

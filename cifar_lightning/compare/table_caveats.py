@@ -15,8 +15,8 @@ def describe_table_limits(table: PredictionTable) -> list[str]:
         "The intervals cover new examples, and whatever made the rows of one model differ from seed to seed: training"
         " it again, if they are from several trainings, but not if only the sampling of its answers was repeated."
         if table.has_seeds
-        else "Each model counts as it is: the intervals cover new examples, but not what another training, prompt or"
-        " sampling of its answers would change. A column seed puts that into them."
+        else "Each model counts as it is: the intervals cover new examples, and new answers to them where answers are"
+        " sampled, but not what another training or another prompt would change. A column seed puts that into them."
     )
     sentences = (
         covered,
