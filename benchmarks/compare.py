@@ -75,7 +75,5 @@ if __name__ == "__main__":
             "a table of a million rows": (*package, str(table)),
         }
         for name, command in commands.items():
-            seconds, of_processor, memory = zip(*[measure(*command) for _ in range(options.rounds)], strict=True)
-            print(
-                f"{name:<32}{median(seconds):6.2f} s, {median(of_processor):6.2f} s of the processor, {max(memory):.2f} GB"
-            )
+            seconds, busy, memory = zip(*[measure(*command) for _ in range(options.rounds)], strict=True)
+            print(f"{name:<32}{median(seconds):6.2f} s ({median(busy):.2f} s of the processor), {max(memory):.2f} GB")
