@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cifar_lightning.compare.table_columns import Columns
+from cifar_lightning.compare.units import count_strata, count_units
 from cifar_lightning.runs.run import Run
 
 _ADVICE = "remove one, or tell them apart by a column seed"
@@ -147,7 +148,8 @@ def build_table(columns: Columns, shared_only: bool) -> PredictionTable:
 
     Raises:
         ValueError: if an example appears twice with a model and seed, is missing with one (unless `shared_only`, which
-            leaves it out), or is in two groups or strata; or if there are fewer than two models or examples.
+            leaves it out), or is in two groups or strata; or if there are fewer than two models or examples, or no
+            more examples than strata.
     """
     if not columns.num_rows:
         raise ValueError("expected a table with rows, got an empty one; add some")
@@ -166,4 +168,6 @@ def build_table(columns: Columns, shared_only: bool) -> PredictionTable:
     strata, groups = (
         found if (found := grid.of_examples(name)) is None else found[keep] for name in ("stratum", "group")
     )
+    if count_units(int(keep.sum()), groups) <= count_strata(strata):
+        raise ValueError("expected strata with several examples or groups each, got as many strata; make them larger")
     return PredictionTable(models, "seed" in grid.codes, strata, groups, int((~keep).sum()))

@@ -30,12 +30,13 @@ def test_seeds_are_ordered_as_numbers_and_models_may_have_different_ones():
 
 
 def test_groups_and_strata_belong_to_the_examples_that_are_kept():
-    rows = table("aaabb", "xyzyz", (1, 0, 1, 1, 0), group=["p", "p", "q", "p", "q"], stratum=[7, 8, 7, 8, 7])
+    examples = {"group": ["p", "p", "q", "r"], "stratum": [7, 8, 7, 8]}
+    rows = table("aaaabbb", "xyzwyzw", (1, 0, 1, 1, 1, 0, 0), **{name: of[:] + of[1:] for name, of in examples.items()})
     found = read_table(rows, True)
     assert found.num_lost == 1
-    assert found.models["a"][0].values.tolist() == [0, 1]
-    assert found.groups.tolist() == [0, 1]
-    assert found.strata[0] != found.strata[1]
+    assert found.models["a"][0].values.tolist() == [0, 1, 1]
+    assert found.groups.tolist() == [0, 1, 2]
+    assert found.strata.tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,7 @@ def test_groups_and_strata_belong_to_the_examples_that_are_kept():
         (table(["a", None, "b", "b"]), ["expected a model in every row, got none in row 1"]),
         (table(seed=[0, 0, "first", 0]), ["expected whole numbers as seeds, got 'first' in row 2"]),
         (table(group=["p", "p", "p", "q"]), ["expected one group per example, but example y has another one in row 3"]),
+        (table(stratum=["p", "q", "p", "q"]), ["expected strata with several examples"]),
         (table("aaaa", "xyzw"), ["expected at least two models to compare, got a"]),
         ({"model": [], "example": [], "value": []}, ["expected a table with rows"]),
         ({"model": ["a"], "value": [1]}, ["example is not among model, value"]),
