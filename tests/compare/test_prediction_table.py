@@ -55,7 +55,10 @@ def test_groups_and_strata_belong_to_the_examples_that_are_kept():
         (table(["a", None, "b", "b"]), ["expected a model in every row, got none in row 1"]),
         (table(seed=[0, 0, "first", 0]), ["expected whole numbers as seeds, got 'first' in row 2"]),
         (table(group=["p", "p", "p", "q"]), ["expected one group per example, but example y has another one in row 3"]),
-        (table(stratum=["p", "q", "p", "q"]), ["expected strata with several examples"]),
+        (
+            table("aaaabbbb", "xyzwxyzw", range(8), group=list("ppqqppqq"), stratum=list("ppqqppqq")),
+            ["expected strata with several examples or groups each"],
+        ),
         (table("aaaa", "xyzw"), ["expected at least two models to compare, got a"]),
         ({"model": [], "example": [], "value": []}, ["expected a table with rows"]),
         ({"model": ["a"], "value": [1]}, ["example is not among model, value"]),
