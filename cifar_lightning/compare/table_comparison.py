@@ -104,7 +104,7 @@ def _answers(run: Run) -> np.ndarray:
 
 def _summarise(name: str, table: PredictionTable, question: Question) -> Summary:
     runs = table.models[name]
-    values = question.values(runs)
+    values = np.stack([question.ask(run) for run in runs])
     return Summary(
         name=name,
         runs=runs,
