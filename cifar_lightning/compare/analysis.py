@@ -48,10 +48,12 @@ class Components:
         images = self.images / num_images + residual.sum()
         seeds = self.seeds / num_seeds + residual
         free_images = num_images - self.num_strata
+        # A single run brings no variance of seeds.
+        free_seeds = np.maximum(num_seeds - 1, 1)
         spread = (
             images**2 / free_images
-            + (seeds**2 / (num_seeds - 1)).sum()
-            + (residual**2 / ((num_seeds - 1) * (num_images - 1))).sum()
+            + (seeds**2 / free_seeds).sum()
+            + (residual**2 / (free_seeds * (num_images - 1))).sum()
         )
         return self.variance(num_seeds, num_images) ** 2 / spread if spread > 0 else float(free_images)
 
@@ -133,17 +135,19 @@ def find_components(nets: Sequence[np.ndarray], weights: Sequence[float], num_st
         seeds_g    = w_g^2 var_s(mean_i x_g,si) - residual_g / N
         images   = var_i(d) - sum_g residual_g / S_g
 
-    where a component below 0 becomes 0. With strata, the values are those of `units.pool`, and var_i has N minus
-    the number of strata degrees of freedom.
+    where a component below 0 becomes 0. A net with a single run brings neither seeds nor residual: its noise is in
+    var_i(d). With strata, the values are those of `units.pool`, and var_i has N minus the number of strata degrees of
+    freedom.
     """
     num_images = nets[0].shape[1]
     residual, seeds = [], []
     for values, weight in zip(nets, weights, strict=True):
         of_run, of_image = values.mean(axis=1), values.mean(axis=0)
         left = values - of_run[:, None] - of_image + of_run.mean()
-        mean_square = weight**2 * (left**2).sum() / ((len(values) - 1) * (num_images - 1))
+        mean_square = weight**2 * (left**2).sum() / max((len(values) - 1) * (num_images - 1), 1)
         residual.append(mean_square)
-        seeds.append(max(weight**2 * of_run.var(ddof=1) - mean_square / num_images, 0))
+        of_seeds = of_run.var(ddof=1) if len(values) > 1 else 0.0
+        seeds.append(max(weight**2 * of_seeds - mean_square / num_images, 0))
     differences = combine(nets, weights)
     num_seeds = np.array([len(values) for values in nets])
     images = differences.var(ddof=num_strata) - (np.array(residual) / num_seeds).sum()

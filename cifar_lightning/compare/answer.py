@@ -169,15 +169,19 @@ def describe_sensitivity(comparison: Comparison) -> str:
     scale, words = comparison.question.scale, comparison.question.words
     seeds = _find_most([power.seeds_for_half for power in powers])
     images = _find_most([power.images_for_half for power in powers])
-    if images is None and seeds is None:
+    if comparison.question.scope == "models":
+        needed = f"you need about {images:,} {words.images}"
+    elif images is None and seeds is None:
         needed = f"you need more seeds and more {words.images}; either alone won't do"
     elif images is None:
         needed = f"you need about {seeds:,} seeds per {words.strategy}; more {words.images} alone won't do"
     else:
         others = "more seeds alone won't do" if seeds is None else f"or about {seeds:,} seeds per {words.strategy}"
         needed = f"you need about {images:,} {words.images}{';' if seeds is None else ''} {others}"
+    of_seeds = [count_runs(strategies)] if comparison.question.scope == "strategies" else []
+    size = " x ".join([*of_seeds, f"{comparison.num_images:,} {words.images}"])
     return (
-        f"With {count_runs(strategies)} x {comparison.num_images:,} {words.images} a difference below"
+        f"With {size} a difference below"
         f" {_range([power.missed_below for power in powers], scale)} would probably be missed, and one of"
         f" {_range([power.detectable for power in powers], scale)} would be found in 80 % of such studies."
         f" To detect a difference half as large {needed}."

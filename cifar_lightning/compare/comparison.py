@@ -110,7 +110,7 @@ class Pair:
         training_noise_only: the other question, same images; None where there are too few seeds to ask it.
         method: "crossed" (seeds by images), "mcnemar" (one seed each, right or wrong) or "images" (one seed on one
             side, or one each and other values: t over images). Only "crossed" covers the noise of the seeds.
-        power: what a comparison of this size can see; None unless `method` is "crossed" and the values vary.
+        power: what a comparison of this size can see; None where there is no verdict, or the values do not vary.
         verdict: whether one is better.
         winner: the better strategy, where one is.
     """

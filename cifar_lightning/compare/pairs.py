@@ -63,12 +63,16 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
             training_noise_only=paired_t_test(a, b),
             method=estimate.method,
             # The correction asks this of the smallest p.
-            power=find_power(a.values, b.values, LEVEL / max(len(judged), 1), _most(question), a.groups, a.strata),
+            power=_find_power(a, b, question, LEVEL / max(len(judged), 1)),
             verdict=(verdict := _judge(estimate.ci95, adjusted.get(place), equal.get(place), _margin(question))),
             winner=(a if question.higher_is_better else b).name if verdict in _WITH_WINNER else None,
         )
         for place, ((a, b), estimate) in enumerate(zip(combos, estimates, strict=True))
     ]
+
+
+def _find_power(a: Summary, b: Summary, question: Question, level: float) -> Power | None:
+    return find_power(a.values, b.values, level, _most(question), a.groups, a.strata, question.min_seeds)
 
 
 def _count_differing(a: Summary, b: Summary) -> int:
@@ -146,6 +150,7 @@ def find_power(
     max_difference: float = np.inf,
     groups: np.ndarray | None = None,
     strata: np.ndarray | None = None,
+    min_seeds: int = MIN_SEEDS,
 ) -> Power | None:
     """The differences that a study of this size can see, and the sizes that would see half of that (see `Power`).
 
@@ -156,13 +161,14 @@ def find_power(
         max_difference: the largest possible difference between two values.
         groups: int (N,), see `units.pool`; more images are taken to form groups as these do.
         strata: int (N,), see `units.pool`.
+        min_seeds: the number of seeds that a verdict takes.
 
     Returns:
         None where there are too few seeds for a verdict, or the nets' values do not vary at all.
     """
     nets = [pool(values, groups, strata) for values in (a, b)]
     num_seeds, num_images = np.array([len(a), len(b)]), nets[0].shape[1]
-    if num_seeds.min() < MIN_SEEDS:
+    if num_seeds.min() < min_seeds:
         return None
     components = analysis.find_components(nets, (1, -1), count_strata(strata))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from simulated_runs import write_study
+from statsmodels.stats.power import TTestPower
 
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.comparison import Verdict
@@ -159,3 +160,19 @@ def test_options_of_tables_are_refused_for_run_folders(tmp_path):
 def test_one_table_is_compared_alone(tmp_path):
     with pytest.raises(ValueError, match="expected one table, or run folders"):
         compare([tmp_path / "a.csv", tmp_path])
+
+
+def test_without_seeds_what_so_many_examples_can_see_is_the_power_of_the_paired_t_test():
+    generator = np.random.default_rng(4)
+    values = {name: [generator.normal(0, 0.3, 400)] for name in ("a", "b")}
+    comparison = compare(make_table(values, seeds=False))
+    power = comparison.pairs[0].power
+    spread = np.std(values["a"][0] - values["b"][0], ddof=1)
+    # Of two-sided tests, solve_power counts the wrong side too.
+    found = TTestPower().solve_power(power.detectable / spread, 400, 0.05, alternative="two-sided")
+    assert found == pytest.approx(0.8, abs=1e-4)
+    assert power.seeds_for_half is None
+    assert power.images_for_half == pytest.approx(1600, abs=10)
+    assert "With 400 examples a difference below 0." in comparison.sensitivity
+    assert comparison.sensitivity.endswith("To detect a difference half as large you need about 1,600 examples.")
+    assert "seed" not in comparison.sensitivity
