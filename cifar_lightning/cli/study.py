@@ -14,7 +14,8 @@ from rich.table import Table
 from cifar_lightning.cli.arguments import SentenceArguments
 from cifar_lightning.cli.errors import describe_failure
 from cifar_lightning.cli.stopping import CTRL_C
-from cifar_lightning.cli.tables import count, plain_console
+from cifar_lightning.cli.tables import count
+from cifar_lightning.printing import plain_console, print_prose
 from cifar_lightning.study.engines import Outcome
 from cifar_lightning.study.estimating import TIMED_EPOCHS, estimate
 from cifar_lightning.study.executing import execute, refuse_other_runs
@@ -63,7 +64,7 @@ def run(arguments: list[str]) -> int:
                 refuse_other_runs(runs)
             _print_plan(what, runs, options.restart)
             return 0
-        print(_describe_engine(what, runs), flush=True)
+        print_prose(plain_console(), _describe_engine(what, runs))
         failures = _execute(what, runs, options.restart, arguments)
     _print_results(what, runs)
     # The same mistake in forty runs is one sentence.
@@ -103,10 +104,10 @@ def _print_plan(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) 
     console.print(table)
     left = [run for run in runs if restart or not run.is_finished]
     num_epochs = sum(run.num_epochs - (0 if restart else run.num_epochs_done) for run in left)
-    console.print(_describe_engine(what, runs), soft_wrap=True)
+    print_prose(console, _describe_engine(what, runs))
     console.print(f"to do: {count(len(left), 'run')}, {count(num_epochs, 'epoch')}")
     if left:
-        console.print(_describe_estimate(what, runs, restart), soft_wrap=True)
+        print_prose(console, _describe_estimate(what, runs, restart))
 
 
 def _describe_engine(what: StudySettings, runs: Sequence[PlannedRun]) -> str:

@@ -85,13 +85,13 @@ def _line_on_noise(text: str, about: str) -> _Line:
 
 _STRIDED, _POOLED = ("stride", "baseline"), ("maxpool", "avgpool")
 _SHIFTS = "{} keeps {} % of its answers under shifts of 1 and 2 pixels"
-_GAP = "{} is {} points better on training than on test images"
+_GAP = "{}'s training accuracy minus its test accuracy is {} points"
 _LINES = (
     _line_on_noise("max pooling is robust to noise", "maxpool"),
     _Line("max pooling is robust to small shifts", "maxpool", _STRIDED, small_shift_consistency, _SHIFTS),
     _line_on_noise("average pooling smooths noise", "avgpool"),
     _Line("a large stride loses detail", "stride", _POOLED, lambda run: 1 - correctness(run), "{} gets {} % wrong"),
-    _Line("a large stride overfits most", "stride", ("baseline", *_POOLED), gap, _GAP, each=True, most=2.0),
+    _Line("a large stride overfits most", "stride", ("baseline", *_POOLED), gap, _GAP, each=True, most=2.0, sign="+"),
 )
 
 

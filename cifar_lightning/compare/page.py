@@ -21,7 +21,7 @@ from cifar_lightning.compare.grouping import flat_settings
 from cifar_lightning.compare.pairs import MIN_SEEDS
 from cifar_lightning.compare.questions import correctness
 from cifar_lightning.compare.row_figures import draw_result
-from cifar_lightning.compare.scale import COMPUTE, SHARES
+from cifar_lightning.compare.scale import COMPUTE, SECONDS, SHARES
 from cifar_lightning.plots.kit import GRID, INK, MUTED, PAPER, READING, STRATEGY_COLOURS, Chart
 from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT
@@ -107,6 +107,7 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
         swatch_of=lambda name: _SWATCHES[looks[name].marker],
         scale=comparison.question.scale,
         compute=COMPUTE,
+        seconds=SECONDS,
         several_pairs=comparison.num_judged > 1,
         same_images=any(pair.training_noise_only for pair in comparison.pairs),
         **more,

@@ -35,7 +35,9 @@ def write_p(p: float | None) -> str:
 
 
 def keep_together(text: str) -> str:
-    """The same text for a page, where no line ends between a number and its unit or within an interval."""
+    """The same text for a page: no line ends between a number and its unit, within an interval or our own name."""
+    # Commands, which begin with the name too, keep the hyphen that they are typed with.
+    text = re.sub(r"cifar-lightning(?= \d)", "cifar\N{NON-BREAKING HYPHEN}lightning", text)
     text = re.sub(r"(?<=\d) (to) (?=[+\N{MINUS SIGN}]?\d)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
     text = re.sub(r"(?<=\d) (?=%|points|pixels|images|seeds?\b|grey|MFLOP|s\b)", "\N{NO-BREAK SPACE}", text)
     text = text.replace("% interval", "%\N{NO-BREAK SPACE}interval")
