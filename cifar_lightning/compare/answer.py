@@ -5,6 +5,7 @@ from math import comb
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Power, Summary, Verdict
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
+from cifar_lightning.compare.questions import learnt_all
 from cifar_lightning.compare.scale import Scale
 from cifar_lightning.compare.wording import MOST_NAMED, capitalise, count, count_runs, list_names, name_first, write_p
 
@@ -123,7 +124,9 @@ def describe_numbers(comparison: Comparison) -> str:
 
 
 def _describe_cautions(comparison: Comparison) -> Iterator[str]:
-    """Sentences on pairs for which interval and verdict hold less firmly than for others."""
+    """Sentences on pairs for which interval and verdict hold less firmly than for others, or say less."""
+    if comparison.question.text == "gap" and learnt_all(run for each in comparison.strategies for run in each.runs):
+        yield "Every training accuracy is 100 %, so the gap says no more than the test accuracy."
     judged = [pair for pair in comparison.pairs if pair.verdict is not Verdict.TOO_FEW_RUNS]
     few = [pair for pair in judged if pair.num_differing < _FEW_DIFFERING]
     if few:

@@ -30,9 +30,10 @@ def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
 def _describe_variation(strategies: Mapping[str, Sequence[Run]]) -> str:
     single = [name for name, its_runs in strategies.items() if len(its_runs) == 1]
     seeds = "(initialisation and order of the training images)"
-    covered = f"The intervals cover other seeds {seeds} and other test images"
+    images = "other test images, gathered as this test split was"
+    covered = f"The intervals cover other seeds {seeds} and {images}"
     if len(single) == len(strategies):
-        covered = f"The intervals cover other test images, but not other seeds {seeds}: each strategy has one run"
+        covered = f"The intervals cover {images}, but not other seeds {seeds}: each strategy has one run"
     elif single:
         covered += f", but those with {list_names(single)}, of which there is one run, no other seeds"
     train = predictions_name("train")

@@ -21,7 +21,7 @@ from cifar_lightning.compare.comparison import Claim, ClaimVerdict
 from cifar_lightning.compare.correction import holm
 from cifar_lightning.compare.grouping import flat_settings
 from cifar_lightning.compare.pairs import MIN_SEEDS
-from cifar_lightning.compare.questions import correctness, gap, probe_shares
+from cifar_lightning.compare.questions import correctness, gap, learnt_all, probe_shares
 from cifar_lightning.compare.scale import SHARES
 from cifar_lightning.compare.wording import write_p
 from cifar_lightning.runs.run import MissingFileError, Run
@@ -105,6 +105,8 @@ def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
     for (line, values), differences in zip(asked, found, strict=True):
         p_values = [next(corrected) for _ in differences]
         evidence = _describe(line, values, differences, p_values)
+        if line.quantity is gap and learnt_all(run for name in values for run in labs[name]):
+            evidence += "; every training accuracy is 100 %, so this says no more than the test accuracies"
         claims.append(Claim(line.text, _judge(differences, p_values), evidence))
     return claims
 

@@ -18,7 +18,7 @@ from cifar_lightning.compare.disagreements import describe_agreement, find_disag
 from cifar_lightning.compare.figures import strategy_looks
 from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.grouping import flat_settings
-from cifar_lightning.compare.pairs import MIN_SEEDS
+from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.questions import correctness
 from cifar_lightning.compare.row_figures import draw_result
 from cifar_lightning.compare.scale import COMPUTE, SECONDS, SHARES
@@ -66,6 +66,8 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         shares=SHARES,
         accuracy=lambda run: float(correctness(run).mean()),
         min_seeds=MIN_SEEDS,
+        enough_seeds=ENOUGH_SEEDS,
+        few_seeds=any(MIN_SEEDS <= len(summary.runs) < ENOUGH_SEEDS for summary in comparison.strategies),
         no_difference=wording.NO_DIFFERENCE,
         too_few=wording.TOO_FEW,
         verdicts={wording.word_verdict(pair, comparison.question) for pair in comparison.pairs},

@@ -60,6 +60,7 @@ def test_a_smaller_gap_is_not_called_better(tmp_path):
     comparison = compare(write_nets(tmp_path, good=3, bad=30), question="gap")
     assert comparison.answer == "By train minus test accuracy, good has a smaller gap than bad."
     assert word_verdict(comparison.pairs[0], comparison.question) == "good has the smaller gap"
+    assert "Every training accuracy is 100 %, so the gap says no more than the test accuracy." in comparison.numbers
     assert "good is below bad by 2" in comparison.numbers
 
 

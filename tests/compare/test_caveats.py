@@ -34,7 +34,7 @@ def test_a_strategy_of_one_run_is_said_to_have_no_seeds_in_its_intervals(tmp_pat
     write_study(
         tmp_path, {"maxpool": 0.9, "stride": 0.8, "avgpool": 0.9}, {"maxpool": 1, "stride": 3, "avgpool": 3}, 30
     )
-    said = "other test images, but those with maxpool, of which there is one run, no other seeds."
+    said = "gathered as this test split was, but those with maxpool, of which there is one run, no other seeds."
     assert said in compare(tmp_path).does_not_say[0]
 
 

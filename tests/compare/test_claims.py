@@ -163,3 +163,10 @@ def test_no_negative_number_is_called_better():
     claims = judge(**{**ALIKE, "stride": {"accuracy": 0.95, "train": 0.9}})
     evidence = claims[OVERFITS].evidence.replace("\N{MINUS SIGN}", "-")
     assert re.match(r"stride's training accuracy minus its test accuracy is -[\d.]+ points \(baseline \+", evidence)
+
+
+def test_a_gap_of_nets_that_know_all_training_images_is_said_to_repeat_the_accuracy():
+    said = "every training accuracy is 100 %, so this says no more than the test accuracies"
+    assert said in judge(**ALIKE)[OVERFITS].evidence
+    claims = judge(**{**ALIKE, "avgpool": {"train": 0.99}})
+    assert [text for text, claim in claims.items() if said in claim.evidence] == []
