@@ -22,7 +22,7 @@ from sybil.parsers.markdown import CodeBlockParser
 from tiny import write_photos
 
 from cifar_lightning.cli.main import main
-from cifar_lightning.data import cifar100
+from cifar_lightning.data import DrawnShapes, cifar100
 
 REPOSITORY = Path(__file__).parent.parent
 PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/**/*.md"))]
@@ -55,7 +55,7 @@ class Page:
     def python(self, example) -> None:
         source = str(example.parsed)
         if not self.write_file(source):
-            source = re.sub(r'"trainer.max_epochs": \d\d+', '"trainer.max_epochs": 2', source)
+            source = re.sub(r'("trainer.max_epochs": |n_trials=)\d\d+', r"\g<1>2", source)
             source = source.replace('"seeds": 3', '"seeds": 2, "trainer.max_epochs": 1, "engine": "serial"')
             exec(compile(source, example.path, "exec"), self.namespace)
 
@@ -102,11 +102,18 @@ def write_cifar(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch, undrawn):
-    """A working folder with the shipped configs, images and a stand-in for CIFAR-100."""
+    """A working folder with the shipped configs, few images and a stand-in for CIFAR-100."""
     (tmp_path / "cifar").mkdir()
     write_cifar(tmp_path / "cifar", monkeypatch)
     write_photos(tmp_path, "ant", "bee")
     (tmp_path / "my_photos").symlink_to(tmp_path / "photos/test/ant")
+    load = DrawnShapes.load
+
+    def load_few(source, split):
+        source.num_images = {"train": 20, "test": 6}
+        return load(source, split)
+
+    monkeypatch.setattr(DrawnShapes, "load", load_few)
     (tmp_path / "configs").symlink_to(REPOSITORY / "configs")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
