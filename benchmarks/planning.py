@@ -19,7 +19,14 @@ from cifar_lightning.compare.planning_noise import Noise, find_noise
 
 PILOT_IMAGES = 300
 # The mean accuracy of two nets, their difference, and the images of the planned study.
-SETTINGS = ((0.6, 0.07, 300), (0.6, 0.045, 1000), (0.92, 0.04, 300), (0.92, 0.024, 1000), (0.98, 0.012, 1000))
+SETTINGS = (
+    (0.6, 0.07, 300),
+    (0.6, 0.045, 1000),
+    (0.92, 0.04, 300),
+    (0.92, 0.024, 1000),
+    (0.98, 0.021, 300),
+    (0.98, 0.012, 1000),
+)
 # Power is simulated at the next smaller of these sizes: a plan is never given more than it has.
 SEEDS = (3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30)
 TIMES = (1, 1.2, 1.5, 2, 3)
@@ -76,6 +83,17 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, nargs="+", default=[3, 5, 10], help="of the pilot")
     parser.add_argument("--pilots", type=int, default=1000, help=f"a multiple of {CHUNK}")
     options = parser.parse_args()
+    columns = (
+        "accuracy",
+        "difference, points",
+        "images",
+        "pilot's seeds",
+        "reached 80 %",
+        "mean power",
+        "seeds planned",
+    )
+    without = tuple(f"{name}, without bounds" for name in columns[4:])
+    print("| " + " | ".join((*columns, *without, "seeds needed")) + " |\n" + "|---" * 11 + "|")
     for setting in SETTINGS:
         for pilot_seeds in options.seeds:
             print_setting(*setting, pilot_seeds, options.pilots)

@@ -1,5 +1,6 @@
 """`plan`: says how many seeds and images would show a difference, from a pilot's run folders or from assumptions."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,15 +44,22 @@ def run(arguments: list[str]) -> int:
     settings = {name: value for name, value in vars(options).items() if name not in ("paths", "output")}
     planned = plan(options.paths, **settings)
     output = options.output or (options.paths[0] if options.paths else Path())
+    # Whoever reads no further than the answer (`| head`) gets the figure all the same; Rich answers a closed pipe by an
+    # exit.
+    with contextlib.suppress(BrokenPipeError, SystemExit):
+        _print_plan(planned)
+    planned.write(output)
+    print(f"written to {output / 'plan.png'}")
+    return 0
+
+
+def _print_plan(plan: "Plan") -> None:
     console = plain_console()
-    console.print(planned.answer, style="bold")
-    for sentence in planned.basis:
+    console.print(plan.answer, style="bold")
+    for sentence in plan.basis:
         console.print(Padding(sentence, (0, 0, 0, 2)))
     console.print()
-    console.print(_table(planned))
-    planned.write(output)
-    console.print(f"written to {output / 'plan.png'}", soft_wrap=True)
-    return 0
+    console.print(_table(plan))
 
 
 def _table(plan: "Plan") -> Table:

@@ -172,7 +172,7 @@ def plan(
 
 def _check(value: float, low: float, high: float, what: str, example: float) -> None:
     if not low < value < high:
-        raise ValueError(f"expected {what} between {low} and {high:,}, got {value:g}; name one as {example:g}")
+        raise ValueError(f"expected {what} above {low:g} and below {high:,}, got {value:g}; {example:g} is usual")
 
 
 def _plan_from_assumptions(

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 _HEIGHT = 4.6  # inches, without title and how to read it
 _POINTS = 40  # of each axis
-_ENOUGH = "#d8ebe3"
+_GREEN, _PALE_GREEN = "#00805e", "#d8ebe3"
 # Of these as many are drawn as there is room for.
 _LEVELS = np.outer(10.0 ** np.arange(-4, 4), [1, 1.5, 2, 3, 5, 7]).ravel()
-_TICKS = np.outer(10.0 ** np.arange(0, 8), [1, 2, 3, 5]).ravel()
+# As many as there is room for beside each other, and above each other.
+_IMAGE_TICKS, _TICKS = (np.outer(10.0 ** np.arange(-1, 8), steps).ravel() for steps in ([1, 3], [1, 2, 3, 5]))
 
 
 def draw_plan(plan: "Plan") -> kit.Chart:
@@ -34,16 +35,20 @@ def draw_plan(plan: "Plan") -> kit.Chart:
         f"Each line: the smallest difference, in points, that {100 * plan.power:g} % of studies of that size show."
         f" Shaded: enough for {plan.wanted}."
     )
+    images, seeds = np.geomspace(*image_ends, _POINTS), np.geomspace(*seed_ends, _POINTS)
+    shown = plan.scale.factor * np.array([[plan.detectable(s, n) for n in images] for s in seeds])
+    if (np.diff(shown) > 0).any():
+        reading += " Rising lines: with so few seeds their noise is hardly known, so more images do not help."
     if plan.seconds_per_seed is not None:
         reading += " Hours: all strategies, on the pilot's machine, one run after another."
     figure, axes = kit.new_panel(_HEIGHT, title, reading, "test images", "seeds per strategy")
     axes.set(xscale="log", yscale="log", xlim=image_ends, ylim=seed_ends)
-    _draw_lines(axes, plan, np.geomspace(*image_ends, _POINTS), np.geomspace(*seed_ends, _POINTS))
+    _draw_lines(axes, images, seeds, shown, plan.scale.factor * plan.difference)
     if pilot:
-        _mark(axes, pilot, "pilot", marker="o", color=kit.GREY)
+        _mark(axes, pilot, "pilot", "o", kit.GREY, left=True)
     if plan.enough is not None:
-        _mark(axes, plan.enough, "plan", marker="D", color="#00805e")
-    _write_ticks(axes.xaxis, image_ends)
+        _mark(axes, plan.enough, "plan", "D", _GREEN)
+    _write_ticks(axes.xaxis, image_ends, _IMAGE_TICKS)
     _write_ticks(axes.yaxis, seed_ends)
     if (each := plan.hours(1)) is not None:
         to_hours, to_seeds = (lambda seeds: np.multiply(seeds, each)), (lambda hours: np.divide(hours, each))
@@ -61,29 +66,28 @@ def _span(sizes: Iterable[int], low: int, high: int) -> tuple[float, float]:
     return min([low, *(0.7 * size for size in sizes)]), max([high, *(2.5 * size for size in sizes)])
 
 
-def _draw_lines(axes: "Axes", plan: "Plan", images: np.ndarray, seeds: np.ndarray) -> None:
-    shown = np.array([[plan.detectable(s, n) for n in images] for s in seeds])
-    axes.contourf(images, seeds, shown, levels=[0, plan.difference], colors=[_ENOUGH])
-    wanted = plan.scale.factor * plan.difference
-    levels = [level for level in _LEVELS if abs(level / wanted - 1) > 0.1]
-    for values, width, colour in ((levels, 1.2, kit.MUTED), ([wanted], 2.6, "#00805e")):
-        lines = axes.contour(images, seeds, plan.scale.factor * shown, levels=values, colors=colour, linewidths=width)
+def _draw_lines(axes: "Axes", images: np.ndarray, seeds: np.ndarray, shown: np.ndarray, wanted: float) -> None:
+    axes.contourf(images, seeds, shown, levels=[0, wanted], colors=[_PALE_GREEN])
+    others = [level for level in _LEVELS if abs(level / wanted - 1) > 0.1]
+    for levels, width, colour in ((others, 1.2, kit.MUTED), ([wanted], 2.6, _GREEN)):
+        lines = axes.contour(images, seeds, shown, levels=levels, colors=colour, linewidths=width)
         axes.clabel(lines, fmt=lambda value: f"{value:g}", fontsize=kit.SMALL, colors=colour)
 
 
-def _mark(axes: "Axes", size: tuple[int, int], name: str, marker: str, color: str) -> None:
+def _mark(axes: "Axes", size: tuple[int, int], name: str, marker: str, colour: str, left: bool = False) -> None:
     from matplotlib.patheffects import withStroke
 
     seeds, images = size
-    axes.plot(images, seeds, marker, color=color, markersize=11, markeredgecolor=kit.PAPER, zorder=5)
-    text = axes.annotate(name, (images, seeds), (9, 7), textcoords="offset points", fontsize=kit.MEDIUM, weight="bold")
-    text.set(color=color, path_effects=[withStroke(linewidth=4, foreground=kit.PAPER)])
+    axes.plot(images, seeds, marker, color=colour, markersize=11, markeredgecolor=kit.PAPER, zorder=5)
+    away, side = ((-9, -14), "right") if left else ((9, 7), "left")
+    text = axes.annotate(name, (images, seeds), away, textcoords="offset points", ha=side, fontsize=kit.MEDIUM)
+    text.set(color=colour, weight="bold", path_effects=[withStroke(linewidth=4, foreground=kit.PAPER)])
 
 
-def _write_ticks(axis: "Axis", ends: tuple[float, float]) -> None:
+def _write_ticks(axis: "Axis", ends: tuple[float, float], ticks: np.ndarray = _TICKS) -> None:
     """Writes round numbers as they are, not as powers of ten."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    axis.set_major_locator(FixedLocator([tick for tick in _TICKS if ends[0] <= tick <= ends[1]]))
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if ends[0] <= tick <= ends[1]]))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.set_minor_locator(NullLocator())
