@@ -75,13 +75,11 @@ def _draw_lines(axes: "Axes", images: np.ndarray, seeds: np.ndarray, shown: np.n
 
 
 def _mark(axes: "Axes", size: tuple[int, int], name: str, marker: str, colour: str, left: bool = False) -> None:
-    from matplotlib.patheffects import withStroke
-
     seeds, images = size
     axes.plot(images, seeds, marker, color=colour, markersize=11, markeredgecolor=kit.PAPER, zorder=5)
     away, side = ((-9, -14), "right") if left else ((9, 7), "left")
     text = axes.annotate(name, (images, seeds), away, textcoords="offset points", ha=side, fontsize=kit.MEDIUM)
-    text.set(color=colour, weight="bold", path_effects=[withStroke(linewidth=4, foreground=kit.PAPER)])
+    text.set(color=colour, weight="bold", bbox={"boxstyle": "round,pad=0.12", "fc": kit.PAPER, "ec": "none"})
 
 
 def _write_ticks(axis: "Axis", ends: tuple[float, float], ticks: np.ndarray = _TICKS) -> None:
