@@ -26,9 +26,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--difference", type=float, metavar="POINTS", help="the difference that is to be shown")
     parser.add_argument("--power", type=float, default=0.8, help="in this share of studies (0.8 by default)")
     parser.add_argument("--images", type=int, metavar="N", help="test images; those of the pilot by default, or 300")
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="where plan.png goes; the first PATH by default, or ."
-    )
+    parser.add_argument("--output", type=Path, metavar="DIR", help="where plan.png goes; by default the first PATH")
     assumed = parser.add_argument_group("assumptions, in place of a pilot")
     assumed.add_argument("--strategies", type=int, help="how many are compared (2 by default)")
     assumed.add_argument("--accuracy", type=float, help="of every net (0.9)")

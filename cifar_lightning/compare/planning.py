@@ -16,6 +16,7 @@ from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, LEVEL, MIN_SEEDS, find_size
 from cifar_lightning.compare.planning_noise import CHANCE, CONFIDENCE, Noise, assume_noise, find_noise, raise_to_bound
 from cifar_lightning.compare.scale import SHARES, Scale
+from cifar_lightning.compare.wording import count
 from cifar_lightning.plots.kit import Chart
 from cifar_lightning.runs.disk import write_bytes, write_text
 from cifar_lightning.runs.run import Run
@@ -195,9 +196,14 @@ def _plan_from_assumptions(
         f"assumed: accuracies of a net that differ from seed to seed by {seed_deviation:g} points, standard deviation,"
         f" with {num_images:,} images (--seed_deviation; 0.6 to 1.4 in the lab)",
         f"assumed: of an answer's variance, {100 * CHANCE:g} % change with every run (21 to 42 % in the lab)",
+        _describe_verdicts(strategies),
     ]
     noise = assume_noise(accuracy, agreement, seed_deviation / 100, num_images)
     return Plan(difference / 100, power, num_images, [noise], strategies, basis)
+
+
+def _describe_verdicts(num_strategies: int) -> str:
+    return f"verdicts are those of `compare`: p below {LEVEL:g}, corrected for {count(comb(num_strategies, 2), 'pair')}"
 
 
 def _plan_from_pilot(pilot: Comparison, difference: float, power: float, images: int | None) -> Plan:
@@ -218,8 +224,9 @@ def _plan_from_pilot(pilot: Comparison, difference: float, power: float, images:
     named = ", ".join(f"{summary.name} ({len(summary.runs)})" for summary in pilot.strategies)
     basis = [
         f"pilot: {pilot.num_images:,} images, seeds of {named}",
-        f"every mean square of the pilot is taken at its upper {100 * CONFIDENCE:g} % bound: that of {fewest} seeds at"
-        f" {raise_to_bound(fewest - 1):.1f} times what they show",
+        f"its noise is taken at the upper {100 * CONFIDENCE:g} % bound: that of {fewest} seeds at"
+        f" {raise_to_bound(fewest - 1):.1f} times the variance they show",
+        _describe_verdicts(len(pilot.strategies)),
     ]
     return Plan(
         difference / pilot.question.scale.factor,
