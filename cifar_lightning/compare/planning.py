@@ -35,7 +35,7 @@ class Plan:
         noise: that of the difference of each pair of strategies.
         num_strategies: how many strategies are compared; p-values are corrected for all their pairs.
         basis: sentences on what the plan is made from.
-        pilot_seeds: the fewest seeds of a strategy in the pilot; None without a pilot.
+        pilot: the fewest seeds of a strategy in the pilot, and its images; None without a pilot.
         seconds_per_seed: the seconds that fitting one seed of every strategy took there; None where that is unknown.
         scale: how differences are written.
     """
@@ -46,7 +46,7 @@ class Plan:
     noise: Sequence[Noise]
     num_strategies: int
     basis: Sequence[str]
-    pilot_seeds: int | None = None
+    pilot: tuple[int, int] | None = None
     seconds_per_seed: float | None = None
     scale: Scale = SHARES
 
@@ -235,7 +235,7 @@ def _plan_from_pilot(pilot: Comparison, difference: float, power: float, images:
         [find_noise(a.values, b.values) for a, b in combinations(pilot.strategies, 2)],
         len(pilot.strategies),
         basis,
-        fewest,
+        (fewest, pilot.num_images),
         None if None in seconds else sum(each for each in seconds if each is not None),
         pilot.question.scale,
     )

@@ -95,7 +95,7 @@ def test_the_figure_shows_pilot_plan_and_hours(pilot, tmp_path):
     plan = cl.plan(pilot, difference=7)
     plan.write(tmp_path / "new")
     svg = (tmp_path / "new/plan.svg").read_text()
-    for text in (">pilot<", ">plan<", ">hours of fitting<", ">seeds per strategy<", ">test images<", ">7<"):
+    for text in (">pilot<", ">plan<", ">hours of fitting<", ">seeds per strategy<", ">test images<", ">5<"):
         assert text in svg
     assert plan.answer in svg
     for png in ((tmp_path / "new/plan.png").read_bytes(), plan._repr_png_()):
