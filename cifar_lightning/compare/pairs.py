@@ -161,15 +161,13 @@ def find_power(a: np.ndarray, b: np.ndarray, level: float = LEVEL, max_differenc
         return None
     return Power(
         detectable=min(found, max_difference),
-        seeds_for_half=_find_size(
-            lambda seeds: detectable(np.array([seeds, seeds]), num_images), found / 2, _MAX_SEEDS
-        ),
-        images_for_half=_find_size(lambda images: detectable(num_seeds, images), found / 2, _MAX_IMAGES),
+        seeds_for_half=find_size(lambda seeds: detectable(np.array([seeds, seeds]), num_images), found / 2, _MAX_SEEDS),
+        images_for_half=find_size(lambda images: detectable(num_seeds, images), found / 2, _MAX_IMAGES),
         missed_below=min(detectable(num_seeds, num_images, power=0.5), max_difference),
     )
 
 
-def _find_size(detectable: Callable[[int], float], wanted: float, max_size: int) -> int | None:
+def find_size(detectable: Callable[[int], float], wanted: float, max_size: int) -> int | None:
     """The smallest size, 2..`max_size`, at which `detectable`, which falls with the size, is at most `wanted`."""
     sizes = range(2, max_size + 1)
     place = bisect_left(sizes, True, key=lambda size: detectable(size) <= wanted)
