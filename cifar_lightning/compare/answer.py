@@ -148,8 +148,8 @@ def _describe_unequal_scatter(strategies: Sequence[Summary]) -> Iterator[str]:
         times = " to ".join(dict.fromkeys(ends))
         scatter, its = ("scatter", "their") if len(ratios) > 1 else ("scatters", "its")
         yield (
-            f"{_name(list(ratios))} {scatter} {times} times as much over seeds as {calm}: so few seeds tell {its} scatter,"
-            f" and so {its} interval, only roughly."
+            f"{_name(list(ratios))} {scatter} {times} times as much over seeds as {calm}: so few seeds tell {its}"
+            f" scatter, and so {its} interval, only roughly."
         )
 
 
