@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cifar_lightning.cli.arguments import SentenceArguments
-from cifar_lightning.cli.tables import plain_console
+from cifar_lightning.printing import plain_console
 
 if TYPE_CHECKING:
     from cifar_lightning.compare.planning import Plan

@@ -95,7 +95,8 @@ def _execute(what: StudySettings, runs: Sequence[PlannedRun], restart: bool, arg
 
 def _print_plan(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> None:
     console = plain_console()
-    table = Table(title=f"{len(runs)} runs in {what.folder}", title_justify="left")
+    console.print(f"{count(len(runs), 'run')} in {what.folder}", soft_wrap=True)
+    table = Table()
     for column in ("strategy", "seed", "folder", "state"):
         table.add_column(column, overflow="fold")
     for run in runs:

@@ -132,21 +132,25 @@ def _describe_cautions(comparison: Comparison) -> Iterator[str]:
     if few:
         named = name_first([f"{pair.a} and {pair.b} on {pair.num_differing or 'none'}" for pair in few])
         yield f"Few of the {comparison.num_images} images tell nets apart ({named}): they say little of other images."
-    for noisy, calm, ratio in _find_unequal_scatter(comparison.strategies):
-        times = f"{ratio:.1f}" if ratio < 10 else "more than 10"
-        yield (
-            f"{noisy.name}'s {len(noisy.runs)} runs scatter {times} times as much as {calm.name}'s: so few tell its"
-            " scatter, and so its interval, only roughly."
+    yield from _describe_unequal_scatter(comparison.strategies)
+
+
+def _describe_unequal_scatter(strategies: Sequence[Summary]) -> Iterator[str]:
+    """A sentence on strategies of 3 to 9 runs that scatter at least three times as much as the calmest."""
+    spreads = {each.name: each.sd for each in strategies if len(each.runs) >= MIN_SEEDS and each.sd}
+    calm = min(spreads, key=lambda name: spreads[name], default="")
+    few = [each.name for each in strategies if len(each.runs) < ENOUGH_SEEDS and each.name in spreads]
+    ratios = {name: ratio for name in few if (ratio := spreads[name] / spreads[calm]) >= 3}
+    if ratios:
+        ends = (
+            f"{ratio:.1f}" if ratio < 10 else "more than 10" for ratio in (min(ratios.values()), max(ratios.values()))
         )
-
-
-def _find_unequal_scatter(strategies: Sequence[Summary]) -> list[tuple[Summary, Summary, float]]:
-    """Strategies of 3 to 9 runs that scatter at least three times as much as the calmest; that one, and how much."""
-    known = [(summary.sd, summary) for summary in strategies if len(summary.runs) >= MIN_SEEDS and summary.sd]
-    if not known:
-        return []
-    least, calm = min(known, key=lambda entry: entry[0])
-    return [(noisy, calm, sd / least) for sd, noisy in known if sd >= 3 * least and len(noisy.runs) < ENOUGH_SEEDS]
+        times = " to ".join(dict.fromkeys(ends))
+        scatter, its = ("scatter", "their") if len(ratios) > 1 else ("scatters", "its")
+        yield (
+            f"{_name(list(ratios))} {scatter} {times} times as much over seeds as {calm}: so few seeds tell {its}"
+            f" scatter, and so {its} interval, only roughly."
+        )
 
 
 def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -> str:

@@ -76,6 +76,7 @@ def test_every_strategy_is_fitted_and_tested_with_every_seed_and_what_it_changes
     assert config["model"]["optimizer"]["class_path"] == "torch.optim.Adam"
     assert config["model"]["backbone"]["class_path"].endswith("StrideNet")
     assert (config["data"]["batch_size"], config["seed_everything"]) == (32, 1)
+    assert sorted(path.name for path in (finished_study / "_mean").glob("*")) == ["maxpool", "quick"]
 
 
 @pytest.mark.parametrize("name", ["maxpool/seed_1", "quick/seed_0"])

@@ -175,7 +175,11 @@ def test_runs_that_scatter_much_more_are_said_to_while_they_are_few(tmp_path, se
     for seed in range(seeds):
         for name, wrong in (("calm", 20 + seed % 2), ("wild", 20 + 7 * (seed % 2))):
             write_run(tmp_path / name / str(seed), name, seed, np.arange(200) >= wrong)
-    caution = f"wild's {seeds} runs scatter 7.0 times as much as calm's: so few tell its scatter"
+    caution = "wild scatters 7.0 times as much over seeds as calm: so few seeds tell its scatter, and so its interval,"
+    assert (caution in compare(tmp_path).numbers) is said
+    for seed in range(seeds):
+        write_run(tmp_path / "wilder" / str(seed), "wilder", seed, np.arange(200) >= 20 + 14 * (seed % 2))
+    caution = "wild and wilder scatter 7.0 to more than 10 times as much over seeds as calm: so few seeds tell their"
     assert (caution in compare(tmp_path).numbers) is said
 
 
