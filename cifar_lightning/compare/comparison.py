@@ -160,6 +160,8 @@ class Comparison:
         notes: sentences on anything odd about the runs: missing seeds, mixed runs, missing files.
         mixed: whether runs were compared that would be refused without `--allow_mixed`.
         paths: the paths that were given.
+        num_left_out: how many test images were left out for a near-duplicate among the training images; None: none was
+            to be.
     """
 
     question: Question
@@ -174,6 +176,7 @@ class Comparison:
     notes: Sequence[str]
     mixed: bool
     paths: Sequence[Path]
+    num_left_out: int | None = None
 
     @property
     def num_images(self) -> int:

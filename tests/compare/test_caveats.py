@@ -16,7 +16,7 @@ def test_splits_that_follow_the_seed_are_no_other_setting_and_said(tmp_path):
             change_training_images(run, seed)
     comparison = compare(tmp_path)
     assert not comparison.mixed
-    assert "The choice of training images differs from run to run with the seed." in comparison.does_not_say[0]
+    assert "The choice of training images differs from run to run with the seed;" in comparison.does_not_say[0]
 
 
 def change_training_images(run, number):
