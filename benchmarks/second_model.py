@@ -10,7 +10,7 @@ all these terms in common. The truth is the mean of the logistic-normal distribu
     python benchmarks/second_model.py --studies 4000
 
 writes docs/second_model.json and prints it as the table that is in docs/calibration.md. `--only WORD` runs the settings
-whose name contains WORD, and replaces their rows.
+whose name contains WORD (`near-duplicates, 300 images`), and replaces their rows.
 """
 
 import argparse
@@ -182,10 +182,8 @@ def list_settings() -> Iterator[Setting]:
             yield Setting("paired seeds", seeds=seeds, seed_points=(2.8, 2.8), shared_seeds=correlation)
 
 
-def print_table(rows: Sequence[dict]) -> None:
-    """Prints the rows as a Markdown table."""
-    print("| setting | accuracy | images | seeds | false alarms | the same, plain | coverage | of a mean | power |")
-    print("|" + "---|" * 9)
+def print_rows(rows: Sequence[dict]) -> None:
+    """Prints the rows of a Markdown table, shares in percent."""
     for row in rows:
         setting, equal, apart = row["setting"], row["equal_nets"], row["different_nets"]
         notes = {
@@ -201,7 +199,7 @@ def print_table(rows: Sequence[dict]) -> None:
         caveat = " *" if equal["caveat"] >= 0.9 else ""
         cells = [setting["name"] + notes.get(setting["name"], ""), f"{100 * setting['accuracy']:g} %"]
         cells += [str(setting["num_images"]), seeds + caveat, *(f"{100 * share:.1f}" for share in shares)]
-        print("| " + " | ".join(cells) + " |")
+        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def main() -> None:
@@ -214,14 +212,17 @@ def main() -> None:
     known = json.loads(options.output.read_text()) if options.output.is_file() else []
     rows = {json.dumps(row["setting"]): row for row in known}
     for setting in list_settings() if options.studies else ():
-        if options.only in setting.name:
+        if options.only in f"{setting.name}, {setting.num_images} images":
             row = {"setting": json.loads(json.dumps(asdict(setting))), "studies": options.studies}
             row["equal_nets"] = simulate(setting, 0.0, options.studies)
             row["different_nets"] = simulate(setting, DIFFERENCES[setting.accuracy], options.studies)
             rows[json.dumps(row["setting"])] = row
-            print_table([row])
+            print_rows([row])
             options.output.write_text(json.dumps(list(rows.values()), indent=1) + "\n")
-    print_table(list(rows.values()))
+    if not options.studies:
+        print("| setting | accuracy | images | seeds | false alarms | the same, plain | coverage | of a mean | power |")
+        print("|" + "---|" * 9)
+        print_rows(list(rows.values()))
 
 
 if __name__ == "__main__":
