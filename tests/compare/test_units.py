@@ -124,13 +124,14 @@ def study(tmp_path):
 def test_runs_whose_test_images_are_copies_are_compared_by_groups_and_it_is_said(study):
     comparison = compare(study)
     assert (comparison.num_images, comparison.num_groups) == (60, 40)
+    assert any("The 60 test images are 40 groups" in said for said in comparison.does_not_say)
     assert comparison.numbers.startswith("With 3 seeds and 60 images (40 groups that count as one each), maxpool")
     width = np.diff(comparison.pairs[0].ci95)
     for run in study.glob("*/*"):
         (run / "groups.csv").write_text("index,group\n")
     alone = compare(study)
     assert alone.num_groups == 60
-    assert "groups" not in alone.numbers
+    assert "groups" not in alone.numbers + " ".join(alone.does_not_say)
     assert width > 1.1 * np.diff(alone.pairs[0].ci95)
 
 
