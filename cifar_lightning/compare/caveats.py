@@ -88,8 +88,8 @@ def _describe_groups(runs: Sequence[Run]) -> str:
     if 3 * num_groups > 2 * len(labels):
         return ""
     return (
-        f"The {len(labels)} test images are {num_groups} groups of near-duplicates: with so many copies, intervals contain"
-        " the truth in some 93 of 100 studies."
+        f"The {len(labels)} test images are {num_groups} groups of near-duplicates: with so many copies, intervals"
+        " contain the truth in some 93 of 100 studies."
     )
 
 
