@@ -16,7 +16,7 @@ whose name contains WORD (`near-duplicates, 300 images`), and replaces their row
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from zlib import crc32
@@ -47,6 +47,7 @@ class Setting:
         seed_points: the standard deviation over seeds of each net.
         shared_seeds: the correlation of the seeds of both nets.
         copies: the share of the images that has near-duplicates, and the number of images in such a group.
+        num_classes: the number of classes, three where there is a `class_effect`.
         class_effect: by how many points each net is better on the first of three classes, and worse on the last; the
             second net the other way round.
     """
@@ -63,6 +64,8 @@ class Setting:
     shared_seeds: float = 0.0
     copies: tuple[float, int] = (0.0, 2)
     class_effect: float = 0.0
+    # No part of what seeds the generator.
+    num_classes: int = field(default=3, repr=False)
 
     @property
     def has_plain(self) -> bool:
@@ -79,8 +82,8 @@ class Setting:
 
     @property
     def strata(self) -> np.ndarray:
-        """int (N,): three classes, in turn."""
-        return np.arange(self.num_images) % 3
+        """int (N,): the classes in turn."""
+        return np.arange(self.num_images) % self.num_classes
 
     def draw(self, generator: np.random.Generator, difference: float) -> tuple[list[np.ndarray], list[float]]:
         """Draws studies: for each net whether its answers are right, float64 (T, S, N), and its true accuracy."""
@@ -96,12 +99,15 @@ class Setting:
             sign = 1 - 2 * place
             seed = _seed_deviation(self.accuracy, self.image, points / 100)
             total = float(np.sqrt(self.image**2 + self.seed_image**2 + self.seed_class**2 + seed**2))
-            wanted = [self.accuracy + sign * (difference / 2 + self.class_effect / 100 * (1 - c)) for c in range(3)]
+            wanted = [
+                self.accuracy + sign * (difference / 2 + self.class_effect / 100 * (1 - c))
+                for c in range(self.num_classes)
+            ]
             own_seeds = normal(1, num_seeds, 1)
             seeds = self.shared_seeds**0.5 * both_seeds[:, :num_seeds] + (1 - self.shared_seeds) ** 0.5 * own_seeds
             of_image = common + normal(self.image * (1 - self.agreement) ** 0.5, 1, num_images)
             of_both = normal(self.seed_image, num_seeds, num_images)
-            of_class = normal(self.seed_class, num_seeds, 3)[..., strata]
+            of_class = normal(self.seed_class, num_seeds, self.num_classes)[..., strata]
             hidden = (of_image + of_both)[..., groups]
             located = np.array([_locate(accuracy, total) for accuracy in wanted], np.float32)[strata]
             chances = expit(located + hidden + seed * seeds + of_class)
@@ -185,6 +191,8 @@ def list_settings() -> Iterator[Setting]:
             yield Setting("class effects", accuracy, seeds=seeds, class_effect=effect)
     for seeds in every:
         yield Setting("seeds that favour a class", seeds=seeds, seed_class=0.5)
+    for seeds in every:
+        yield Setting("20 classes of 5 images", num_images=100, seeds=seeds, seed_class=0.5, num_classes=20)
     for correlation in (0.9, 0.0001):
         for seeds in every[:3]:
             yield Setting("paired seeds", seeds=seeds, seed_points=(2.8, 2.8), shared_seeds=correlation)
