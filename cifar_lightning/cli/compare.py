@@ -20,6 +20,10 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--equal_within", type=float, metavar="POINTS", help="call strategies equal that differ by less than this"
     )
+    parser.add_argument(
+        "--paired_seeds", action="store_true", help="compare runs of the same seed; decide it before you look"
+    )
+    parser.add_argument("--without_duplicates", action="store_true", help="leave out test images like a training image")
     parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
     parser.add_argument("--no_images", action="store_true", help="a page without test images, to be passed on")
     options = parser.parse_intermixed_args(arguments)
@@ -40,6 +44,8 @@ def run(arguments: list[str]) -> int:
         question=options.question,
         equal_within=options.equal_within,
         allow_mixed=options.allow_mixed,
+        paired_seeds=options.paired_seeds,
+        without_duplicates=options.without_duplicates,
     )
     # Whoever reads no further than the answer (`| head`) gets the page all the same; Rich answers a closed pipe by an
     # exit. Figures take half a second to import, so the table comes first.

@@ -141,4 +141,6 @@ def _print_results(what: StudySettings, runs: Sequence[PlannedRun]) -> None:
         table.add_row(name, str(len(values)), mean, f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-")
     console.print(table)
     if any(run.is_finished for run in runs):
-        console.print(f"next: cifar-lightning compare {shlex.quote(str(what.folder))}", soft_wrap=True)
+        # Runs of one seed then share their training images.
+        paired = " --paired_seeds" if what.vary_split else ""
+        console.print(f"next: cifar-lightning compare {shlex.quote(str(what.folder))}{paired}", soft_wrap=True)

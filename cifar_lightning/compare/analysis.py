@@ -12,6 +12,8 @@ from functools import cached_property
 import numpy as np
 from scipy.special import nctdtrinc, stdtr, stdtrit
 
+from cifar_lightning.compare.units import count_strata, pool, sum_groups
+
 Interval = tuple[float, float]
 # An interval narrower than this has no variance in it but the error of the arithmetic.
 NO_WIDTH = 1e-12
@@ -27,11 +29,13 @@ class Components:
         images: the variance that a new image brings.
         seeds: float64 (G,), the variance that a new seed of each net brings.
         residual: float64 (G,), the variance of each net that seed and image bring together.
+        num_strata: the number of strata that the images are drawn from.
     """
 
     images: float
     seeds: np.ndarray
     residual: np.ndarray
+    num_strata: int = 1
 
     def variance(self, num_seeds: np.ndarray, num_images: int) -> float:
         """The variance of the sum, with `num_seeds` (G,) runs of each net and `num_images` shared images."""
@@ -43,12 +47,13 @@ class Components:
         residual = self.residual / (num_seeds * num_images)
         images = self.images / num_images + residual.sum()
         seeds = self.seeds / num_seeds + residual
+        free_images = max(num_images - self.num_strata, 1)
         spread = (
-            images**2 / (num_images - 1)
+            images**2 / free_images
             + (seeds**2 / (num_seeds - 1)).sum()
             + (residual**2 / ((num_seeds - 1) * (num_images - 1))).sum()
         )
-        return self.variance(num_seeds, num_images) ** 2 / spread if spread > 0 else float(num_images - 1)
+        return self.variance(num_seeds, num_images) ** 2 / spread if spread > 0 else float(free_images)
 
     def detectable(self, num_seeds: np.ndarray, num_images: int, power: float = 0.8, level: float = 0.05) -> float:
         """The true value that a share `power` of studies of this size tells from 0, with two-sided p below `level`.
@@ -119,7 +124,7 @@ class Contrast:
         return float(2 * stdtr(self.degrees_of_freedom, -away / self.standard_error))
 
 
-def find_components(nets: Sequence[np.ndarray], weights: Sequence[float]) -> Components:
+def find_components(nets: Sequence[np.ndarray], weights: Sequence[float], num_strata: int = 1) -> Components:
     """The variance components of sum_g w_g mean(x_g), by the analysis of variance.
 
     With x_g the values of net g, float64 (S_g, N), images shared, and d_i = sum_g w_g mean_s(x_g,si):
@@ -128,7 +133,8 @@ def find_components(nets: Sequence[np.ndarray], weights: Sequence[float]) -> Com
         seeds_g    = w_g^2 var_s(mean_i x_g,si) - residual_g / N
         images   = var_i(d) - sum_g residual_g / S_g
 
-    where a component below 0 becomes 0.
+    where a component below 0 becomes 0. With strata, the values are those of `units.pool`, and var_i has N minus
+    the number of strata degrees of freedom.
     """
     num_images = nets[0].shape[1]
     residual, seeds = [], []
@@ -140,8 +146,8 @@ def find_components(nets: Sequence[np.ndarray], weights: Sequence[float]) -> Com
         seeds.append(max(weight**2 * of_run.var(ddof=1) - mean_square / num_images, 0))
     differences = combine(nets, weights)
     num_seeds = np.array([len(values) for values in nets])
-    images = differences.var(ddof=1) - (np.array(residual) / num_seeds).sum()
-    return Components(max(float(images), 0.0), np.array(seeds), np.array(residual))
+    images = differences.var(ddof=num_strata) - (np.array(residual) / num_seeds).sum()
+    return Components(max(float(images), 0.0), np.array(seeds), np.array(residual), num_strata)
 
 
 def combine(nets: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
@@ -149,36 +155,57 @@ def combine(nets: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
     return np.sum([weight * values.mean(axis=0) for values, weight in zip(nets, weights, strict=True)], axis=0)
 
 
-def analyse_crossed(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1)) -> Contrast:
+def analyse_crossed(
+    nets: Sequence[np.ndarray],
+    weights: Sequence[float] = (1, -1),
+    groups: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+) -> Contrast:
     """Estimates sum_g w_g mean(x_g) for new seeds and new images; `nets` float64 (S_g, N), S_g and N at least 2.
 
     V = var_i(d)/N + sum_g w_g^2 (var_s(g)/S_g - mse_g/(N S_g)), from components that are 0 or above, so V is never
-    below the variance that the images alone or the seeds alone bring.
+    below the variance that the images alone or the seeds alone bring. For `groups` and `strata`, both int (N,), see
+    `units.pool`.
     """
-    components = find_components(nets, weights)
-    num_seeds, num_images = np.array([len(values) for values in nets]), nets[0].shape[1]
+    pooled = [pool(values, groups, strata) for values in nets]
+    components = find_components(pooled, weights, count_strata(strata))
+    num_seeds, num_units = np.array([len(values) for values in nets]), pooled[0].shape[1]
     return _contrast(
-        combine(nets, weights),
-        components.variance(num_seeds, num_images) ** 0.5,
-        components.degrees_of_freedom(num_seeds, num_images),
+        combine(pooled, weights),
+        sum_groups(combine(nets, weights), groups),
+        components.variance(num_seeds, num_units) ** 0.5,
+        components.degrees_of_freedom(num_seeds, num_units),
     )
 
 
-def analyse_images(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1)) -> Contrast:
+def analyse_images(
+    nets: Sequence[np.ndarray],
+    weights: Sequence[float] = (1, -1),
+    groups: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+) -> Contrast:
     """Estimates sum_g w_g mean(x_g) for new images and these very runs, without seed noise: the t-test of the d_i."""
-    differences = combine(nets, weights)
-    num_images = len(differences)
-    return _contrast(differences, float((differences.var(ddof=1) / num_images) ** 0.5), num_images - 1)
+    differences = combine([pool(values, groups, strata) for values in nets], weights)
+    num_units, num_strata = len(differences), count_strata(strata)
+    return _contrast(
+        differences,
+        sum_groups(combine(nets, weights), groups),
+        float((differences.var(ddof=num_strata) / num_units) ** 0.5),
+        num_units - num_strata,
+    )
 
 
-def _contrast(differences: np.ndarray, standard_error: float, degrees_of_freedom: float) -> Contrast:
-    """The mean of these d_i, float64 (N,). Its third central moment is theirs over N^2."""
-    value, num_images = float(differences.mean()), len(differences)
+def _contrast(differences: np.ndarray, sums: np.ndarray, standard_error: float, degrees_of_freedom: float) -> Contrast:
+    """The mean of these d_i, float64 (N,). Its third central moment is theirs over N^2.
+
+    `sums`, float64 (N,), are not centred: 0 where two nets answer alike.
+    """
+    value, num_units = float(differences.mean()), len(differences)
     skewness, steps = 0.0, None
     if standard_error > NO_WIDTH:
-        skewness = float(((differences - value) ** 3).mean()) / (num_images**2 * standard_error**3)
-        if count_differing(differences) < min(FEW_IMAGES, num_images):
-            steps = (_find_step(differences), _find_step(-differences))
+        skewness = float(((differences - value) ** 3).mean()) / (num_units**2 * standard_error**3)
+        if count_differing(sums) < min(FEW_IMAGES, num_units):
+            steps = (_find_step(sums), _find_step(-sums))
     return Contrast(value, standard_error, degrees_of_freedom, skewness, steps)
 
 

@@ -7,7 +7,16 @@ from cifar_lightning.compare.comparison import Comparison, Pair, Power, Summary,
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.questions import learnt_all
 from cifar_lightning.compare.scale import Scale
-from cifar_lightning.compare.wording import MOST_NAMED, capitalise, count, count_runs, list_names, name_first, write_p
+from cifar_lightning.compare.wording import (
+    MOST_NAMED,
+    capitalise,
+    count,
+    count_runs,
+    describe_units,
+    list_names,
+    name_first,
+    write_p,
+)
 
 # With fewer images that differ, an interval says little about how much they do.
 _FEW_DIFFERING = 10
@@ -120,6 +129,7 @@ def describe_numbers(comparison: Comparison) -> str:
     few = min(len(summary.runs) for summary in comparison.strategies) < MIN_SEEDS
     needed = f" At least {MIN_SEEDS} seeds per strategy are needed." if few else ""
     size = f"{count_runs(comparison.strategies)} and {count(comparison.num_images, 'image')}"
+    size += describe_units(comparison)
     return " ".join([f"With {size}, {said}.{needed}", *_describe_cautions(comparison)])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.questions import Question
+from cifar_lightning.compare.units import count_units
 from cifar_lightning.runs.run import Run
 
 
@@ -45,6 +46,8 @@ class Summary:
         fit_seconds_median: the median of the seconds of a fit over the runs that know it; None where none does.
         flops_per_image: floating point operations per image, forward and backward.
         num_parameters: the number of weights of the net.
+        groups: int (N,), images with the same number count as one unit; None: each image is one.
+        strata: int (N,), the stratum of each image, such as its class; None: all are in one.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Summary:
     fit_seconds_median: float | None
     flops_per_image: int
     num_parameters: int
+    groups: np.ndarray | None = None
+    strata: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,8 @@ class Comparison:
         notes: sentences on anything odd about the runs: missing seeds, mixed runs, missing files.
         mixed: whether runs were compared that would be refused without `--allow_mixed`.
         paths: the paths that were given.
+        num_left_out: how many test images were left out for a near-duplicate among the training images; None: none was
+            to be.
     """
 
     question: Question
@@ -169,11 +176,17 @@ class Comparison:
     notes: Sequence[str]
     mixed: bool
     paths: Sequence[Path]
+    num_left_out: int | None = None
 
     @property
     def num_images(self) -> int:
         """The number of test images that the question is about."""
         return int(self.strategies[0].values.shape[1])
+
+    @property
+    def num_groups(self) -> int:
+        """The number of units among these images: near-duplicates of one another count as one."""
+        return count_units(self.num_images, self.strategies[0].groups)
 
     @property
     def num_judged(self) -> int:

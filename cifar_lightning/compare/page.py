@@ -174,6 +174,8 @@ def compare_command(comparison: Comparison, output: Path, with_images: bool = Tr
     words += [] if comparison.question.text == "accuracy" else ["--question", comparison.question.text]
     margin = comparison.question.equal_within
     words += [] if margin is None else ["--equal_within", f"{margin:g}"]
+    words += ["--paired_seeds"] if comparison.question.paired_seeds else []
+    words += [] if comparison.num_left_out is None else ["--without_duplicates"]
     words += ["--allow_mixed"] if comparison.mixed else []
     words += [] if with_images else ["--no_images"]
     return shlex.join(words)

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from cifar_lightning.compare.comparison import Pair, Power, Summary, TrainingNoi
 from cifar_lightning.compare.correction import correct_pairs, holm
 from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.questions import Question
+from cifar_lightning.compare.units import count_strata, count_units, pool, sum_groups
 
 # With one seed there are more than 6 % false alarms, and with two little is found (docs/calibration.md).
 MIN_SEEDS = 3
@@ -40,8 +42,12 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
 
     The p-values are corrected for the number of pairs, by closed testing, and decide the verdicts at 5 %. Pairs with
     fewer than three seeds on a side get no verdict and take no part in that.
+
+    Raises:
+        ValueError: if seeds are to be paired, but two strategies share too few.
     """
-    combos = [sorted(pair, key=lambda summary: -summary.mean) for pair in combinations(strategies, 2)]
+    pairs = [_share_seeds(*pair) if question.paired_seeds else pair for pair in combinations(strategies, 2)]
+    combos = [sorted(pair, key=lambda summary: -summary.mean) for pair in pairs]
     estimates = [_estimate(a, b, question) for a, b in combos]
     judged = [place for place, pair in enumerate(combos) if all(len(each.runs) >= MIN_SEEDS for each in pair)]
     p_values = [estimates[place].p for place in judged]
@@ -56,7 +62,7 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
             b=b.name,
             difference=a.mean - b.mean,
             ci95=estimate.ci95,
-            num_differing=analysis.count_differing(analysis.combine((a.values, b.values), (1, -1))),
+            num_differing=_count_differing(a, b),
             p=estimate.p,
             p_adjusted=adjusted.get(place),
             p_holm=by_holm.get(place),
@@ -64,12 +70,47 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
             training_noise_only=paired_t_test(a, b),
             method=estimate.method,
             # The correction asks this of the smallest p.
-            power=find_power(a.values, b.values, LEVEL / max(len(judged), 1), _most(question)),
+            power=_find_power(a, b, question, LEVEL / max(len(judged), 1)),
             verdict=(verdict := _judge(estimate.ci95, adjusted.get(place), equal.get(place), _margin(question))),
             winner=(a if question.higher_is_better else b).name if verdict in _WITH_WINNER else None,
         )
         for place, ((a, b), estimate) in enumerate(zip(combos, estimates, strict=True))
     ]
+
+
+def _share_seeds(a: Summary, b: Summary) -> list[Summary]:
+    """Both strategies with those runs alone whose seed the other has too."""
+    seeds = {run.seed for run in a.runs} & {run.seed for run in b.runs}
+    if len(seeds) < min(len(a.runs), len(b.runs), MIN_SEEDS):
+        raise ValueError(
+            f"expected runs of the same seeds to pair, but {a.name} and {b.name} share {len(seeds)}; compare without"
+            " --paired_seeds"
+        )
+    shared = []
+    for summary in (a, b):
+        places = [place for place, run in enumerate(summary.runs) if run.seed in seeds]
+        values = summary.values[places]
+        shared.append(
+            replace(summary, runs=[summary.runs[place] for place in places], values=values, mean=float(values.mean()))
+        )
+    return shared
+
+
+def _nets(a: np.ndarray, b: np.ndarray, paired_seeds: bool) -> tuple[list[np.ndarray], list[float]]:
+    """What is analysed, and its weights: two nets, or with paired seeds their difference as if it were one.
+
+    What seeds share, such as training images, is then no noise of the difference.
+    """
+    return ([a - b], [1]) if paired_seeds else ([a, b], [1, -1])
+
+
+def _find_power(a: Summary, b: Summary, question: Question, level: float) -> Power | None:
+    return find_power(a.values, b.values, level, _most(question), a.groups, a.strata, question.paired_seeds)
+
+
+def _count_differing(a: Summary, b: Summary) -> int:
+    differences = analysis.combine((a.values, b.values), (1, -1))
+    return analysis.count_differing(sum_groups(differences, a.groups))
 
 
 def _judge(ci95: analysis.Interval, p_adjusted: float | None, p_equal: float | None, margin: float) -> Verdict:
@@ -96,20 +137,25 @@ def _estimate(a: Summary, b: Summary, question: Question) -> _Estimate:
     Several seeds of both give the crossed analysis. With one seed of each there is only McNemar's test of right and
     wrong answers; a single seed on one side, or other values, leave the images alone.
     """
-    nets, num_images = (a.values, b.values), a.values.shape[1]
-    p_equal = None
+    nets, weights = _nets(a.values, b.values, question.paired_seeds)
+    groups, strata = a.groups, a.strata
+    num_units, p_equal = count_units(a.values.shape[1], groups), None
     if min(len(a.values), len(b.values)) > 1:
-        method, contrast = "crossed", analysis.analyse_crossed(nets)
+        method, contrast = "crossed", analysis.analyse_crossed(nets, weights, groups, strata)
         ci95, p = contrast.ci95, contrast.p
         if question.equal_within:
-            p_equal = analysis.find_equal_p(contrast, _margin(question), num_images, _most(question))
-    elif len(a.values) == len(b.values) == 1 and np.isin(nets, (0, 1)).all():
+            p_equal = analysis.find_equal_p(contrast, _margin(question), num_units, _most(question))
+    elif (
+        len(a.values) == len(b.values) == 1
+        and num_units == a.values.shape[1]
+        and np.isin((a.values, b.values), (0, 1)).all()
+    ):
         method = "mcnemar"
         p, ci95 = mcnemar(a.values[0], b.values[0])
     else:
-        method, contrast = "images", analysis.analyse_images(nets)
+        method, contrast = "images", analysis.analyse_images(nets, weights, groups, strata)
         ci95, p = contrast.ci95, contrast.p
-    ci95, p = analysis.judge(a.mean - b.mean, ci95, p, num_images, _most(question))
+    ci95, p = analysis.judge(a.mean - b.mean, ci95, p, num_units, _most(question))
     return _Estimate(method, ci95, p, p_equal)
 
 
@@ -136,7 +182,15 @@ def _means_by_seed(summary: Summary) -> dict[int, float]:
     return dict(zip((run.seed for run in summary.runs), summary.values.mean(axis=1), strict=True))
 
 
-def find_power(a: np.ndarray, b: np.ndarray, level: float = LEVEL, max_difference: float = np.inf) -> Power | None:
+def find_power(
+    a: np.ndarray,
+    b: np.ndarray,
+    level: float = LEVEL,
+    max_difference: float = np.inf,
+    groups: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+    paired_seeds: bool = False,
+) -> Power | None:
     """The differences that a study of this size can see, and the sizes that would see half of that (see `Power`).
 
     Args:
@@ -144,14 +198,19 @@ def find_power(a: np.ndarray, b: np.ndarray, level: float = LEVEL, max_differenc
         b: float64 (S_b, N).
         level: the level that p has to be below.
         max_difference: the largest possible difference between two values.
+        groups: int (N,), see `units.pool`; more images are taken to form groups as these do.
+        strata: int (N,), see `units.pool`.
+        paired_seeds: whether the s-th runs of both are compared with one another.
 
     Returns:
         None where there are too few seeds for a verdict, or the nets' values do not vary at all.
     """
-    num_seeds, num_images = np.array([len(a), len(b)]), a.shape[1]
+    nets, weights = _nets(a, b, paired_seeds)
+    nets = [pool(values, groups, strata) for values in nets]
+    num_seeds, num_images = np.array([len(values) for values in nets]), nets[0].shape[1]
     if num_seeds.min() < MIN_SEEDS:
         return None
-    components = analysis.find_components([a, b], (1, -1))
+    components = analysis.find_components(nets, weights, count_strata(strata))
 
     def detectable(seeds: np.ndarray, images: int, power: float = 0.8) -> float:
         return components.detectable(seeds, images, power, level)
@@ -159,10 +218,13 @@ def find_power(a: np.ndarray, b: np.ndarray, level: float = LEVEL, max_differenc
     found = detectable(num_seeds, num_images)
     if found < analysis.NO_WIDTH:
         return None
+    images_for_half = find_size(lambda images: detectable(num_seeds, images), found / 2, _MAX_IMAGES)
     return Power(
         detectable=min(found, max_difference),
-        seeds_for_half=find_size(lambda seeds: detectable(np.array([seeds, seeds]), num_images), found / 2, _MAX_SEEDS),
-        images_for_half=find_size(lambda images: detectable(num_seeds, images), found / 2, _MAX_IMAGES),
+        seeds_for_half=find_size(
+            lambda seeds: detectable(np.full(len(nets), seeds), num_images), found / 2, _MAX_SEEDS
+        ),
+        images_for_half=images_for_half and images_for_half * a.shape[1] // num_images,
         missed_below=min(detectable(num_seeds, num_images, power=0.5), max_difference),
     )
 

@@ -6,9 +6,9 @@ import numpy as np
 
 from cifar_lightning.compare import wording
 from cifar_lightning.compare.comparison import Comparison, Summary
-from cifar_lightning.compare.questions import probe_shares, stack_correctness
+from cifar_lightning.compare.questions import SHARE_BOUNDS, probe_shares, stack_correctness
 from cifar_lightning.compare.scale import COMPUTE
-from cifar_lightning.compare.summaries import mean_interval
+from cifar_lightning.compare.summaries import find_units, mean_interval
 from cifar_lightning.plots import kit
 from cifar_lightning.runs.curves import Band, find_band
 from cifar_lightning.runs.folder import CURVES, PROBES
@@ -140,7 +140,7 @@ def _draw_probe(
         look = looks[summary.name]
         values = [_probe_values(summary, probe, level) for level in levels]
         means = 100 * np.array([at_level.mean() for at_level in values])
-        ends = 100 * np.array([mean_interval(at_level) for at_level in values])
+        ends = 100 * np.array([mean_interval(at_level, SHARE_BOUNDS, *find_units(summary.runs)) for at_level in values])
         x = levels + (place - (len(strategies) - 1) / 2) * step
         axes.vlines(x, ends[:, 0], ends[:, 1], color=look.colour, linewidth=2, alpha=0.5)
         axes.plot(x, means, linewidth=2, **look.style())

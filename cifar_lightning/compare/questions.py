@@ -47,6 +47,7 @@ class Question:
         about: bool (N,) from the labels: the images that the question is about; None: all.
         equal_within: the difference below which strategies count as equal, as it is written: 2.0 is 2 points. None: not
             asked for.
+        paired_seeds: whether runs of the same seed are compared with one another.
     """
 
     text: str
@@ -61,6 +62,7 @@ class Question:
     ahead: str = "ahead of"
     about: Callable[[np.ndarray], np.ndarray] | None = None
     equal_within: float | None = None
+    paired_seeds: bool = False
 
     @property
     def margin(self) -> str:
@@ -73,15 +75,18 @@ class Question:
         Raises:
             ValueError: if it is about fewer than two images.
         """
-        values = np.stack([self.ask(run) for run in runs])
-        if self.about:
-            values = values[:, self.about(runs[0].predictions("test").labels)]
+        values = np.stack([self.ask(run) for run in runs])[:, self.find_places(runs[0])]
         if values.shape[1] < 2:
             raise ValueError(
                 f"expected at least two test images ({self.label}), got {values.shape[1]};"
                 " ask another question, or test on more images"
             )
         return values
+
+    def find_places(self, run: Run) -> np.ndarray:
+        """bool (M,): which of a run's test images the question is about."""
+        labels = run.predictions("test").labels
+        return self.about(labels) if self.about else np.full(len(labels), True)
 
 
 def correctness(run: Run) -> np.ndarray:

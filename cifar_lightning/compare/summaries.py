@@ -16,6 +16,8 @@ from cifar_lightning.compare.analysis import (
 )
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
+from cifar_lightning.compare.units import Units, count_units
+from cifar_lightning.runs.folder import GROUPS
 from cifar_lightning.runs.predictions import wilson_interval
 from cifar_lightning.runs.run import Run
 
@@ -29,6 +31,7 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
     values = question.values(runs)
     right = stack_correctness(runs)
     test = runs[0].predictions("test")
+    groups, strata = find_units(runs, question.find_places(runs[0]))
     seconds = [run.facts.fit_seconds for run in runs if run.facts.fit_seconds is not None]
     return Summary(
         name=name,
@@ -36,7 +39,7 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
         values=values,
         mean=float(values.mean()),
         sd=spread(values),
-        ci95=mean_interval(values, question.bounds),
+        ci95=mean_interval(values, question.bounds, groups, strata),
         recall_mean={
             class_name: float(right[:, test.labels == place].mean()) if (test.labels == place).any() else None
             for place, class_name in enumerate(test.class_names)
@@ -44,7 +47,18 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
         fit_seconds_median=median(seconds) if seconds else None,
         flops_per_image=runs[0].facts.flops_per_image,
         num_parameters=runs[0].facts.num_parameters,
+        groups=groups,
+        strata=strata,
     )
+
+
+def find_units(runs: Sequence[Run], places: np.ndarray | slice = slice(None)) -> Units:
+    """The groups of near-duplicate test images, from the first run that knows them, and the classes as strata.
+
+    `places`: which of the test images are asked for, bool (N,); by default all.
+    """
+    groups = next((run.groups[places] for run in runs if run.has(GROUPS)), None)
+    return groups, runs[0].predictions("test").labels[places]
 
 
 def spread(values: np.ndarray) -> float | None:
@@ -52,7 +66,12 @@ def spread(values: np.ndarray) -> float | None:
     return float(values.mean(axis=1).std(ddof=1)) if len(values) > 1 else None
 
 
-def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS) -> Interval:
+def mean_interval(
+    values: np.ndarray,
+    bounds: Interval = SHARE_BOUNDS,
+    groups: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+) -> Interval:
     """The 95 % interval of the mean of `values` for new seeds and images; if S is 1, for new images alone.
 
     It takes the variance V and the degrees of freedom of the crossed analysis in `analysis.py`. The mean m of shares
@@ -65,16 +84,19 @@ def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS) -> Interv
     Args:
         values: float64 (S, N), N at least 2.
         bounds: the lowest and the highest possible value; (0, 1) for shares.
+        groups: int (N,), see `units.pool`; N is then the number of groups.
+        strata: int (N,), see `units.pool`.
     """
-    contrast = (analyse_crossed if len(values) > 1 else analyse_images)([values], [1.0])
+    contrast = (analyse_crossed if len(values) > 1 else analyse_images)([values], [1.0], groups, strata)
+    num_units = count_units(values.shape[1], groups)
     if bounds != SHARE_BOUNDS:
         low, high = contrast.ci95
         if high - low < NO_WIDTH:
-            return find_unseen_interval(contrast.value, values.shape[1], bounds)
+            return find_unseen_interval(contrast.value, num_units, bounds)
         return max(low, bounds[0]), min(high, bounds[1])
-    mean, variance = contrast.value, contrast.standard_error**2
+    mean, error = contrast.value, contrast.standard_error
     # Where all answers of all runs are right, or all wrong, the only noise is that of so few images.
-    count = mean * (1 - mean) / variance if variance > 0 else values.shape[1]
-    if min(mean, 1 - mean) * values.shape[1] < FEW_IMAGES:
-        count = min(count, (count + values.shape[1]) / 2)
+    count = mean * (1 - mean) / error**2 if error > NO_WIDTH else num_units
+    if min(mean, 1 - mean) * num_units < FEW_IMAGES:
+        count = min(count, (count + num_units) / 2)
     return wilson_interval(mean, count, float(stdtrit(contrast.degrees_of_freedom, 0.975)))

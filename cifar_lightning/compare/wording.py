@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from cifar_lightning.compare.comparison import Pair, Summary, Verdict
+from cifar_lightning.compare.comparison import Comparison, Pair, Summary, Verdict
 from cifar_lightning.compare.questions import Question
 
 # Nobody reads more numbers than these in one sentence.
@@ -47,6 +47,16 @@ def keep_together(text: str) -> str:
 def count(number: int, noun: str) -> str:
     """A number and its noun: `1 seed`, `10 seeds`, `20,000 epochs`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def describe_units(comparison: Comparison) -> str:
+    """What else is to be said of the number of images: ` (294 groups that count as one each)`; mostly nothing."""
+    said = []
+    if comparison.num_groups < comparison.num_images:
+        said.append(f"{count(comparison.num_groups, 'group')} that count as one each")
+    if comparison.num_left_out is not None:
+        said.append(f"{comparison.num_left_out} with a near-duplicate among the training images left out")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def capitalise(text: str) -> str:

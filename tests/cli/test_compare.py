@@ -53,6 +53,7 @@ def test_the_files_and_the_next_step_are_named(written):
 def test_comparison_json_has_what_it_promises(written, study):
     content = json.loads((written[0] / "comparison.json").read_text())
     assert (content["format"], content["question"], content["classes"]) == (2, "test accuracy", NAMES)
+    assert (content["num_images"], content["num_groups"], content["num_left_out"]) == (300, 300, None)
     first, *_, last = content["strategies"]
     assert [strategy["name"] for strategy in content["strategies"]] == ["maxpool", "avgpool", "stride"]
     assert (first["runs"], last["runs"]) == (4, 3)
@@ -72,6 +73,20 @@ def test_comparison_json_has_what_it_promises(written, study):
     assert 0 <= pair["p"] <= pair["p_adjusted"] <= pair["p_holm"] < 0.05
     assert set(pair["training_noise_only"]) == {"ci95", "p"}
     assert content["answer"].startswith("maxpool beats ")
+
+
+def test_paired_seeds_and_left_out_near_duplicates_are_in_the_answer_and_on_the_page(command, study, tmp_path, undrawn):
+    options = ("--paired_seeds", "--without_duplicates")
+    outcome = command("compare", study / "maxpool", study / "avgpool", "--output", tmp_path, *options)
+    assert outcome.code == 0
+    said = "299 images (1 with a near-duplicate among the training images left out)"
+    assert said in " ".join(outcome.out.split())
+    content = json.loads((tmp_path / "comparison.json").read_text())
+    assert (content["num_images"], content["num_groups"], content["num_left_out"]) == (299, 299, 1)
+    assert content["paired_seeds"]
+    page = (tmp_path / "comparison.html").read_text()
+    assert "Seeds are paired" in page
+    assert f"--output {tmp_path} {' '.join(options)}</code>" in page
 
 
 def test_comparison_csv_has_the_pairs_of_comparison_json(written):

@@ -1,0 +1,53 @@
+"""Images that do not count one by one: near-duplicates, which count as one unit, and images in strata."""
+
+import numpy as np
+
+# The groups and the strata of the images, int (N,) each, or None.
+Units = tuple[np.ndarray | None, np.ndarray | None]
+
+
+def count_units(num_images: int, groups: np.ndarray | None) -> int:
+    """The number G of groups; without groups, each of the N images is one."""
+    return num_images if groups is None else len(np.unique(groups))
+
+
+def count_strata(strata: np.ndarray | None) -> int:
+    """The number of strata. Without any, or with fewer than two images per stratum, all images are in one."""
+    number = 1 if strata is None else len(np.unique(strata))
+    return number if strata is None or 2 * number <= len(strata) else 1
+
+
+def pool(values: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None) -> np.ndarray:
+    """Turns the values x of a net into one value per group, so that the mean of every seed stays the same.
+
+    With m the mean of the net, a group gets x_g = (G / N) sum over its images of (x - m) + m. With strata, m in the sum
+    is the net's mean in the stratum of the image: then the spread between strata, which all samples of so many images
+    per stratum share, is in no variance.
+
+    Args:
+        values: float64 (S, N).
+        groups: int (N,), images with the same number are one unit; None: each image is one.
+        strata: int (N,), the stratum of each image; None: all are in one.
+
+    Returns:
+        float64 (S, G), the groups in the order of their numbers.
+    """
+    mean = values.mean()
+    if strata is not None and count_strata(strata) > 1:
+        places = np.unique(strata, return_inverse=True)[1]
+        of_stratum = np.bincount(places, values.mean(axis=0)) / np.bincount(places)
+        values = values - of_stratum[places] + mean
+    if count_units(len(values[0]), groups) == len(values[0]):
+        return values
+    return sum_groups(values - mean, groups) + mean
+
+
+def sum_groups(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """(G / N) times the sum over each group, float64 (..., N) -> (..., G): the mean over all stays the same."""
+    if groups is None:
+        return values
+    order = np.argsort(groups, kind="stable")
+    starts = np.unique(groups[order], return_index=True)[1]
+    if len(starts) == len(groups):
+        return values
+    return np.add.reduceat(values[..., order], starts, axis=-1) * (len(starts) / len(groups))
