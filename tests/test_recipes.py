@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from small_torchvision import write_fashion_mnist
 from tiny import TINY
 
 PAGE = (Path(__file__).parent.parent / "docs/recipes.md").read_text()
@@ -24,7 +25,8 @@ def create_model(model_name, pretrained=False, **kwargs):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A working folder with the files of the page, and a stand-in for timm."""
+    """A working folder with the files of the page, a stand-in for timm, and a small FashionMNIST."""
+    write_fashion_mnist(tmp_path / "data")
     for name, content in {**FILES, "timm.py": TIMM}.items():
         (tmp_path / name).write_text(content)
     return tmp_path
@@ -32,7 +34,7 @@ def folder(tmp_path):
 
 @pytest.mark.parametrize("line", FITS)
 def test_a_command_trains(command, folder, line):
-    few = [option for option in FEW if "my_source" not in line or "source" not in option]
+    few = [option for option in FEW if "data.source" not in line or "source" not in option]
     outcome = command(*shlex.split(line), *few)
     assert (outcome.code, outcome.err) == (0, "")
     assert (folder / "lightning_logs/quickstart/version_0/checkpoints/last.ckpt").is_file()
