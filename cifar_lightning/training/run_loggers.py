@@ -45,9 +45,11 @@ def arrange_loggers(settings: Any) -> None:
         if same_folder and issubclass(_class_of(other), CSVLogger | TensorBoardLogger):
             # Or both would count their versions in one folder.
             options.name = f"{ours.name}/{_class_of(other).__name__}"
-        if "tracking_uri" in options and options.save_dir == ours.save_dir:
-            # Or MLflow would store its records among the run folders.
-            options.save_dir = f"{ours.save_dir}/mlruns"
+        if "tracking_uri" in options:
+            # MLflow would make up a name, and store its records among the run folders.
+            options.run_name = options.run_name or ours.name
+            if options.save_dir == ours.save_dir:
+                options.save_dir = f"{ours.save_dir}/mlruns"
     ours = Namespace(class_path=RUN_LOGGER, init_args=ours)
     settings.trainer.logger = [ours, *others] if others else ours
 

@@ -88,6 +88,8 @@ def test_two_runs_have_a_folder_each_and_the_logger_their_settings_and_scores(tm
     assert [run.folder for run in runs] == [
         tmp_path / f"lightning_logs/quickstart/version_{number}" for number in (0, 1)
     ]
+    name = {"MLFlowLogger": "run_name", "WandbLogger": "name"}.get(logger)
+    assert name is None or runs[0].settings["trainer"]["logger"][1]["init_args"][name] == "quickstart"
     # Neither the store of MLflow nor W&B's is taken for runs.
     assert len(find_runs(["lightning_logs"])) == 2
     assert {path.name for path in (tmp_path / "lightning_logs").iterdir()} <= {"quickstart", "mlruns", "wandb"}
