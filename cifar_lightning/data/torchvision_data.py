@@ -3,6 +3,7 @@
 import inspect
 from functools import cached_property
 from typing import Any
+from urllib.error import URLError
 
 import torch
 from torchvision import datasets
@@ -28,7 +29,7 @@ class Torchvision(ImageSource):
         ValueError: if torchvision has no such data set, or it has no such splits.
     """
 
-    def __init__(self, dataset: str, root: str | None = None, download: bool = True) -> None:
+    def __init__(self, dataset: str = "CIFAR10", root: str | None = None, download: bool = True) -> None:
         if dataset not in datasets.__all__:
             written = {name.lower(): name for name in datasets.__all__}.get(dataset.lower(), dataset)
             hint = did_you_mean(written, datasets.__all__, "its documentation lists them, as CIFAR10")
@@ -73,4 +74,10 @@ class Torchvision(ImageSource):
         root.mkdir(parents=True, exist_ok=True)
         # Another process may be fetching it.
         with locked(root, wait=True):
-            return kind(str(root), download=True, **options)
+            try:
+                return kind(str(root), download=True, **options)
+            except URLError as error:
+                raise ConnectionError(
+                    f"{self.dataset} cannot be fetched ({error.reason}); try again later, or put it into {root} as"
+                    " torchvision keeps it"
+                ) from error

@@ -71,3 +71,10 @@ def test_what_is_not_there_is_said_in_one_sentence(command, tmp_path, name, said
     few = [option for option in TINY if "source" not in option]
     data = ["--data.source=Torchvision", f"--data.source.dataset={name}", "--data.source.download=false"]
     assert_one_sentence(command("fit", *few, *data, "--data.classes=null"), 2, said)
+
+
+def test_a_host_that_does_not_answer_is_said_in_one_sentence(command, monkeypatch):
+    # A closed port of this machine.
+    monkeypatch.setattr(datasets.CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
+    outcome = command("data", "--data.source=Torchvision", "--data.classes=null")
+    assert_one_sentence(outcome, 1, "CIFAR10 cannot be fetched", "refused", "try again later, or put it into data")
