@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cifar_lightning.compare.api import compare
     from cifar_lightning.compare.comparison import Comparison
     from cifar_lightning.compare.planning import Plan, plan
-    from cifar_lightning.data import Cifar100, DrawnShapes, ImageFolder, LabelledImages, SubsetDataModule
+    from cifar_lightning.data import Cifar100, DrawnShapes, ImageFolder, LabelledImages, SubsetDataModule, Torchvision
     from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet, StrideNet
     from cifar_lightning.models.classifier import ImageClassifier
     from cifar_lightning.runs.run import Run, load_run
@@ -41,7 +41,7 @@ _NAMES = {
     "compare.api": ["compare"],
     "compare.comparison": ["Comparison"],
     "compare.planning": ["Plan", "plan"],
-    "data": ["Cifar100", "DrawnShapes", "ImageFolder", "LabelledImages", "SubsetDataModule"],
+    "data": ["Cifar100", "DrawnShapes", "ImageFolder", "LabelledImages", "SubsetDataModule", "Torchvision"],
     "models.classifier": ["ImageClassifier"],
     "models.backbones": ["AvgPoolNet", "BaselineNet", "MaxPoolNet", "StrideNet"],
 }

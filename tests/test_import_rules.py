@@ -108,6 +108,7 @@ def test_the_functions_compare_and_study_are_not_hidden_by_their_packages():
         "cifar_lightning",
         "cifar_lightning.cli.main",
         "cifar_lightning.cli.compare",
+        "cifar_lightning.cli.runs",
         "cifar_lightning.runs.run",
         "cifar_lightning.compare",
         "cifar_lightning.compare.page",

@@ -27,6 +27,7 @@ COMMANDS = {
     "study": "fit and test every strategy with every seed",
     "compare": "say which strategy is better, and how surely, from run folders",
     "plan": "say how many seeds and images would show a difference",
+    "runs": "list the run folders below a path",
     "data": "fetch and check the data, count images per class, draw some",
     "configs": "list the configs that ship with the package",
 }

@@ -92,12 +92,13 @@ def _describe_duplicates(runs: Sequence[Run]) -> str:
 
 
 def _describe_groups(runs: Sequence[Run]) -> str:
-    groups, labels = find_units(runs)
-    num_groups = count_units(len(labels), groups)
-    if 3 * num_groups > 2 * len(labels):
+    groups, _ = find_units(runs)
+    num_images = len(runs[0].predictions("test").indices)
+    num_groups = count_units(num_images, groups)
+    if 3 * num_groups > 2 * num_images:
         return ""
     return (
-        f"The {len(labels)} test images are {num_groups} groups of near-duplicates: with so many copies, intervals"
+        f"The {num_images} test images are {num_groups} groups of near-duplicates: with so many copies, intervals"
         " contain the truth in some 93 of 100 studies."
     )
 

@@ -68,6 +68,8 @@ def _find_in_trainer(fit: Fit) -> str | None:
 
 def _find_in_model(model: ImageClassifier) -> str | None:
     """What in the net, its optimiser or its scheduler keeps runs from being fitted as one net."""
+    if model.augmentation is not None:
+        return f"{type(model.augmentation).__name__} as model.augmentation, which draws anew for each net"
     for module in model.backbone.modules():
         name = type(module).__name__
         if isinstance(module, _BATCH_STATISTICS) and module.track_running_stats:

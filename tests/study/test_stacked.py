@@ -181,6 +181,7 @@ PLATEAU = {
     "init_args": {"monitor": "train_loss"},
 }
 CSV_LOGGER = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": "elsewhere"}}
+FLIP = {"class_path": "torchvision.transforms.v2.RandomHorizontalFlip"}
 EARLY = {"class_path": "lightning.pytorch.callbacks.EarlyStopping", "init_args": {"monitor": "val_loss"}}
 
 
@@ -189,6 +190,7 @@ EARLY = {"class_path": "lightning.pytorch.callbacks.EarlyStopping", "init_args":
     [
         (own("Normalised"), {}, "BatchNorm2d"),
         (own("Dropping"), {}, "Dropout"),
+        (own("Chain", augmentation=FLIP), {}, "RandomHorizontalFlip"),
         (own("DroppingInside"), {}, "vmap"),
         (own("Chain", optimizer={"class_path": "torch.optim.LBFGS"}), {}, "LBFGS"),
         (own("Chain", scheduler=PLATEAU), {}, "ReduceLROnPlateau"),
