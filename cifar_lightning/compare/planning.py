@@ -16,6 +16,7 @@ from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, LEVEL, MIN_SEEDS, find_size
 from cifar_lightning.compare.planning_noise import CHANCE, CONFIDENCE, Noise, assume_noise, find_noise, raise_to_bound
 from cifar_lightning.compare.scale import SHARES, Scale
+from cifar_lightning.compare.units import pool
 from cifar_lightning.compare.wording import count
 from cifar_lightning.plots.kit import Chart
 from cifar_lightning.runs.disk import write_bytes, write_text
@@ -232,7 +233,10 @@ def _plan_from_pilot(pilot: Comparison, difference: float, power: float, images:
         difference / pilot.question.scale.factor,
         power,
         images or pilot.num_images,
-        [find_noise(a.values, b.values) for a, b in combinations(pilot.strategies, 2)],
+        [
+            find_noise(*(pool(each.values, each.groups, each.strata) for each in pair))
+            for pair in combinations(pilot.strategies, 2)
+        ],
         len(pilot.strategies),
         basis,
         (fewest, pilot.num_images),
