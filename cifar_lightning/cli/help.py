@@ -80,6 +80,20 @@ example:
     --images my_photos --output photos.csv
 """
 
+_EXPORT = f"""usage: cifar-lightning export --ckpt_path RUN_FOLDER --output FILE [options]
+
+Writes a trained net as one file that takes uint8 images (N, 3, 32, 32) and
+gives probabilities. It needs pip install 'cifar-lightning[export]'.
+{_CHECKPOINT}  --output avgpool.onnx         the file to write
+  --format torch               an archive for torch.export.load; onnx by default
+  --data.source.root DIR       where the images are, for a run from another
+                               machine
+
+example:
+  cifar-lightning export --ckpt_path lightning_logs/avgpool/version_0 \\
+    --output avgpool.onnx
+"""
+
 _DATA = """usage: cifar-lightning data [--config CONFIG] [--KEY VALUE ...]
 
 Fetches and checks the images ahead of time, and counts them per class.
@@ -140,6 +154,7 @@ HELP = {
     "validate": _VALIDATE,
     "test": _TEST,
     "predict": _PREDICT,
+    "export": _EXPORT,
     "study": _STUDY,
     "data": _DATA,
 }
