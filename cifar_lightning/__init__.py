@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cifar_lightning.compare.comparison import Comparison
     from cifar_lightning.data import Cifar100, DrawnShapes, ImageFolder, LabelledImages, SubsetDataModule
     from cifar_lightning.export.exporting import export
+    from cifar_lightning.export.page import export_page
     from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet, StrideNet
     from cifar_lightning.models.classifier import ImageClassifier
     from cifar_lightning.runs.run import Run, load_run
@@ -39,6 +40,7 @@ _NAMES = {
     "runs.scores": ["Scores"],
     "study.executing": ["study"],
     "export.exporting": ["export"],
+    "export.page": ["export_page"],
     "compare.api": ["compare"],
     "compare.comparison": ["Comparison"],
     "data": ["Cifar100", "DrawnShapes", "ImageFolder", "LabelledImages", "SubsetDataModule"],
