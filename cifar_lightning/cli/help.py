@@ -85,7 +85,7 @@ _EXPORT = f"""usage: cifar-lightning export --ckpt_path RUN_FOLDER --output FILE
 Writes a trained net as one file that takes uint8 images (N, 3, 32, 32) and
 gives probabilities; or as a web page on which anybody can try it, or several
 nets side by side. It needs pip install 'cifar-lightning[export]'.
-{_CHECKPOINT}                               for a page, several of them
+{_CHECKPOINT}                               for a page, one or several
   --output avgpool.onnx        the file to write, or
   --page demo.html             the page: one file that works without a network
   --format torch               an archive for torch.export.load; onnx by default
@@ -95,8 +95,8 @@ nets side by side. It needs pip install 'cifar-lightning[export]'.
 examples:
   cifar-lightning export --ckpt_path lightning_logs/avgpool/version_0 \\
     --output avgpool.onnx
-  cifar-lightning export --page demo.html \\
-    --ckpt_path lightning_logs/avgpool/version_0 lightning_logs/maxpool/version_0
+  cifar-lightning export --page demo.html --ckpt_path \\
+    lightning_logs/avgpool/version_0 lightning_logs/maxpool/version_0
 """
 
 _DATA = """usage: cifar-lightning data [--config CONFIG] [--KEY VALUE ...]
