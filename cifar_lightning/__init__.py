@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cifar_lightning.compare.api import compare
     from cifar_lightning.compare.comparison import Comparison
     from cifar_lightning.data import Cifar100, DrawnShapes, ImageFolder, LabelledImages, SubsetDataModule
+    from cifar_lightning.export.explaining import explain
     from cifar_lightning.export.exporting import export
     from cifar_lightning.export.page import export_page
     from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet, StrideNet
@@ -39,6 +40,7 @@ _NAMES = {
     "runs.run": ["Run", "load_run"],
     "runs.scores": ["Scores"],
     "study.executing": ["study"],
+    "export.explaining": ["explain"],
     "export.exporting": ["export"],
     "export.page": ["export_page"],
     "compare.api": ["compare"],

@@ -80,6 +80,20 @@ example:
     --images my_photos --output photos.csv
 """
 
+_EXPLAIN = f"""usage: cifar-lightning explain --ckpt_path RUN_FOLDER --images DIR
+
+Draws what a net looks at in some images (Grad-CAM, occlusion), the filters of
+its first convolution, and what each of its poolings keeps of one noisy pixel,
+as explained.png in its run folder; TensorBoard shows it, too. It needs
+pip install 'cifar-lightning[explain]'.
+{_CHECKPOINT}  --images my_photos           a folder of images, or one image; the first three
+                               are shown, up to 32 are counted
+
+example:
+  cifar-lightning explain --ckpt_path lightning_logs/avgpool/version_0 \\
+    --images my_photos
+"""
+
 _EXPORT = f"""usage: cifar-lightning export --ckpt_path RUN_FOLDER --output FILE [options]
 
 Writes a trained net as one file that takes uint8 images (N, 3, 32, 32) and
@@ -159,6 +173,7 @@ HELP = {
     "validate": _VALIDATE,
     "test": _TEST,
     "predict": _PREDICT,
+    "explain": _EXPLAIN,
     "export": _EXPORT,
     "study": _STUDY,
     "data": _DATA,
