@@ -210,7 +210,7 @@ def _find_maps(
         before = given[0].relu() if layer in rectified else given[0]
         shape: Any = layer.kernel_size, layer.stride, layer.padding
         average, largest = (kind(*shape, ceil_mode=layer.ceil_mode)(before) for kind in _POOLINGS)
-        found[layer] = {"before it": before, "average pooling": average, "max pooling": largest}
+        found[layer] = {"before pooling": before, "average pooling": average, "max pooling": largest}
 
     hooks = [layer.register_forward_hook(keep) for layer in watched]
     try:

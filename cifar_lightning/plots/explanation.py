@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _FILTER_COLUMNS = 16
 _MOST_FILTERS = 64
+# Of a probability: what is not worth a colour.
+_NO_LOSS = 0.0005
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,9 @@ def draw_explanation(path: Path, net: str, explanation: Explanation) -> None:
         explanation: what to draw.
     """
     stages, filters = explanation.stages, explanation.filters[:_MOST_FILTERS]
-    heights = [
-        2.15,
-        *([0.5 + 0.5 * -(-len(filters) // _FILTER_COLUMNS)] if len(filters) else []),
-        *(2.6 for _ in stages),
-    ]
+    heights = [2.4, *(2.6 for _ in stages)]
+    if len(filters):
+        heights.insert(1, 0.5 + 0.5 * -(-len(filters) // _FILTER_COLUMNS))
     figure = kit.new_figure(13.3, 1.5 + sum(heights))
     kit.add_title(figure, net, explanation.finding)
     looks, *rows = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -148,11 +148,11 @@ def _draw_looks(part: "SubFigure", images: Sequence[ExplainedImage]) -> None:
         _show(plain, image.pixels, f"{kit.shorten(image.answer, 1.2)}\n{100 * image.probability:.0f} %")
         _show(cam, grey, "Grad-CAM:\nspeaks for it", cmap="gray", vmin=0, vmax=255)
         cam.imshow(image.grad_cam, cmap="inferno", alpha=0.7 * image.grad_cam, vmin=0, vmax=1)
-        most = max(1e-12, float(image.occlusion.max()))
-        lost = f"-{100 * most:.1f} points" if most > 0.0005 else "no loss"
+        most = float(image.occlusion.max())
+        lost = f"-{100 * most:.1f} points" if most > _NO_LOSS else "no loss"
         _show(covered, grey, f"covered there:\n{lost}", cmap="gray", vmin=0, vmax=255)
         # Each on its own scale: a net that is sure loses little anywhere.
-        strength = np.clip(image.occlusion / most, 0, 1)
+        strength = np.clip(image.occlusion / max(most, _NO_LOSS), 0, 1) * (most > _NO_LOSS)
         covered.imshow(strength, cmap="inferno", alpha=0.7 * strength, vmin=0, vmax=1)
 
 

@@ -93,6 +93,22 @@ def test_the_page_answers_as_python_does_whatever_the_size_of_an_image(page, fin
         np.testing.assert_allclose(found, [probabilities] * 2, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "event", ["new DragEvent('drop', {dataTransfer: data})", "new ClipboardEvent('paste', {clipboardData: data})"]
+)
+def test_an_image_may_be_dropped_or_pasted(page, finished_run, tmp_path, event):
+    Image.new("RGB", (40, 30), (250, 20, 120)).save(tmp_path / "image.png")
+    expected = predict(finished_run, tmp_path / "image.png").probabilities
+    content = [*(tmp_path / "image.png").read_bytes()]
+    script = f"""bytes => {{
+        const data = new DataTransfer();
+        data.items.add(new File([new Uint8Array(bytes)], "image.png", {{type: "image/png"}}));
+        document.dispatchEvent({event});
+    }}"""
+    found = answers_after(page, lambda: page.evaluate(script, content))
+    np.testing.assert_allclose(found[:1], expected, atol=1e-3)
+
+
 def test_the_sliders_shift_as_the_probes_do_and_add_noise(page, finished_run, tmp_path):
     image = DrawnShapes(num_test=1).load("test").images[:1]
     Image.fromarray(image[0].permute(1, 2, 0).numpy()).save(tmp_path / "image.png")

@@ -1,6 +1,6 @@
 const byId = (id) => document.getElementById(id);
 const { names, nets, classes, size, grey, samples } = JSON.parse(byId("data").textContent);
-const PATCH = size / 4;
+const PATCH = 2 * Math.round(size / 8);
 
 // What is done to an image before a net sees it. Images are Uint8ClampedArray (S, S, 3), S = `size`.
 
