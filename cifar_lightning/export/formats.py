@@ -1,5 +1,6 @@
 """The formats of an exported net: how it is written, and read again."""
 
+import contextlib
 import copy
 import importlib.util
 import io
@@ -32,7 +33,9 @@ def trace(model: ImageClassifier) -> ExportedProgram:
     sample = torch.zeros(2, 3, size, size, dtype=torch.uint8)
     net = _Probabilities(copy.deepcopy(model)).requires_grad_(False).eval()
     try:
-        return torch.export.export(net, (sample,), dynamic_shapes=({0: torch.export.Dim("N", min=1)},))
+        # The graph that torch prints when it gives up helps nobody here.
+        with contextlib.redirect_stderr(io.StringIO()):
+            return torch.export.export(net, (sample,), dynamic_shapes=({0: torch.export.Dim("N", min=1)},))
     except Exception as error:
         raise ValueError(
             f"expected a net that torch.export can trace, but in {type(model.backbone).__name__} it meets"

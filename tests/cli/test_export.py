@@ -16,11 +16,15 @@ onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")
 
-SVD = """
+NETS = """
 import torch
 class Svd(torch.nn.Module):
     def forward(self, images):
         return torch.linalg.svdvals(images).flatten(1)
+
+class Chooser(torch.nn.Module):
+    def forward(self, images):
+        return images.mean(dim=(2, 3)) if images.mean() > 0 else images.amax(dim=(2, 3))
 """
 
 
@@ -54,16 +58,17 @@ def test_python_does_the_same_and_writes_archives_of_torch(run, tmp_path):
     assert probabilities.shape == (30, 5)
 
 
-def test_what_cannot_be_exported_ends_in_one_sentence_and_leaves_no_file(command, run, fitted_run, tmp_path):
-    (tmp_path / "svd.py").write_text(SVD)
+def test_what_cannot_be_exported_ends_in_one_sentence_and_leaves_no_file(command, undrawn, run, fitted_run, tmp_path):
+    (tmp_path / "hard_nets.py").write_text(NETS)
     (tmp_path / "run/checkpoints/best.ckpt").write_bytes((run / "checkpoints/last.ckpt").read_bytes())
-    assert command("fit", *TINY, "--model.backbone=svd.Svd").code == 0
-    own = "lightning_logs/quickstart/version_0"
-    assert command("test", f"--ckpt_path={own}").code == 0
+    for net in ("Svd", "Chooser"):
+        assert command("fit", *TINY, f"--model.backbone=hard_nets.{net}", f"--trainer.logger.name={net}").code == 0
+        assert command("test", f"--ckpt_path=lightning_logs/{net}/version_0").code == 0
     for path, code, *parts in (
         (fitted_run, 2, "scores.json", "cifar-lightning test --ckpt_path"),
         ("run/checkpoints/best.ckpt", 2, "scores of best.ckpt", "those of last.ckpt", "cifar-lightning test"),
-        (own, 2, "svd", "--format torch"),
+        ("lightning_logs/Svd/version_0", 2, "svd", "--format torch"),
+        ("lightning_logs/Chooser/version_0", 2, "Chooser", "may not choose"),
         ("nowhere", 2, "nowhere"),
     ):
         assert_one_sentence(command("export", f"--ckpt_path={path}", "--output=net.onnx"), code, *parts)

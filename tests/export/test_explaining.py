@@ -1,5 +1,7 @@
 """What `explain` finds in a net, against what is known of poolings and by hand."""
 
+import sys
+
 import pytest
 import torch
 from checks import assert_one_sentence, size_of
@@ -103,7 +105,7 @@ def test_a_run_gets_its_figure_and_tensorboard_too(command, run, tmp_path):
     assert "test/explained" in events.Tags()["images"]
 
 
-def test_what_cannot_be_explained_ends_in_one_sentence(command, run, tmp_path):
+def test_what_cannot_be_explained_ends_in_one_sentence(command, run, tmp_path, monkeypatch):
     (tmp_path / "notes.png").write_text("no image")
     (tmp_path / "flat.py").write_text(FLAT_NET)
     assert command("fit", *TINY, "--model.backbone=flat.Flat").code == 0
@@ -117,3 +119,6 @@ def test_what_cannot_be_explained_ends_in_one_sentence(command, run, tmp_path):
         ("lightning_logs/quickstart/version_0", "black.png", "with convolutions", "Flat has none"),
     ):
         assert_one_sentence(command("explain", f"--ckpt_path={path}", f"--images={images}"), 2, *parts)
+    monkeypatch.setitem(sys.modules, "captum", None)
+    outcome = command("explain", "--ckpt_path=run", "--images=black.png")
+    assert_one_sentence(outcome, 2, "Captum", "pip install 'cifar-lightning[explain]'")
