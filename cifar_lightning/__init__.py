@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cifar_lightning.compare.comparison import Comparison
     from cifar_lightning.compare.planning import Plan, plan
     from cifar_lightning.data import Cifar100, DrawnShapes, ImageFolder, LabelledImages, SubsetDataModule, Torchvision
+    from cifar_lightning.export.explaining import explain
+    from cifar_lightning.export.exporting import export
+    from cifar_lightning.export.page import export_page
     from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet, StrideNet
     from cifar_lightning.models.classifier import ImageClassifier
     from cifar_lightning.runs.run import Run, load_run
@@ -38,6 +41,9 @@ _NAMES = {
     "runs.run": ["Run", "load_run"],
     "runs.scores": ["Scores"],
     "study.executing": ["study"],
+    "export.explaining": ["explain"],
+    "export.exporting": ["export"],
+    "export.page": ["export_page"],
     "compare.api": ["compare"],
     "compare.comparison": ["Comparison"],
     "compare.planning": ["Plan", "plan"],

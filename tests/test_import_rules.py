@@ -62,7 +62,8 @@ ALLOWED = {
     "compare": {"plots", "runs"},
     "training": {"data", "models", "plots", "runs"},
     "study": {"training", "runs"},
-    "cli": {"study", "training", "compare", "data", "models", "plots", "runs"},
+    "export": {"training", "data", "models", "plots", "runs"},
+    "cli": {"export", "study", "training", "compare", "data", "models", "plots", "runs"},
 }
 
 

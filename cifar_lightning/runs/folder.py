@@ -21,6 +21,7 @@ MISTAKES = "mistakes.png"
 CONFUSION = "confusion.png"
 RELIABILITY = "reliability.png"
 CURVE_FIGURE = "curves.png"
+EXPLANATION = "explained.png"
 
 
 def predictions_name(split: str) -> str:
