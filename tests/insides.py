@@ -70,6 +70,13 @@ def fail_in_stacked_epoch(patch: Any, epoch: int, error: BaseException, above: i
     patch.setattr(stacked_fit._StackedFit, "_run_epoch", failing_epoch)
 
 
+def run_stacks_together(patch: Any) -> None:
+    """Lets a CPU run the nets of a stack as a GPU does."""
+    from cifar_lightning.models.stacking import NetStack
+
+    patch.setattr(NetStack, "run_in_turn", NetStack.run_together)
+
+
 def test_nothing(patch: Any) -> None:
     """Lets the runs of a study be fitted alone."""
     from cifar_lightning.study import one_run
