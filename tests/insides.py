@@ -77,6 +77,13 @@ def run_stacks_together(patch: Any) -> None:
     patch.setattr(NetStack, "run_in_turn", NetStack.run_together)
 
 
+def pretend_gpus(patch: Any, number: int) -> None:
+    """Lets a study find so many GPUs for its stacks, which are the CPU."""
+    from cifar_lightning.study.engines import stacked
+
+    patch.setattr(stacked, "list_gpus", lambda runs: [""] * number)
+
+
 def test_nothing(patch: Any) -> None:
     """Lets the runs of a study be fitted alone."""
     from cifar_lightning.study import one_run

@@ -1,13 +1,18 @@
 """The engine `stacked`: its run folders are those of `serial`, file by file, seed by seed and on a CPU bit by bit."""
 
+from pathlib import Path
+
 import insides
 import pytest
 import torch
+import warm
 import yaml
 from checks import read_checkpoint
 
 import cifar_lightning
 from cifar_lightning.runs import folder
+from cifar_lightning.study.engines.stacked import list_gpus
+from cifar_lightning.study.planned_run import PlannedRun
 
 ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.002, "weight_decay": 0.01}}
 NESTEROV = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.02, "momentum": 0.9, "nesterov": True}}
@@ -162,6 +167,26 @@ def test_what_does_not_fit_in_memory_is_halved_and_gives_the_same(tmp_path, unte
         ours, theirs = (read_checkpoint(run.folder) for run in (one, other))
         assert "loops" not in ours
         torch.testing.assert_close(ours["state_dict"], theirs["state_dict"], rtol=0, atol=0)
+
+
+def test_on_several_devices_strategies_go_side_by_side_and_give_the_same(tmp_path, untested, monkeypatch):
+    whole = make(tmp_path, "serial", OWN)
+    insides.pretend_gpus(monkeypatch, 2)
+    insides.start_workers_from(monkeypatch, warm.CONTEXT)
+    for one, other in zip(make(tmp_path, "stacked", OWN), whole, strict=True):
+        assert_same_state(*(read_checkpoint(run.folder) for run in (one, other)), within=0.0)
+
+
+def test_the_gpus_of_a_machine_are_those_that_cuda_shows(monkeypatch):
+    def run(**trainer):
+        return PlannedRun("net", 0, Path("there"), {"trainer": {"accelerator": "auto", "devices": 1, **trainer}})
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert list_gpus([run()]) == ["0", "1"]
+    assert list_gpus([run(accelerator="cpu")]) == list_gpus([run(), run(devices=2)]) == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    assert list_gpus([run()]) == ["3", "7"]
 
 
 def test_a_seed_that_diverges_ends_alone(tmp_path, untested):
