@@ -23,7 +23,7 @@ def outcomes_of(engine, runs):
 
 
 def test_an_engine_is_found_by_the_name_of_its_module():
-    assert list_engines() == ["processes", "ray", "serial", "stacked"]
+    assert {"processes", "ray", "serial", "stacked"} <= set(list_engines())
     for name in list_engines():
         assert (
             load_engine(StudySettings(engine=name), study_jobs.leave_a_file).__module__

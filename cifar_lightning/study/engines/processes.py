@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process, resource_tracker
-from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cifar_lightning.study.engines import Execute, Outcome, serial
+from cifar_lightning.study.engines import Execute, Outcome, serial, with_traceback
 from cifar_lightning.study.planned_run import PlannedRun
 
 if TYPE_CHECKING:
@@ -74,20 +73,20 @@ def make_in_workers(
                 except (EOFError, ConnectionError):
                     worker.wait()
                     workers[workers.index(worker)] = _Worker(make, worker.environment)
-                    code = worker.exit_code
-                    # An exit would be the same the second time.
-                    has_ended = code is not None and code > 0
-                    if not has_ended and id(job) not in retried:
+                    # Of a killed process it is minus the signal's number.
+                    code = worker.process.exitcode or 0
+                    if code <= 0 and id(job) not in retried:
                         retried.add(id(job))
                         waiting.appendleft(job)
                         continue
                     said = f"its process was killed twice (exit code {code})"
-                    if has_ended:
+                    if code > 0:
+                        # It would be the same the second time.
                         said = f"its process ended with exit code {code}; what it said is above"
                     yield from (Outcome(run, RuntimeError(said)) for run in job)
     finally:
         for worker in workers:
-            worker.stop()
+            worker.process.terminate()
         for worker in workers:
             worker.wait()
 
@@ -101,11 +100,11 @@ class _Worker:
         self.connection, theirs = spawn.Pipe()
         self.job: Sequence[PlannedRun] = ()
         self.environment = environment
-        self._process = spawn.Process(target=_serve, args=(theirs, make, environment), daemon=True)
+        self.process = spawn.Process(target=_serve, args=(theirs, make, environment), daemon=True)
         # A terminal sends Ctrl-C to all its processes, but only the main one shall act on it. Without the block, which
         # a child inherits, it would print a traceback while it imports.
         with _ctrl_c_blocked():
-            self._process.start()
+            self.process.start()
         theirs.close()
 
     def start(self, job: Sequence[PlannedRun]) -> None:
@@ -119,18 +118,10 @@ class _Worker:
         self.job = ()
         return outcomes
 
-    @property
-    def exit_code(self) -> int | None:
-        """The exit code of a process that has ended; minus the number of the signal that ended it."""
-        return self._process.exitcode
-
-    def stop(self) -> None:
-        self._process.terminate()
-
     def wait(self) -> None:
-        self._process.join(_STOP_SECONDS)
-        self._process.kill()
-        self._process.join()
+        self.process.join(_STOP_SECONDS)
+        self.process.kill()
+        self.process.join()
         self.connection.close()
 
 
@@ -162,13 +153,7 @@ def _serve(line: Any, make: Make, environment: Mapping[str, str]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
         while True:
-            line.send([_with_traceback(outcome) for outcome in make(line.recv())])
-
-
-def _with_traceback(outcome: Outcome) -> Outcome:
-    """The outcome with an error that takes its traceback along as text."""
-    run, error = outcome
-    return outcome if error is None else Outcome(run, ExceptionWithTraceback(error, error.__traceback__))
+            line.send([Outcome(run, with_traceback(error)) for run, error in make(line.recv())])
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:

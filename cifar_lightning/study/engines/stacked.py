@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from cifar_lightning.runs import folder
-from cifar_lightning.study.engines import Execute, Outcome
+from cifar_lightning.study.engines import Execute, Outcome, attempt
 from cifar_lightning.study.engines.processes import make_in_workers
 from cifar_lightning.study.one_run import prepare, test_fitted
 from cifar_lightning.study.planned_run import PlannedRun
@@ -72,7 +72,7 @@ class Engine:
 
     def _make(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
         if len(runs) == 1:
-            yield Outcome(runs[0], _error_of(self._execute, runs[0]))
+            yield Outcome(runs[0], attempt(self._execute, runs[0]))
             return
         errors: Sequence[Exception | None] | None = None
         try:
@@ -86,7 +86,7 @@ class Engine:
             errors = [error] * len(runs)
         if errors is not None:
             for run, failure in zip(runs, errors, strict=True):
-                yield Outcome(run, failure or _error_of(test_fitted, run))
+                yield Outcome(run, failure or attempt(test_fitted, run))
             return
         # The tensors of the failed try are still in its frames.
         gc.collect()
@@ -123,12 +123,3 @@ def _count_epochs(run: PlannedRun) -> int | None:
         return Checkpoint.read(run.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).resume.num_epochs
     except ValueError:
         return None
-
-
-def _error_of(make: Execute, run: PlannedRun) -> Exception | None:
-    try:
-        make(run)
-    # A bug in one strategy's net ends that run, and none of the others.
-    except Exception as error:
-        return error
-    return None
