@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cifar_lightning.cli.arguments import SentenceArguments
 from cifar_lightning.cli.errors import describe_failure
+from cifar_lightning.cli.help import HELP
 from cifar_lightning.cli.stopping import CTRL_C
 from cifar_lightning.cli.tables import count
 from cifar_lightning.printing import plain_console, print_prose
@@ -26,32 +27,23 @@ from cifar_lightning.study.study_progress import describe_duration
 from cifar_lightning.study.study_settings import StudySettings, make_parser, read_study
 from cifar_lightning.training.quiet import quiet_framework
 
-_OPTIONS = """
-options of the command:
-  --max_epochs N   short for --trainer.max_epochs
-  --restart        discard the runs of this plan that are there, and begin anew
-  --dry_run        print the plan and an estimate of the time; do nothing
-  --job_array slurm
-                   print a script that makes the study as a job array: study ... --job_array slurm > array.sh
-"""
+# How many runs are made at a time by those that do not count cores here.
+_AT_A_TIME = {"stacked": "all seeds of a strategy", "ray": "as many runs as Ray has cores"}
 
 
 def run(arguments: list[str]) -> int:
     """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning study", add_help=False, allow_abbrev=False)
     parser.add_argument("--config", action="append", default=[])
-    parser.add_argument("--max_epochs", type=int)
     parser.add_argument("--restart", action="store_true")
     parser.add_argument("--dry_run", action="store_true")
     parser.add_argument("--job_array", choices=["slurm"])
     options, settings = parser.parse_known_args(arguments)
     if {"-h", "--help"} & set(settings):
-        print(make_parser(prog=parser.prog, description=__doc__).format_help() + _OPTIONS)
+        print(HELP["study"], make_parser(prog=parser.prog).format_help(), sep="\n")
         return 0
     if not options.config:
         raise ValueError("expected a study; add --config study, or a YAML file with strategies")
-    if options.max_epochs is not None:
-        settings.append(f"--trainer.max_epochs={options.max_epochs}")
     with quiet_framework():
         what, to_runs = read_study(options.config, settings)
         runs = plan_runs(what, to_runs)
@@ -114,18 +106,21 @@ def _print_plan(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) 
 def _describe_engine(what: StudySettings, runs: Sequence[PlannedRun]) -> str:
     threads = count(runs[0].settings["num_threads"], "thread") if runs else "nothing"
     why = f"; chosen for {what.chosen_for}, --engine names another" if what.chosen_for else ""
-    return f"engine: {what.engine}, {count(what.num_workers, 'run')} at a time, {threads} each{why}"
+    at_a_time = _AT_A_TIME.get(str(what.engine), count(what.num_workers, "run"))
+    return f"engine: {what.engine}, {at_a_time} at a time, {threads} each{why}"
 
 
 def _describe_estimate(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> str:
     try:
-        estimated = estimate(runs, what.num_workers, restart)
+        # Nobody asks a cluster here how many it takes at a time.
+        estimated = estimate(runs, 1 if what.engine == "ray" else what.num_workers, restart)
     except (ValueError, RuntimeError) as error:
         # What it says to do, to let the data be fetched, the study itself does.
         return f"no estimate of the time: {str(error).rpartition('; ')[0] or error}"
     how = "the study's finished runs" if estimated.is_from_runs else f"{TIMED_EPOCHS} epochs of each strategy"
     duration = describe_duration(estimated.seconds)
-    return f"about {duration} of fitting (measured: {how}); the start and each run's test come on top"
+    fitting = "fitting, one run after another" if what.engine == "ray" else "fitting"
+    return f"about {duration} of {fitting} (measured: {how}); the start and each run's test come on top"
 
 
 def _print_results(what: StudySettings, runs: Sequence[PlannedRun]) -> None:

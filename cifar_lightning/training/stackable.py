@@ -83,7 +83,7 @@ def _find_in_model(model: ImageClassifier) -> str | None:
         return "the scheduler ReduceLROnPlateau, which follows the loss of one net"
     model(_black_images(model, 2))
     try:
-        NetStack([model, model], torch.device("cpu"))(_black_images(model, 2, 2)).sum().backward()
+        NetStack([model, model], torch.device("cpu")).run_together(_black_images(model, 2, 2)).sum().backward()
     except RuntimeError as error:
         return f"a net that torch.func.vmap cannot run ({str(error).splitlines()[0]})"
     return None
