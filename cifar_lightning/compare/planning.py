@@ -220,6 +220,7 @@ def _plan_from_pilot(pilot: Comparison, difference: float, power: float, images:
                 f"expected a pilot whose strategies differ on some images, but {a.name} and {b.name} answer all of them"
                 " alike; test them on more or harder images"
             )
+    pooled = [pool(summary.values, summary.groups, summary.strata) for summary in pilot.strategies]
     fewest = min(len(summary.runs) for summary in pilot.strategies)
     seconds = [summary.fit_seconds_median for summary in pilot.strategies]
     named = ", ".join(f"{summary.name} ({len(summary.runs)})" for summary in pilot.strategies)
@@ -233,10 +234,7 @@ def _plan_from_pilot(pilot: Comparison, difference: float, power: float, images:
         difference / pilot.question.scale.factor,
         power,
         images or pilot.num_images,
-        [
-            find_noise(*(pool(each.values, each.groups, each.strata) for each in pair))
-            for pair in combinations(pilot.strategies, 2)
-        ],
+        [find_noise(a, b) for a, b in combinations(pooled, 2)],
         len(pilot.strategies),
         basis,
         (fewest, pilot.num_images),
