@@ -18,7 +18,11 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from cifar_lightning.compare.api import compare
     from cifar_lightning.compare.comparison import Comparison
-    from cifar_lightning.data import Cifar100, DrawnShapes, ImageFolder, LabelledImages, SubsetDataModule
+    from cifar_lightning.compare.planning import Plan, plan
+    from cifar_lightning.data import Cifar100, DrawnShapes, ImageFolder, LabelledImages, SubsetDataModule, Torchvision
+    from cifar_lightning.export.explaining import explain
+    from cifar_lightning.export.exporting import export
+    from cifar_lightning.export.page import export_page
     from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet, StrideNet
     from cifar_lightning.models.classifier import ImageClassifier
     from cifar_lightning.runs.run import Run, load_run
@@ -37,9 +41,13 @@ _NAMES = {
     "runs.run": ["Run", "load_run"],
     "runs.scores": ["Scores"],
     "study.executing": ["study"],
+    "export.explaining": ["explain"],
+    "export.exporting": ["export"],
+    "export.page": ["export_page"],
     "compare.api": ["compare"],
     "compare.comparison": ["Comparison"],
-    "data": ["Cifar100", "DrawnShapes", "ImageFolder", "LabelledImages", "SubsetDataModule"],
+    "compare.planning": ["Plan", "plan"],
+    "data": ["Cifar100", "DrawnShapes", "ImageFolder", "LabelledImages", "SubsetDataModule", "Torchvision"],
     "models.classifier": ["ImageClassifier"],
     "models.backbones": ["AvgPoolNet", "BaselineNet", "MaxPoolNet", "StrideNet"],
 }

@@ -70,6 +70,20 @@ def fail_in_stacked_epoch(patch: Any, epoch: int, error: BaseException, above: i
     patch.setattr(stacked_fit._StackedFit, "_run_epoch", failing_epoch)
 
 
+def run_stacks_together(patch: Any) -> None:
+    """Lets a CPU run the nets of a stack as a GPU does."""
+    from cifar_lightning.models.stacking import NetStack
+
+    patch.setattr(NetStack, "run_in_turn", NetStack.run_together)
+
+
+def pretend_gpus(patch: Any, number: int) -> None:
+    """Lets a study find so many GPUs for its stacks, which are the CPU."""
+    from cifar_lightning.study.engines import stacked
+
+    patch.setattr(stacked, "list_gpus", lambda runs: [""] * number)
+
+
 def test_nothing(patch: Any) -> None:
     """Lets the runs of a study be fitted alone."""
     from cifar_lightning.study import one_run
@@ -143,3 +157,11 @@ def write_test_images(run: Path, images: Any) -> None:
     from cifar_lightning.runs import folder
 
     draw_test_images(run / folder.TEST_IMAGES, images)
+
+
+def make_exports_wrong(patch: Any) -> None:
+    """Lets every exported net answer 0.001 too high."""
+    from cifar_lightning.export import exporting
+
+    read = exporting.read_onnx
+    patch.setattr(exporting, "read_onnx", lambda content: lambda images: read(content)(images) + 0.001)

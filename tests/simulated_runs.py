@@ -8,7 +8,7 @@ import yaml
 
 from cifar_lightning.runs.curves import Curves
 from cifar_lightning.runs.disk import write_csv, write_text
-from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, PROBES, SCORES, predictions_name
+from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, GROUPS, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.predictions import Predictions
 from cifar_lightning.runs.probe_shares import ProbeShares
 from cifar_lightning.runs.scores import RunFacts, Scores
@@ -33,7 +33,18 @@ def predict(right, names=NAMES, indices=None, labels=None):
 
 
 def write_run(
-    folder: Path, strategy, seed, right, *, probes=None, train=None, facts=None, settings=None, indices=None, epochs=5
+    folder: Path,
+    strategy,
+    seed,
+    right,
+    *,
+    probes=None,
+    train=None,
+    facts=None,
+    settings=None,
+    indices=None,
+    epochs=5,
+    groups=None,
 ):
     """Writes the run folder `folder`, and returns its path.
 
@@ -44,6 +55,7 @@ def write_run(
         facts: laid over `run` of scores.json.
         settings: laid over those of config.yaml, keys joined by dots.
         indices: the indices of the test images.
+        groups: int (N,), the groups of near-duplicates among the test images; None: there are none.
     """
     test = right if isinstance(right, Predictions) else predict(np.asarray(right, bool), indices=indices)
     trained = predict(np.ones(30, bool) if train is None else train, test.class_names)
@@ -74,6 +86,8 @@ def write_run(
     }
     # As if the first image had a near-duplicate among the training images.
     write_csv(folder / DUPLICATES, ["index", "train_index", "similarity"], [[test.indices[0], 7, 0.9]])
+    shared = [] if groups is None else list(zip(test.indices.tolist(), np.asarray(groups).tolist(), strict=True))
+    write_csv(folder / GROUPS, ["index", "group"], shared)
     tested = replace(test.scores(), without_duplicates=test.scores_without(test.indices[:1]))
     scores = Scores(RunFacts(**run), {"train": trained.scores(), "test": tested}, shares.robustness(tested.accuracy))
     scores.write(folder / SCORES)

@@ -3,10 +3,12 @@
 import os
 import signal
 import time
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 from cifar_lightning.runs.disk import write_text
+from cifar_lightning.study.engines import Outcome
 
 
 def leave_a_file(run):
@@ -40,6 +42,15 @@ def leave_at_once(run):
     if run.seed == 1:
         os._exit(3)
     leave_a_file(run)
+
+
+def take_what_is_visible(runs):
+    """Makes runs on what they may see of the machine, each job in half a second."""
+    time.sleep(0.5)
+    for run in runs:
+        Path(run.folder, "made").write_text(os.environ["CUDA_VISIBLE_DEVICES"])
+        warnings.warn("taken", stacklevel=1)
+        yield Outcome(run, None)
 
 
 def count_epochs(run):

@@ -62,7 +62,8 @@ ALLOWED = {
     "compare": {"plots", "runs"},
     "training": {"data", "models", "plots", "runs"},
     "study": {"training", "runs"},
-    "cli": {"study", "training", "compare", "data", "models", "plots", "runs"},
+    "export": {"training", "data", "models", "plots", "runs"},
+    "cli": {"export", "study", "training", "compare", "data", "models", "plots", "runs"},
 }
 
 
@@ -108,6 +109,7 @@ def test_the_functions_compare_and_study_are_not_hidden_by_their_packages():
         "cifar_lightning",
         "cifar_lightning.cli.main",
         "cifar_lightning.cli.compare",
+        "cifar_lightning.cli.runs",
         "cifar_lightning.runs.run",
         "cifar_lightning.compare",
         "cifar_lightning.compare.page",

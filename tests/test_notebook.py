@@ -1,7 +1,14 @@
-"""The whole lab from Python, as a notebook has it, without a command line."""
+"""The whole lab from Python: the notebook of the docs, and a script that looks at more of what comes back."""
 
 import subprocess
 import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+DOCS = Path(__file__).parent.parent / "docs"
 
 SETTINGS = {"trainer.max_epochs": 2, "data.source.num_train": 20, "data.source.num_test": 6}
 SCRIPT = """
@@ -56,3 +63,27 @@ def test_a_notebook_runs_from_top_to_bottom(tmp_path):
     assert done.stdout == "all of it\n"
     folders = sorted(path.parent.relative_to(tmp_path) for path in tmp_path.rglob("scores.json"))
     assert len(folders) == 6
+
+
+def test_the_notebook_of_the_docs_runs_on_drawn_images(tmp_path):
+    notebook = jupytext.read(DOCS / "lab.py")
+    (parameters,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    source = {"class_path": "cifar_lightning.DrawnShapes", "init_args": {"num_train": 20, "num_test": 6}}
+    few = {"trainer.max_epochs": 2, "data.source": source, "data.classes": ["circle", "star", "cross"]}
+    parameters.source = f"settings = {few}"
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(
+            '{"seeds": 3,', '{"seeds": 2, "only": ["maxpool", "avgpool"], "engine": "serial",'
+        )
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
+    assert len(list(tmp_path.rglob("scores.json"))) == 5
+    (shown,) = [cell.outputs[0] for cell in notebook.cells if cell.source.endswith("\ncomparison")]
+    assert "too few runs" in shown["data"]["text/html"]
+
+
+def test_the_notebook_is_made_from_its_source_and_has_no_outputs():
+    kept, source = nbformat.read(DOCS / "lab.ipynb", as_version=4), jupytext.read(DOCS / "lab.py")
+    assert [(cell.cell_type, cell.source) for cell in kept.cells] == [
+        (cell.cell_type, cell.source) for cell in source.cells
+    ]
+    assert not any(cell.get("outputs") for cell in kept.cells)

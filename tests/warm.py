@@ -29,6 +29,11 @@ def nothing() -> None:
     """Prepares nothing."""
 
 
+def draw_little() -> None:
+    """Lets what this process tests and compares draw next to nothing."""
+    insides.draw_little(pytest.MonkeyPatch())
+
+
 def write_every_epoch() -> None:
     """Lets a fit write its files after every epoch, on a disk that takes its time."""
     patch = pytest.MonkeyPatch()

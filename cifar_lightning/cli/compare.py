@@ -27,6 +27,10 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--equal_within", type=float, metavar="POINTS", help="call strategies equal that differ by less than this"
     )
+    parser.add_argument(
+        "--paired_seeds", action="store_true", help="compare runs of the same seed; decide it before you look"
+    )
+    parser.add_argument("--without_duplicates", action="store_true", help="leave out test images like a training image")
     parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
     parser.add_argument(
         "--bounds", type=float, nargs=2, metavar=("LOW", "HIGH"), help="what values of a table can be at all"
@@ -55,6 +59,8 @@ def run(arguments: list[str]) -> int:
         question=options.question,
         equal_within=options.equal_within,
         allow_mixed=options.allow_mixed,
+        paired_seeds=options.paired_seeds,
+        without_duplicates=options.without_duplicates,
         bounds=options.bounds and tuple(options.bounds),
         lower_is_better=options.lower_is_better,
         shared_only=options.shared_only,

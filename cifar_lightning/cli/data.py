@@ -10,9 +10,9 @@ from torchvision.io import encode_png
 from torchvision.utils import make_grid
 
 from cifar_lightning.cli.arguments import refuse_folder
-from cifar_lightning.cli.tables import plain_console
 from cifar_lightning.data import LabelledImages, SubsetDataModule
 from cifar_lightning.data.near_duplicates import THRESHOLD, NearestPairs, find_nearest_pairs
+from cifar_lightning.printing import plain_console, print_prose
 from cifar_lightning.runs.disk import write_whole
 from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.configs import resolve_configs
@@ -103,10 +103,10 @@ def _print_duplicates(pairs: NearestPairs, num_training: int) -> None:
         table.add_row(*row)
     console = plain_console()
     console.print(table)
-    console.print(
+    print_prose(
+        console,
         f"{len(found.similarity)} of {len(pairs.similarity)} test images have a near-duplicate (similarity of at least"
         f" {THRESHOLD}) among the {num_training} training images",
-        soft_wrap=True,
     )
 
 

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import shutil
 import sys
+import textwrap
 import traceback
 from types import TracebackType
 
@@ -20,8 +22,16 @@ def fail(error: BaseException, code: int) -> int:
     if os.environ.get(DEBUG_VARIABLE) == "1":
         traceback.print_exception(error)
     else:
-        print(f"cifar-lightning: {describe(error)}", file=sys.stderr)
+        print(_fit_terminal(f"cifar-lightning: {describe(error)}"), file=sys.stderr)
     return code
+
+
+def _fit_terminal(text: str) -> str:
+    """`text` broken between words on a terminal, and whole in a file or a pipe."""
+    if not sys.stderr.isatty():
+        return text
+    columns = shutil.get_terminal_size().columns
+    return textwrap.fill(text, columns, break_long_words=False, break_on_hyphens=False)
 
 
 def describe(error: BaseException) -> str:

@@ -80,6 +80,39 @@ example:
     --images my_photos --output photos.csv
 """
 
+_EXPLAIN = f"""usage: cifar-lightning explain --ckpt_path RUN_FOLDER --images DIR
+
+Draws what a net looks at in some images (Grad-CAM, occlusion), the filters of
+its first convolution, and what each of its poolings keeps of one noisy pixel,
+as explained.png in its run folder; TensorBoard shows it, too. It needs
+pip install 'cifar-lightning[explain]'.
+{_CHECKPOINT}  --images my_photos           a folder of images, or one image; the first three
+                               are shown, up to 32 are counted
+
+example:
+  cifar-lightning explain --ckpt_path lightning_logs/avgpool/version_0 \\
+    --images my_photos
+"""
+
+_EXPORT = f"""usage: cifar-lightning export --ckpt_path RUN_FOLDER --output FILE [options]
+
+Writes a trained net as one file that takes uint8 images (N, 3, 32, 32) and
+gives probabilities; or as a web page on which anybody can try it, or several
+nets side by side. It needs pip install 'cifar-lightning[export]'.
+{_CHECKPOINT}                               for a page, one or several
+  --output avgpool.onnx        the file to write, or
+  --page demo.html             the page: one file that works without a network
+  --format torch               an archive for torch.export.load; onnx by default
+  --data.source.root DIR       where the images are, for a run from another
+                               machine
+
+examples:
+  cifar-lightning export --ckpt_path lightning_logs/avgpool/version_0 \\
+    --output avgpool.onnx
+  cifar-lightning export --page demo.html --ckpt_path \\
+    lightning_logs/avgpool/version_0 lightning_logs/maxpool/version_0
+"""
+
 _DATA = """usage: cifar-lightning data [--config CONFIG] [--KEY VALUE ...]
 
 Fetches and checks the images ahead of time, and counts them per class.
@@ -140,6 +173,8 @@ HELP = {
     "validate": _VALIDATE,
     "test": _TEST,
     "predict": _PREDICT,
+    "explain": _EXPLAIN,
+    "export": _EXPORT,
     "study": _STUDY,
     "data": _DATA,
 }

@@ -26,6 +26,10 @@ COMMANDS = {
     "predict": "say what a checkpoint sees in images of your own",
     "study": "fit and test every strategy with every seed",
     "compare": "say which strategy is better, and how surely, from run folders",
+    "plan": "say how many seeds and images would show a difference",
+    "runs": "list the run folders below a path",
+    "explain": "draw what a net looks at, and what each pooling keeps of a noisy pixel",
+    "export": "write a trained net as an ONNX file, or as a web page that tries it",
     "data": "fetch and check the data, count images per class, draw some",
     "configs": "list the configs that ship with the package",
 }

@@ -13,8 +13,10 @@ from rich.table import Table
 
 from cifar_lightning.cli.arguments import SentenceArguments
 from cifar_lightning.cli.errors import describe_failure
+from cifar_lightning.cli.help import HELP
 from cifar_lightning.cli.stopping import CTRL_C
-from cifar_lightning.cli.tables import count, plain_console
+from cifar_lightning.cli.tables import count
+from cifar_lightning.printing import plain_console, print_prose
 from cifar_lightning.study.engines import Outcome
 from cifar_lightning.study.estimating import TIMED_EPOCHS, estimate
 from cifar_lightning.study.executing import execute, refuse_other_runs
@@ -25,32 +27,23 @@ from cifar_lightning.study.study_progress import describe_duration
 from cifar_lightning.study.study_settings import StudySettings, make_parser, read_study
 from cifar_lightning.training.quiet import quiet_framework
 
-_OPTIONS = """
-options of the command:
-  --max_epochs N   short for --trainer.max_epochs
-  --restart        discard the runs of this plan that are there, and begin anew
-  --dry_run        print the plan and an estimate of the time; do nothing
-  --job_array slurm
-                   print a script that makes the study as a job array: study ... --job_array slurm > array.sh
-"""
+# How many runs are made at a time by those that do not count cores here.
+_AT_A_TIME = {"stacked": "all seeds of a strategy", "ray": "as many runs as Ray has cores"}
 
 
 def run(arguments: list[str]) -> int:
     """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning study", add_help=False, allow_abbrev=False)
     parser.add_argument("--config", action="append", default=[])
-    parser.add_argument("--max_epochs", type=int)
     parser.add_argument("--restart", action="store_true")
     parser.add_argument("--dry_run", action="store_true")
     parser.add_argument("--job_array", choices=["slurm"])
     options, settings = parser.parse_known_args(arguments)
     if {"-h", "--help"} & set(settings):
-        print(make_parser(prog=parser.prog, description=__doc__).format_help() + _OPTIONS)
+        print(HELP["study"], make_parser(prog=parser.prog).format_help(), sep="\n")
         return 0
     if not options.config:
         raise ValueError("expected a study; add --config study, or a YAML file with strategies")
-    if options.max_epochs is not None:
-        settings.append(f"--trainer.max_epochs={options.max_epochs}")
     with quiet_framework():
         what, to_runs = read_study(options.config, settings)
         runs = plan_runs(what, to_runs)
@@ -63,7 +56,7 @@ def run(arguments: list[str]) -> int:
                 refuse_other_runs(runs)
             _print_plan(what, runs, options.restart)
             return 0
-        print(_describe_engine(what, runs), flush=True)
+        print_prose(plain_console(), _describe_engine(what, runs))
         failures = _execute(what, runs, options.restart, arguments)
     _print_results(what, runs)
     # The same mistake in forty runs is one sentence.
@@ -94,7 +87,8 @@ def _execute(what: StudySettings, runs: Sequence[PlannedRun], restart: bool, arg
 
 def _print_plan(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> None:
     console = plain_console()
-    table = Table(title=f"{len(runs)} runs in {what.folder}", title_justify="left")
+    console.print(f"{count(len(runs), 'run')} in {what.folder}", soft_wrap=True)
+    table = Table()
     for column in ("strategy", "seed", "folder", "state"):
         table.add_column(column, overflow="fold")
     for run in runs:
@@ -103,27 +97,30 @@ def _print_plan(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) 
     console.print(table)
     left = [run for run in runs if restart or not run.is_finished]
     num_epochs = sum(run.num_epochs - (0 if restart else run.num_epochs_done) for run in left)
-    console.print(_describe_engine(what, runs), soft_wrap=True)
+    print_prose(console, _describe_engine(what, runs))
     console.print(f"to do: {count(len(left), 'run')}, {count(num_epochs, 'epoch')}")
     if left:
-        console.print(_describe_estimate(what, runs, restart), soft_wrap=True)
+        print_prose(console, _describe_estimate(what, runs, restart))
 
 
 def _describe_engine(what: StudySettings, runs: Sequence[PlannedRun]) -> str:
     threads = count(runs[0].settings["num_threads"], "thread") if runs else "nothing"
     why = f"; chosen for {what.chosen_for}, --engine names another" if what.chosen_for else ""
-    return f"engine: {what.engine}, {count(what.num_workers, 'run')} at a time, {threads} each{why}"
+    at_a_time = _AT_A_TIME.get(str(what.engine), count(what.num_workers, "run"))
+    return f"engine: {what.engine}, {at_a_time} at a time, {threads} each{why}"
 
 
 def _describe_estimate(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> str:
     try:
-        estimated = estimate(runs, what.num_workers, restart)
+        # Nobody asks a cluster here how many it takes at a time.
+        estimated = estimate(runs, 1 if what.engine == "ray" else what.num_workers, restart)
     except (ValueError, RuntimeError) as error:
         # What it says to do, to let the data be fetched, the study itself does.
         return f"no estimate of the time: {str(error).rpartition('; ')[0] or error}"
     how = "the study's finished runs" if estimated.is_from_runs else f"{TIMED_EPOCHS} epochs of each strategy"
     duration = describe_duration(estimated.seconds)
-    return f"about {duration} of fitting (measured: {how}); the start and each run's test come on top"
+    fitting = "fitting, one run after another" if what.engine == "ray" else "fitting"
+    return f"about {duration} of {fitting} (measured: {how}); the start and each run's test come on top"
 
 
 def _print_results(what: StudySettings, runs: Sequence[PlannedRun]) -> None:
@@ -139,4 +136,6 @@ def _print_results(what: StudySettings, runs: Sequence[PlannedRun]) -> None:
         table.add_row(name, str(len(values)), mean, f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-")
     console.print(table)
     if any(run.is_finished for run in runs):
-        console.print(f"next: cifar-lightning compare {shlex.quote(str(what.folder))}", soft_wrap=True)
+        # Runs of one seed then share their training images.
+        paired = " --paired_seeds" if what.vary_split else ""
+        console.print(f"next: cifar-lightning compare {shlex.quote(str(what.folder))}{paired}", soft_wrap=True)

@@ -4,17 +4,12 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from cifar_lightning.printing import plain_console, print_prose
 from cifar_lightning.runs.curves import Curves
 from cifar_lightning.runs.overfitting import describe_overfitting, validation_name
 from cifar_lightning.runs.scores import Scores, SplitScores
-
-
-def plain_console() -> Console:
-    """A console that prints names as they are: they are the user's, and a bracket or a colon in one is no markup."""
-    return Console(highlight=False, markup=False, emoji=False)
 
 
 def count(number: int, noun: str) -> str:
@@ -31,18 +26,17 @@ def print_fit_summary(
     if why_not_kept is None:
         console.print(f"run folder: {run}", soft_wrap=True)
     elif run is not None and run.is_dir():
-        console.print(f"no checkpoint was kept, since {why_not_kept}, but curves: {run}", soft_wrap=True)
+        print_prose(console, f"no checkpoint was kept, since {why_not_kept}, but curves: {run}")
     else:
-        console.print(f"no run folder was kept, since {why_not_kept}")
+        print_prose(console, f"no run folder was kept, since {why_not_kept}")
     for split, name in names.items():
         if f"{split}/loss" in scores:
             # `test` measures the training accuracy anew, and so another one.
             when = " (mean over the epoch, as it learnt)" if split == "train" else ""
-            console.print(
-                f"{name}: loss {scores[f'{split}/loss']:.4f}, accuracy {scores[f'{split}/accuracy']:.4f}{when}"
-            )
+            accuracy = f"accuracy {scores[f'{split}/accuracy']:.4f}{when}"
+            print_prose(console, f"{name}: loss {scores[f'{split}/loss']:.4f}, {accuracy}")
     if curves is not None and scores:
-        console.print(describe_overfitting(curves, names["val"]), soft_wrap=True)
+        print_prose(console, describe_overfitting(curves, names["val"]))
     if why_not_kept is None:
         console.print(f"next: cifar-lightning test --ckpt_path {shlex.quote(str(run))}", soft_wrap=True)
 

@@ -47,7 +47,7 @@ class Components:
         residual = self.residual / (num_seeds * num_images)
         images = self.images / num_images + residual.sum()
         seeds = self.seeds / num_seeds + residual
-        free_images = num_images - self.num_strata
+        free_images = max(num_images - self.num_strata, 1)
         # A single run brings no variance of seeds.
         free_seeds = np.maximum(num_seeds - 1, 1)
         spread = (

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Sequence
 from math import comb
 
-from cifar_lightning.compare.comparison import Comparison, Pair, Summary, Verdict
+from cifar_lightning.compare.comparison import Comparison, Pair, Power, Verdict
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
-from cifar_lightning.compare.questions import Question, Words
+from cifar_lightning.compare.questions import Question, Words, learnt_all
 from cifar_lightning.compare.scale import Scale
 from cifar_lightning.compare.wording import (
     MOST_NAMED,
     capitalise,
+    count,
     count_data,
     count_runs,
+    describe_units,
     list_names,
     name_first,
     write_p,
@@ -29,8 +31,8 @@ def describe_answer(comparison: Comparison) -> str:
     openings += [f"by {question.label}"] if question.text != "accuracy" else []
     if openings:
         said = capitalise(", ".join([*openings, said]))
-    elif not any(pair.winner for pair in comparison.pairs):
-        # A sentence that begins with a strategy's name keeps it as it is.
+    elif not said.startswith(tuple(f"{summary.name}{end}" for summary in comparison.strategies for end in " ,")):
+        # A strategy's name is kept as it is.
         said = capitalise(said)
     if unfinished:
         nets = _name(unfinished, question.words) if len(unfinished) < len(comparison.strategies) else "all nets"
@@ -40,18 +42,23 @@ def describe_answer(comparison: Comparison) -> str:
 
 
 def _describe_verdicts(comparison: Comparison) -> str:
-    """Whom the first strategy beats, or else who beats whom; which are equal; about which nothing is shown."""
+    """Who beats whom; which are equal; about which nothing is shown."""
     question, strategies = comparison.question, comparison.strategies
-    shown = [pair for pair in comparison.pairs if pair.winner]
     best = strategies[0].name
-    shown = [pair for pair in shown if pair.winner == best] or shown
+    shown = _find_shown(comparison)
     # By winner, and whether by less than the margin.
     beaten: dict[tuple[str, bool], list[str]] = {}
     for pair in shown:
         slightly = pair.verdict is Verdict.SLIGHTLY_BETTER
-        beaten.setdefault((pair.winner or "", slightly), []).append(pair.b if pair.winner == pair.a else pair.a)
+        beaten.setdefault((pair.winner or "", slightly), []).append(_name_other(pair, pair.winner))
     named = {name for pair in shown for name in (pair.a, pair.b)}
-    equal = [p for p in comparison.pairs if p.verdict is Verdict.EQUAL and not {p.a, p.b} <= named]
+    open_pairs = [pair for pair in _pairs_of(comparison, best) if pair.verdict is Verdict.NO_DIFFERENCE]
+    open_to_best = [_name_other(pair, best) for pair in open_pairs if {pair.a, pair.b} <= named]
+    equal = [
+        pair
+        for pair in comparison.pairs
+        if pair.verdict is Verdict.EQUAL and (best in (pair.a, pair.b) or not {pair.a, pair.b} <= named)
+    ]
     named |= {name for pair in equal for name in (pair.a, pair.b)}
     left = [summary for summary in strategies if summary.name not in named]
     undecided = [summary.name for summary in left if len(summary.runs) >= question.min_seeds]
@@ -61,10 +68,14 @@ def _describe_verdicts(comparison: Comparison) -> str:
     parts = [
         f"{winner} {question.beats} {_name(names, question.words)}"
         + (f", but by less than {question.margin}" if slightly else "")
-        for (winner, slightly), names in sorted(beaten.items(), key=lambda entry: entry[0][1])
+        for (winner, slightly), names in sorted(beaten.items(), key=lambda entry: (entry[0][0] != best, entry[0][1]))
     ]
+    if len(parts) > MOST_NAMED:
+        parts[MOST_NAMED:] = [f"{len(parts) - MOST_NAMED} more are ahead of others"]
     if equal:
         parts.append(_describe_equal(equal, question))
+    if open_to_best:
+        parts.append(f"{best} against {_name(open_to_best, question.words)} undecided")
     if undecided:
         parts.append(
             f"{_name(undecided, question.words)} undecided"
@@ -74,6 +85,22 @@ def _describe_verdicts(comparison: Comparison) -> str:
     if few:
         parts.append(f"too few runs of {_name(few, question.words)}")
     return "; ".join(parts)
+
+
+def _find_shown(comparison: Comparison) -> list[Pair]:
+    """The pairs in which one is better: those of the first strategy if it leaves none open, otherwise all of them."""
+    of_best = _pairs_of(comparison, comparison.strategies[0].name)
+    is_open = any(pair.verdict is Verdict.NO_DIFFERENCE for pair in of_best)
+    pairs = comparison.pairs if is_open or not any(pair.winner for pair in of_best) else of_best
+    return [pair for pair in pairs if pair.winner]
+
+
+def _pairs_of(comparison: Comparison, name: str) -> list[Pair]:
+    return [pair for pair in comparison.pairs if name in (pair.a, pair.b)]
+
+
+def _name_other(pair: Pair, name: str | None) -> str:
+    return pair.b if name == pair.a else pair.a
 
 
 def _describe_equal(pairs: Sequence[Pair], question: Question) -> str:
@@ -94,12 +121,13 @@ def _name(names: Sequence[str], words: Words) -> str:
 def describe_numbers(comparison: Comparison) -> str:
     """The numbers to the headline: how far the first strategy is ahead of the others, with 95 % intervals.
 
-    Where it beats none, but others do, how far those are ahead of whom they beat.
+    Where others beat some too, how far those are ahead of whom they beat; that alone where the first beats none.
     """
     best = comparison.strategies[0].name
-    pairs = [pair for pair in comparison.pairs if best in (pair.a, pair.b)]
-    if not any(pair.winner for pair in pairs):
-        pairs = [pair for pair in comparison.pairs if pair.winner] or pairs
+    of_best, shown = _pairs_of(comparison, best), _find_shown(comparison)
+    if shown and not any(pair.winner for pair in of_best):
+        of_best = []
+    pairs = of_best + [pair for pair in shown if pair not in of_best]
     leads: dict[str, list[str]] = {}
     for place, pair in enumerate(pairs[:MOST_NAMED]):
         leader = pair.winner or best
@@ -108,11 +136,14 @@ def describe_numbers(comparison: Comparison) -> str:
     said = "; ".join(f"{leader} is {list_names(margins)}" for leader, margins in leads.items())
     few = min(len(summary.runs) for summary in comparison.strategies) < comparison.question.min_seeds
     needed = f" At least {MIN_SEEDS} seeds per {comparison.question.words.strategy} are needed." if few else ""
-    return " ".join([f"With {list_names(count_data(comparison))}, {said}.{needed}", *_describe_cautions(comparison)])
+    size = list_names(count_data(comparison)) + describe_units(comparison)
+    return " ".join([f"With {size}, {said}.{needed}", *_describe_cautions(comparison)])
 
 
 def _describe_cautions(comparison: Comparison) -> Iterator[str]:
-    """Sentences on pairs for which interval and verdict hold less firmly than for others."""
+    """Sentences on pairs for which interval and verdict hold less firmly than for others, or say less."""
+    if comparison.question.text == "gap" and learnt_all(run for each in comparison.strategies for run in each.runs):
+        yield "Every training accuracy is 100 %, so the gap says no more than the test accuracy."
     judged = [pair for pair in comparison.pairs if pair.verdict is not Verdict.TOO_FEW_RUNS]
     few = [pair for pair in judged if pair.num_differing < _FEW_DIFFERING]
     if few:
@@ -122,21 +153,27 @@ def _describe_cautions(comparison: Comparison) -> Iterator[str]:
             f"Few of the {comparison.num_images} {words.images} tell {words.nets} apart ({named}): they say little of"
             f" other {words.images}."
         )
-    for noisy, calm, ratio in _find_unequal_scatter(comparison.strategies):
-        times = f"{ratio:.1f}" if ratio < 10 else "more than 10"
-        yield (
-            f"{noisy.name}'s {len(noisy.runs)} runs scatter {times} times as much as {calm.name}'s: so few tell its"
-            " scatter, and so its interval, only roughly."
+    yield from _describe_unequal_scatter(comparison)
+
+
+def _describe_unequal_scatter(comparison: Comparison) -> Iterator[str]:
+    """A sentence on strategies of 3 to 9 runs that scatter at least three times as much as the calmest."""
+    strategies = comparison.strategies
+    spreads = {each.name: each.sd for each in strategies if len(each.runs) >= MIN_SEEDS and each.sd}
+    calm = min(spreads, key=lambda name: spreads[name], default="")
+    few = [each.name for each in strategies if len(each.runs) < ENOUGH_SEEDS and each.name in spreads]
+    ratios = {name: ratio for name in few if (ratio := spreads[name] / spreads[calm]) >= 3}
+    if ratios:
+        ends = (
+            f"{ratio:.1f}" if ratio < 10 else "more than 10" for ratio in (min(ratios.values()), max(ratios.values()))
         )
-
-
-def _find_unequal_scatter(strategies: Sequence[Summary]) -> list[tuple[Summary, Summary, float]]:
-    """Strategies of 3 to 9 runs that scatter at least three times as much as the calmest; that one, and how much."""
-    known = [(summary.sd, summary) for summary in strategies if len(summary.runs) >= MIN_SEEDS and summary.sd]
-    if not known:
-        return []
-    least, calm = min(known, key=lambda entry: entry[0])
-    return [(noisy, calm, sd / least) for sd, noisy in known if sd >= 3 * least and len(noisy.runs) < ENOUGH_SEEDS]
+        times = " to ".join(dict.fromkeys(ends))
+        scatter, its = ("scatter", "their") if len(ratios) > 1 else ("scatters", "its")
+        names = _name(list(ratios), comparison.question.words)
+        yield (
+            f"{names} {scatter} {times} times as much over seeds as {calm}: so few seeds tell {its} scatter, and so"
+            f" {its} interval, only roughly."
+        )
 
 
 def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -> str:
@@ -166,35 +203,44 @@ def describe_sensitivity(comparison: Comparison) -> str:
         return ""
     seen = {name for pair in comparison.pairs if pair.power is not None for name in (pair.a, pair.b)}
     strategies = [summary for summary in comparison.strategies if summary.name in seen]
-    scale, words = comparison.question.scale, comparison.question.words
-    seeds = _find_most([power.seeds_for_half for power in powers])
-    images = _find_most([power.images_for_half for power in powers])
-    if comparison.question.scope == "models":
-        needed = f"you need about {images:,} {words.images}"
-    elif images is None and seeds is None:
-        needed = f"you need more seeds and more {words.images}; either alone won't do"
-    elif images is None:
-        needed = f"you need about {seeds:,} seeds per {words.strategy}; more {words.images} alone won't do"
-    else:
-        others = "more seeds alone won't do" if seeds is None else f"or about {seeds:,} seeds per {words.strategy}"
-        needed = f"you need about {images:,} {words.images}{';' if seeds is None else ''} {others}"
-    of_seeds = [count_runs(strategies)] if comparison.question.scope == "strategies" else []
+    question = comparison.question
+    scale, words = question.scale, question.words
+    of_seeds = [count_runs(strategies)] if question.scope == "strategies" else []
     size = " x ".join([*of_seeds, f"{comparison.num_images:,} {words.images}"])
     return (
         f"With {size} a difference below"
         f" {_range([power.missed_below for power in powers], scale)} would probably be missed, and one of"
         f" {_range([power.detectable for power in powers], scale)} would be found in 80 % of such studies."
-        f" To detect a difference half as large {needed}."
+        f" To detect a difference half as large you need {_describe_needed(powers, question)}."
     )
 
 
-def _find_most(sizes: Sequence[int | None]) -> int | None:
-    """The largest of these sizes to two digits, upwards; None where one pair has none."""
-    known = [size for size in sizes if size is not None]
-    if len(known) < len(sizes):
-        return None
-    unit = 10 ** max(len(str(max(known))) - 2, 0)
-    return -(-max(known) // unit) * unit
+def _describe_needed(powers: Sequence[Power], question: Question) -> str:
+    """`about 3,200 images; more seeds alone won't do`, and how many pairs need more of both."""
+    enough, not_enough, words = [], [], question.words
+    needed = [(words.images, words.images, [power.images_for_half for power in powers])]
+    if question.scope == "strategies":
+        needed.append(("seeds", f"seeds per {words.strategy}", [power.seeds_for_half for power in powers]))
+    for what, unit, sizes in needed:
+        known = sorted(_round_up(size) for size in sizes if size is not None)
+        if not known:
+            not_enough.append(f"more {what} alone won't do")
+            continue
+        numbers = f"{known[0]:,}" if known[0] == known[-1] else f"{known[0]:,} to {known[-1]:,}"
+        some = f" (in {len(known)} of {len(sizes)} pairs)" if len(known) < len(sizes) else ""
+        enough.append(f"about {numbers} {unit}{some}")
+    if not enough:
+        return f"more seeds and more {words.images}; either alone won't do"
+    both = sum(power.images_for_half is None and power.seeds_for_half is None for power in powers)
+    if both:
+        not_enough.append(f"{count(both, 'pair')} need{'s' if both == 1 else ''} more of both")
+    return "; ".join([" or ".join(enough), *not_enough])
+
+
+def _round_up(size: int) -> int:
+    """`size` to two digits."""
+    unit = 10 ** max(len(str(size)) - 2, 0)
+    return -(-size // unit) * unit
 
 
 def _range(values: Sequence[float], scale: Scale) -> str:

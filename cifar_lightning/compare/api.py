@@ -9,7 +9,7 @@ from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.caveats import describe_limits, describe_oddities
 from cifar_lightning.compare.claims import judge_claims
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.grouping import group_strategies
+from cifar_lightning.compare.grouping import group_strategies, leave_out_duplicates
 from cifar_lightning.compare.pairs import compare_pairs
 from cifar_lightning.compare.questions import parse_question
 from cifar_lightning.compare.summaries import summarise
@@ -26,6 +26,8 @@ def compare(
     question: str | None = None,
     equal_within: float | None = None,
     allow_mixed: bool = False,
+    paired_seeds: bool = False,
+    without_duplicates: bool = False,
     bounds: Interval | None = None,
     lower_is_better: bool = False,
     shared_only: bool = False,
@@ -43,6 +45,9 @@ def compare(
             None: no two are called equal.
         allow_mixed: whether runs may be compared that differ in more than the strategy, see
             `grouping.group_strategies`.
+        paired_seeds: whether runs of the same seed are compared with one another: for runs that share something by
+            their seed, such as `study --vary_split` their training images. To be decided before the answer is seen.
+        without_duplicates: whether test images with a near-duplicate among the training images are left out.
         bounds: the lowest and the highest possible value of a table; None: 0 and 1 if it has no other values, else as
             far as its values reach.
         lower_is_better: whether lower values of a table are better.
@@ -80,9 +85,12 @@ def compare(
     for run in tested:
         _read(run)
     strategies, mixed = group_strategies(tested, allow_mixed)
+    num_left_out = None
+    if without_duplicates:
+        strategies, num_left_out = leave_out_duplicates(strategies)
     first = next(iter(strategies.values()))[0]
     asked = parse_question(question or "accuracy", [run for its_runs in strategies.values() for run in its_runs])
-    asked = replace(asked, equal_within=equal_within)
+    asked = replace(asked, equal_within=equal_within, paired_seeds=paired_seeds)
     summaries = [summarise(name, its_runs, asked) for name, its_runs in strategies.items()]
     summaries.sort(key=lambda summary: summary.mean, reverse=asked.higher_is_better)
     return Comparison(
@@ -94,10 +102,11 @@ def compare(
         pairs=compare_pairs(summaries, asked),
         still_improving=[summary.name for summary in summaries if is_unfinished(summary.runs)],
         claims=judge_claims(strategies),
-        does_not_say=describe_limits(strategies),
+        does_not_say=describe_limits(strategies, paired_seeds),
         notes=[*(f"Mixed: {sentence}." for sentence in mixed), *describe_oddities(strategies, tested, untested)],
         mixed=bool(mixed),
         paths=paths,
+        num_left_out=num_left_out,
     )
 
 

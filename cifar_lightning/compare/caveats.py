@@ -7,17 +7,22 @@ import numpy as np
 from cifar_lightning.compare.grouping import differing_settings, flat_settings, name_seeds
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.scale import COMPUTE
+from cifar_lightning.compare.summaries import find_units
+from cifar_lightning.compare.units import count_units
 from cifar_lightning.compare.wording import list_names, name_first
-from cifar_lightning.runs.folder import CONFIG, CURVES, LAST_CHECKPOINT, PROBES, predictions_name
+from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, GROUPS, LAST_CHECKPOINT, PROBES, predictions_name
 from cifar_lightning.runs.run import Run
 
 
-def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
+def describe_limits(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool = False) -> list[str]:
     """Sentences on what a verdict about these runs does not say."""
     runs = [run for its_runs in strategies.values() for run in its_runs]
     sentences = (
-        _describe_variation(strategies),
+        _describe_variation(strategies, paired_seeds),
         describe_scatter(strategies),
+        _describe_pairing(strategies, paired_seeds),
+        _describe_duplicates(runs),
+        _describe_groups(runs),
         _describe_settings(runs),
         _describe_compute(strategies),
         _describe_view(strategies),
@@ -27,18 +32,19 @@ def describe_limits(strategies: Mapping[str, Sequence[Run]]) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
-def _describe_variation(strategies: Mapping[str, Sequence[Run]]) -> str:
+def _describe_variation(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool) -> str:
     single = [name for name, its_runs in strategies.items() if len(its_runs) == 1]
     seeds = "(initialisation and order of the training images)"
-    covered = f"The intervals cover other seeds {seeds} and other test images"
+    images = "other test images, gathered as this test split was"
+    covered = f"The intervals cover other seeds {seeds} and {images}"
     if len(single) == len(strategies):
-        covered = f"The intervals cover other test images, but not other seeds {seeds}: each strategy has one run"
+        covered = f"The intervals cover {images}, but not other seeds {seeds}: each strategy has one run"
     elif single:
         covered += f", but those with {list_names(single)}, of which there is one run, no other seeds"
     train = predictions_name("train")
     if not all(run.has(train) for runs in strategies.values() for run in runs):
         return f"{covered}. Whether all runs share their training images is unknown without every {train}."
-    return f"{covered}. {_describe_training_images(strategies)}"
+    return f"{covered}. {_describe_training_images(strategies, paired_seeds)}"
 
 
 def describe_scatter(strategies: Mapping[str, Sequence[Run]]) -> str:
@@ -52,7 +58,7 @@ def describe_scatter(strategies: Mapping[str, Sequence[Run]]) -> str:
     )
 
 
-def _describe_training_images(strategies: Mapping[str, Sequence[Run]]) -> str:
+def _describe_training_images(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool) -> str:
     by_seed: dict[int, set[bytes]] = {}
     for run in (run for runs in strategies.values() for run in runs):
         by_seed.setdefault(run.seed, set()).add(np.sort(run.predictions("train").indices).tobytes())
@@ -62,8 +68,40 @@ def _describe_training_images(strategies: Mapping[str, Sequence[Run]]) -> str:
             " (study --vary_split puts some of it there)."
         )
     if all(len(choices) == 1 for choices in by_seed.values()):
-        return "The choice of training images differs from run to run with the seed."
+        paired = "compared with one another" if paired_seeds else "not paired: a new study may ask for --paired_seeds"
+        return f"The choice of training images differs from run to run with the seed; runs of one seed are {paired}."
     return "The training images differ from run to run, and not by the seed alone: a verdict is about them too."
+
+
+def _describe_pairing(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool) -> str:
+    # With five seeds it is 5 % (docs/calibration.md).
+    if not paired_seeds or min(map(len, strategies.values())) > MIN_SEEDS:
+        return ""
+    return f"Of equal strategies, 6 % are called different where {MIN_SEEDS} seeds are paired that share nothing."
+
+
+def _describe_duplicates(runs: Sequence[Run]) -> str:
+    indices = runs[0].predictions("test").indices
+    known: Sequence[int] | np.ndarray = next((run.duplicates for run in runs if run.has(DUPLICATES)), ())
+    number = int(np.isin(indices, known).sum())
+    if not number:
+        return ""
+    return (
+        f"{number} of the {len(indices)} test images have a near-duplicate among the training images, which a net may"
+        " have learnt by heart; --without_duplicates leaves them out."
+    )
+
+
+def _describe_groups(runs: Sequence[Run]) -> str:
+    groups, _ = find_units(runs)
+    num_images = len(runs[0].predictions("test").indices)
+    num_groups = count_units(num_images, groups)
+    if 3 * num_groups > 2 * num_images:
+        return ""
+    return (
+        f"The {num_images} test images are {num_groups} groups of near-duplicates: with so many copies, intervals"
+        " contain the truth in some 93 of 100 studies."
+    )
 
 
 def _describe_settings(runs: Sequence[Run]) -> str:
@@ -124,6 +162,6 @@ def describe_oddities(
             yield f"{name} lacks {name_seeds(every - its_seeds)}, which other strategies have."
     if untested:
         yield f"Left out, since not yet tested: {name_first([str(run.folder) for run in untested])}."
-    for file in (CONFIG, CURVES, PROBES, predictions_name("train")):
+    for file in (CONFIG, CURVES, PROBES, GROUPS, predictions_name("train")):
         if missing := [str(run.folder) for run in tested if not run.has(file)]:
             yield f"Whatever needs {file} is left out, since it is missing in {name_first(missing)}."

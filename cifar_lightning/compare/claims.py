@@ -21,8 +21,10 @@ from cifar_lightning.compare.comparison import Claim, ClaimVerdict
 from cifar_lightning.compare.correction import holm
 from cifar_lightning.compare.grouping import flat_settings
 from cifar_lightning.compare.pairs import MIN_SEEDS
-from cifar_lightning.compare.questions import correctness, gap, probe_shares
+from cifar_lightning.compare.questions import correctness, gap, learnt_all, probe_shares
 from cifar_lightning.compare.scale import SHARES
+from cifar_lightning.compare.summaries import find_units
+from cifar_lightning.compare.units import Units, count_units
 from cifar_lightning.compare.wording import write_p
 from cifar_lightning.runs.run import MissingFileError, Run
 
@@ -85,13 +87,13 @@ def _line_on_noise(text: str, about: str) -> _Line:
 
 _STRIDED, _POOLED = ("stride", "baseline"), ("maxpool", "avgpool")
 _SHIFTS = "{} keeps {} % of its answers under shifts of 1 and 2 pixels"
-_GAP = "{} is {} points better on training than on test images"
+_GAP = "{}'s training accuracy minus its test accuracy is {} points"
 _LINES = (
     _line_on_noise("max pooling is robust to noise", "maxpool"),
     _Line("max pooling is robust to small shifts", "maxpool", _STRIDED, small_shift_consistency, _SHIFTS),
     _line_on_noise("average pooling smooths noise", "avgpool"),
     _Line("a large stride loses detail", "stride", _POOLED, lambda run: 1 - correctness(run), "{} gets {} % wrong"),
-    _Line("a large stride overfits most", "stride", ("baseline", *_POOLED), gap, _GAP, each=True, most=2.0),
+    _Line("a large stride overfits most", "stride", ("baseline", *_POOLED), gap, _GAP, each=True, most=2.0, sign="+"),
 )
 
 
@@ -99,12 +101,15 @@ def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
     """The lab's claims about its own nets that these runs can be asked about."""
     labs = {name: runs for name, runs in strategies.items() if all(_is_labs(name, run) for run in runs)}
     asked = [(line, values) for line in _LINES if (values := _find_values(line, labs))]
-    found = [_find_differences(line, values) for line, values in asked]
+    units = find_units(next(iter(strategies.values())))
+    found = [_find_differences(line, values, units) for line, values in asked]
     corrected = iter(holm([difference.p for differences in found for difference in differences.values()]))
     claims = []
     for (line, values), differences in zip(asked, found, strict=True):
         p_values = [next(corrected) for _ in differences]
         evidence = _describe(line, values, differences, p_values)
+        if line.quantity is gap and learnt_all(run for name in values for run in labs[name]):
+            evidence += "; every training accuracy is 100 %, so this says no more than the test accuracies"
         claims.append(Claim(line.text, _judge(differences, p_values), evidence))
     return claims
 
@@ -128,7 +133,7 @@ def _find_values(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> dict[s
         return {}
 
 
-def _find_differences(line: _Line, values: Mapping[str, np.ndarray]) -> dict[str, _Difference]:
+def _find_differences(line: _Line, values: Mapping[str, np.ndarray], units: Units) -> dict[str, _Difference]:
     """The differences by what the net is compared with; none where there are too few seeds."""
     if min(map(len, values.values())) < MIN_SEEDS:
         return {}
@@ -136,14 +141,14 @@ def _find_differences(line: _Line, values: Mapping[str, np.ndarray]) -> dict[str
     names = [name for name in values if name != line.about]
     if line.each:
         pairs = zip(names, others, strict=True)
-        return {name: _find_difference([about, its_values], [1, -1], line.most) for name, its_values in pairs}
+        return {name: _find_difference([about, its_values], [1, -1], line.most, units) for name, its_values in pairs}
     weights = [1, *(-1 / len(others) for _ in others)]
-    return {" and ".join(names): _find_difference([about, *others], weights, line.most)}
+    return {" and ".join(names): _find_difference([about, *others], weights, line.most, units)}
 
 
-def _find_difference(nets: Sequence[np.ndarray], weights: Sequence[float], most: float) -> _Difference:
-    contrast = analyse_crossed(nets, weights)
-    ci95, p = judge(contrast.value, contrast.ci95, contrast.p, nets[0].shape[1], most)
+def _find_difference(nets: Sequence[np.ndarray], weights: Sequence[float], most: float, units: Units) -> _Difference:
+    contrast = analyse_crossed(nets, weights, *units)
+    ci95, p = judge(contrast.value, contrast.ci95, contrast.p, count_units(nets[0].shape[1], units[0]), most)
     return _Difference(contrast.value, ci95, p)
 
 

@@ -162,6 +162,8 @@ class Comparison:
         notes: sentences on anything odd about the runs: missing seeds, mixed runs, missing files.
         mixed: whether runs were compared that would be refused without `--allow_mixed`.
         paths: the paths that were given; none where a table was given in Python.
+        num_left_out: how many test images were left out for a near-duplicate among the training images; None: none was
+            to be.
         table_options: the options of the command line that say how to read a table.
     """
 
@@ -177,6 +179,7 @@ class Comparison:
     notes: Sequence[str]
     mixed: bool
     paths: Sequence[Path]
+    num_left_out: int | None = None
     table_options: Sequence[str] = ()
 
     @property

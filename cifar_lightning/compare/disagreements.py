@@ -11,6 +11,7 @@ from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.questions import stack_correctness
 from cifar_lightning.plots.image_sheet import read_test_images
 from cifar_lightning.runs.folder import TEST_IMAGES
+from cifar_lightning.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,11 @@ def describe_agreement(comparison: Comparison) -> str:
 def _read_images(comparison: Comparison) -> np.ndarray | None:
     """The test images, from the first sheet that fits."""
     for run in (run for summary in comparison.strategies for run in summary.runs if run.has(TEST_IMAGES)):
-        images = read_test_images(run.folder / TEST_IMAGES, len(run.predictions("test").indices))
+        # The sheet has those test images too that this comparison leaves out.
+        indices = Run(run.folder).predictions("test").indices
+        images = read_test_images(run.folder / TEST_IMAGES, len(indices))
         if images is not None:
-            return images
+            return images[np.isin(indices, run.predictions("test").indices)]
     return None
 
 

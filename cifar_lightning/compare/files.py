@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Summary
-from cifar_lightning.compare.questions import Question, stack_correctness
-from cifar_lightning.compare.summaries import mean_interval, spread
+from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
+from cifar_lightning.compare.summaries import find_units, mean_interval, spread
 from cifar_lightning.compare.wording import word_verdict
 from cifar_lightning.runs.disk import write_csv, write_text
 
@@ -40,6 +40,9 @@ def _write_json(path: Path, comparison: Comparison) -> None:
         "protocol": comparison.protocol,
         "epochs": comparison.epochs,
         "num_images": comparison.num_images,
+        "num_groups": comparison.num_groups,
+        "num_left_out": comparison.num_left_out,
+        "paired_seeds": comparison.question.paired_seeds,
         "mixed": comparison.mixed,
         "strategies": [_strategy(summary) for summary in comparison.strategies],
         "pairs": [_pair(pair, comparison.question) for pair in comparison.pairs],
@@ -69,7 +72,7 @@ def _of_run_folders(summary: Summary) -> dict[str, Any]:
     return {
         "accuracy_mean": float(right.mean()),
         "accuracy_sd": spread(right),
-        "accuracy_ci95": mean_interval(right),
+        "accuracy_ci95": mean_interval(right, SHARE_BOUNDS, *find_units(summary.runs)),
         "recall_mean": summary.recall_mean,
         "fit_seconds_median": summary.fit_seconds_median,
         "flops_per_image": summary.flops_per_image,

@@ -1,7 +1,7 @@
 """Which runs may be compared with one another."""
 
 import filecmp
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -50,6 +50,18 @@ def group_strategies(runs: Sequence[Run], allow_mixed: bool) -> tuple[dict[str, 
             " name the folder of another one too"
         )
     return strategies, mixed
+
+
+def leave_out_duplicates(strategies: Mapping[str, Sequence[Run]]) -> tuple[dict[str, list[Run]], int]:
+    """The same runs without the test images that have a near-duplicate among the training images, and their number.
+
+    Raises:
+        ValueError: if a run does not know them.
+    """
+    every = [run for runs in strategies.values() for run in runs]
+    duplicates = np.unique(np.concatenate([run.duplicates for run in every]))
+    left = {name: [run.without(duplicates) for run in runs] for name, runs in strategies.items()}
+    return left, int(np.isin(every[0].predictions("test").indices, duplicates).sum())
 
 
 def flat_settings(run: Run) -> dict[str, Any]:

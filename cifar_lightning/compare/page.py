@@ -20,9 +20,10 @@ from cifar_lightning.compare.disagreements import describe_agreement, find_disag
 from cifar_lightning.compare.figures import strategy_looks
 from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.grouping import flat_settings
+from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.questions import Words, correctness
 from cifar_lightning.compare.row_figures import draw_result
-from cifar_lightning.compare.scale import COMPUTE, SHARES
+from cifar_lightning.compare.scale import COMPUTE, SECONDS, SHARES
 from cifar_lightning.compare.table_sources import output_folder
 from cifar_lightning.plots.kit import GRID, INK, MUTED, PAPER, READING, STRATEGY_COLOURS, Chart
 from cifar_lightning.runs.disk import write_text
@@ -81,6 +82,8 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         shares=SHARES,
         accuracy=lambda run: float(correctness(run).mean()),
         min_seeds=comparison.question.min_seeds,
+        enough_seeds=ENOUGH_SEEDS,
+        few_seeds=any(MIN_SEEDS <= len(summary.runs) < ENOUGH_SEEDS for summary in comparison.strategies),
         no_difference=wording.NO_DIFFERENCE,
         too_few=wording.TOO_FEW,
         verdicts={wording.word_verdict(pair, comparison.question) for pair in comparison.pairs},
@@ -126,6 +129,7 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
         scale=comparison.question.scale,
         of_models=comparison.question.scope == "models",
         compute=COMPUTE,
+        seconds=SECONDS,
         several_pairs=comparison.num_judged > 1,
         same_images=any(pair.training_noise_only for pair in comparison.pairs),
         **more,
@@ -200,6 +204,8 @@ def compare_command(comparison: Comparison, output: Path, with_images: bool = Tr
     words += [] if comparison.question.text == "accuracy" else ["--question", comparison.question.text]
     margin = comparison.question.equal_within
     words += [] if margin is None else ["--equal_within", f"{margin:g}"]
+    words += ["--paired_seeds"] if comparison.question.paired_seeds else []
+    words += [] if comparison.num_left_out is None else ["--without_duplicates"]
     words += ["--allow_mixed"] if comparison.mixed else []
     words += comparison.table_options
     words += [] if with_images else ["--no_images"]

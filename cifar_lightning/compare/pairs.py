@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -39,8 +40,12 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
 
     The p-values are corrected for the number of pairs, by closed testing, and decide the verdicts at 5 %. Pairs with
     fewer than three seeds on a side get no verdict and take no part in that.
+
+    Raises:
+        ValueError: if seeds are to be paired, but two strategies share too few.
     """
-    combos = [sorted(pair, key=lambda summary: -summary.mean) for pair in combinations(strategies, 2)]
+    pairs = [_share_seeds(*pair) if question.paired_seeds else pair for pair in combinations(strategies, 2)]
+    combos = [sorted(pair, key=lambda summary: -summary.mean) for pair in pairs]
     estimates = [_estimate(a, b, question) for a, b in combos]
     judged = [place for place, pair in enumerate(combos) if all(len(each.runs) >= question.min_seeds for each in pair)]
     p_values = [estimates[place].p for place in judged]
@@ -71,8 +76,36 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
     ]
 
 
+def _share_seeds(a: Summary, b: Summary) -> list[Summary]:
+    """Both strategies with those runs alone whose seed the other has too."""
+    seeds = {run.seed for run in a.runs} & {run.seed for run in b.runs}
+    if len(seeds) < min(len(a.runs), len(b.runs), MIN_SEEDS):
+        raise ValueError(
+            f"expected runs of the same seeds to pair, but {a.name} and {b.name} share {len(seeds)}; compare without"
+            " --paired_seeds"
+        )
+    shared = []
+    for summary in (a, b):
+        places = [place for place, run in enumerate(summary.runs) if run.seed in seeds]
+        values = summary.values[places]
+        shared.append(
+            replace(summary, runs=[summary.runs[place] for place in places], values=values, mean=float(values.mean()))
+        )
+    return shared
+
+
+def _nets(a: np.ndarray, b: np.ndarray, paired_seeds: bool) -> tuple[list[np.ndarray], list[float]]:
+    """What is analysed, and its weights: two nets, or with paired seeds their difference as if it were one.
+
+    What seeds share, such as training images, is then no noise of the difference.
+    """
+    return ([a - b], [1]) if paired_seeds else ([a, b], [1, -1])
+
+
 def _find_power(a: Summary, b: Summary, question: Question, level: float) -> Power | None:
-    return find_power(a.values, b.values, level, _most(question), a.groups, a.strata, question.min_seeds)
+    return find_power(
+        a.values, b.values, level, _most(question), a.groups, a.strata, question.paired_seeds, question.min_seeds
+    )
 
 
 def _count_differing(a: Summary, b: Summary) -> int:
@@ -104,13 +137,15 @@ def _estimate(a: Summary, b: Summary, question: Question) -> _Estimate:
     Several seeds of both give the crossed analysis. With one seed of each there is only McNemar's test of right and
     wrong answers; a single seed on one side, or other values, leave the images alone.
     """
-    nets, groups, strata = (a.values, b.values), a.groups, a.strata
+    nets, weights = _nets(a.values, b.values, question.paired_seeds)
+    groups, strata = a.groups, a.strata
     num_units = count_units(a.values.shape[1], groups)
     method = "crossed" if min(len(a.values), len(b.values)) > 1 else "images"
     analyse = analysis.analyse_crossed if method == "crossed" else analysis.analyse_images
-    contrast = analyse(nets, (1, -1), groups, strata)
+    contrast = analyse(nets, weights, groups, strata)
     ci95, p = contrast.ci95, contrast.p
-    if len(a.values) == len(b.values) == 1 and num_units == a.values.shape[1] and np.isin(nets, (0, 1)).all():
+    is_single = len(a.values) == len(b.values) == 1 and num_units == a.values.shape[1]
+    if is_single and np.isin((a.values, b.values), (0, 1)).all():
         method = "mcnemar"
         p, ci95 = mcnemar(a.values[0], b.values[0])
     p_equal = None
@@ -150,6 +185,7 @@ def find_power(
     max_difference: float = np.inf,
     groups: np.ndarray | None = None,
     strata: np.ndarray | None = None,
+    paired_seeds: bool = False,
     min_seeds: int = MIN_SEEDS,
 ) -> Power | None:
     """The differences that a study of this size can see, and the sizes that would see half of that (see `Power`).
@@ -161,16 +197,18 @@ def find_power(
         max_difference: the largest possible difference between two values.
         groups: int (N,), see `units.pool`; more images are taken to form groups as these do.
         strata: int (N,), see `units.pool`.
+        paired_seeds: whether the s-th runs of both are compared with one another.
         min_seeds: the number of seeds that a verdict takes.
 
     Returns:
         None where there are too few seeds for a verdict, or the nets' values do not vary at all.
     """
-    nets = [pool(values, groups, strata) for values in (a, b)]
-    num_seeds, num_images = np.array([len(a), len(b)]), nets[0].shape[1]
+    nets, weights = _nets(a, b, paired_seeds)
+    nets = [pool(values, groups, strata) for values in nets]
+    num_seeds, num_images = np.array([len(values) for values in nets]), nets[0].shape[1]
     if num_seeds.min() < min_seeds:
         return None
-    components = analysis.find_components(nets, (1, -1), count_strata(strata))
+    components = analysis.find_components(nets, weights, count_strata(strata))
 
     def detectable(seeds: np.ndarray, images: int, power: float = 0.8) -> float:
         return components.detectable(seeds, images, power, level)
@@ -178,18 +216,18 @@ def find_power(
     found = detectable(num_seeds, num_images)
     if found < analysis.NO_WIDTH:
         return None
-    images_for_half = _find_size(lambda images: detectable(num_seeds, images), found / 2, _MAX_IMAGES)
+    images_for_half = find_size(lambda images: detectable(num_seeds, images), found / 2, _MAX_IMAGES)
     return Power(
         detectable=min(found, max_difference),
-        seeds_for_half=_find_size(
-            lambda seeds: detectable(np.array([seeds, seeds]), num_images), found / 2, _MAX_SEEDS
+        seeds_for_half=find_size(
+            lambda seeds: detectable(np.full(len(nets), seeds), num_images), found / 2, _MAX_SEEDS
         ),
         images_for_half=images_for_half and images_for_half * a.shape[1] // num_images,
         missed_below=min(detectable(num_seeds, num_images, power=0.5), max_difference),
     )
 
 
-def _find_size(detectable: Callable[[int], float], wanted: float, max_size: int) -> int | None:
+def find_size(detectable: Callable[[int], float], wanted: float, max_size: int) -> int | None:
     """The smallest size, 2..`max_size`, at which `detectable`, which falls with the size, is at most `wanted`."""
     sizes = range(2, max_size + 1)
     place = bisect_left(sizes, True, key=lambda size: detectable(size) <= wanted)

@@ -1,16 +1,16 @@
 """Figures of a comparison that show one quantity against another: curves, probes, costs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from cifar_lightning.compare import wording
 from cifar_lightning.compare.comparison import Comparison, Summary
-from cifar_lightning.compare.questions import probe_shares, stack_correctness
+from cifar_lightning.compare.questions import SHARE_BOUNDS, probe_shares, stack_correctness
 from cifar_lightning.compare.scale import COMPUTE
-from cifar_lightning.compare.summaries import mean_interval
+from cifar_lightning.compare.summaries import find_units, mean_interval
 from cifar_lightning.plots import kit
+from cifar_lightning.runs.curves import Band, find_band
 from cifar_lightning.runs.folder import CURVES, PROBES
 from cifar_lightning.runs.overfitting import validation_name
 
@@ -50,7 +50,7 @@ def _draw_curves(
         {
             summary.name: band
             for summary in comparison.strategies
-            if (band := find_band(summary, f"{split}_{quantity}", factor, most)) is not None
+            if (band := _find_band(summary, f"{split}_{quantity}", factor, most)) is not None
         }
         for split in ("train", "val")
     )
@@ -92,29 +92,15 @@ def _draw_curves(
     return kit.finish_panel(figure, f"{quantity}_curves", finding, reading)
 
 
-@dataclass(frozen=True)
-class Band:
-    """The mean, lowest and highest value over seeds per epoch, each float64 (E,)."""
-
-    epochs: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def find_band(summary: Summary, column: str, factor: float, most: int) -> Band | None:
-    """The band of a column of `curves.csv`, times `factor`: at most `most` of the epochs in which all runs have it."""
+def _find_band(summary: Summary, column: str, factor: float, most: int) -> Band | None:
+    """The band of a column of `curves.csv`, times `factor`, at no more than `most` epochs; None without any."""
     if not all(run.has(CURVES) for run in summary.runs):
         return None
-    curves = [run.curves for run in summary.runs]
-    common = min((run_curves.epochs for run_curves in curves), key=len)
-    values = np.stack([run_curves[column][: len(common)] for run_curves in curves])
-    seen = np.flatnonzero(np.isfinite(values).all(axis=0))
-    if not len(seen):
+    band = find_band([run.curves for run in summary.runs], column)
+    if band is None:
         return None
-    kept = seen[np.linspace(0, len(seen) - 1, min(len(seen), most)).round().astype(int)]
-    values = factor * values[:, kept]
-    return Band(common[kept], values.mean(axis=0), values.min(axis=0), values.max(axis=0))
+    kept = np.linspace(0, len(band.epochs) - 1, min(len(band.epochs), most)).round().astype(int)
+    return Band(band.epochs[kept], *(factor * values[kept] for values in (band.mean, band.low, band.high)))
 
 
 def _quantile(values: np.ndarray, share: float) -> float:
@@ -154,7 +140,7 @@ def _draw_probe(
         look = looks[summary.name]
         values = [_probe_values(summary, probe, level) for level in levels]
         means = 100 * np.array([at_level.mean() for at_level in values])
-        ends = 100 * np.array([mean_interval(at_level) for at_level in values])
+        ends = 100 * np.array([mean_interval(at_level, SHARE_BOUNDS, *find_units(summary.runs)) for at_level in values])
         x = levels + (place - (len(strategies) - 1) / 2) * step
         axes.vlines(x, ends[:, 0], ends[:, 1], color=look.colour, linewidth=2, alpha=0.5)
         axes.plot(x, means, linewidth=2, **look.style())

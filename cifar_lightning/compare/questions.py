@@ -4,7 +4,7 @@ Each question asks something of every test image, and its mean over images is a 
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from cifar_lightning.runs.run import Run
 # With one seed there are more than 6 % false alarms, and with two little is found (docs/calibration.md).
 MIN_SEEDS = 3
 SHARE_BOUNDS = (0.0, 1.0)
+_LEARNT_ALL = 0.9995
 # The loss of the smallest probability that a float can hold (`Predictions.losses`).
 _LOSS_BOUNDS = (0.0, -math.log(5e-324))
 
@@ -59,6 +60,7 @@ class Question:
         about: bool (N,) from the labels: the images that the question is about; None: all.
         equal_within: the difference below which strategies count as equal, as it is written: 2.0 is 2 points. None: not
             asked for.
+        paired_seeds: whether runs of the same seed are compared with one another.
         scope: "strategies" where each may be trained again, and a verdict is about that too; "models" where these very
             models are the question, each with a single row of answers.
         words: what the strategies and the images are called.
@@ -76,6 +78,7 @@ class Question:
     ahead: str = "ahead of"
     about: Callable[[np.ndarray], np.ndarray] | None = None
     equal_within: float | None = None
+    paired_seeds: bool = False
     scope: str = "strategies"
     words: Words = Words()
 
@@ -95,15 +98,18 @@ class Question:
         Raises:
             ValueError: if it is about fewer than two images.
         """
-        values = np.stack([self.ask(run) for run in runs])
-        if self.about:
-            values = values[:, self.about(runs[0].predictions("test").labels)]
+        values = np.stack([self.ask(run) for run in runs])[:, self.find_places(runs[0])]
         if values.shape[1] < 2:
             raise ValueError(
                 f"expected at least two test images ({self.label}), got {values.shape[1]};"
                 " ask another question, or test on more images"
             )
         return values
+
+    def find_places(self, run: Run) -> np.ndarray:
+        """bool (M,): which of a run's test images the question is about."""
+        labels = run.predictions("test").labels
+        return self.about(labels) if self.about else np.full(len(labels), True)
 
 
 def correctness(run: Run) -> np.ndarray:
@@ -126,6 +132,11 @@ def gap(run: Run) -> np.ndarray:
         MissingFileError: if the run has no predictions of its training images.
     """
     return run.predictions("train").is_right.mean() - correctness(run)
+
+
+def learnt_all(runs: Iterable[Run]) -> bool:
+    """Whether all runs have a train accuracy of 1, to three digits: then the gap is the test error by another name."""
+    return all(run.predictions("train").is_right.mean() >= _LEARNT_ALL for run in runs)
 
 
 def probe_shares(run: Run, names: Sequence[str]) -> np.ndarray:

@@ -8,9 +8,9 @@ import numpy as np
 from cifar_lightning.compare import wording
 from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.comparison import Comparison, Summary
-from cifar_lightning.compare.questions import stack_correctness
+from cifar_lightning.compare.questions import SHARE_BOUNDS, stack_correctness
 from cifar_lightning.compare.scale import MINUS, SHARES
-from cifar_lightning.compare.summaries import mean_interval
+from cifar_lightning.compare.summaries import find_units, mean_interval
 from cifar_lightning.plots import kit
 
 if TYPE_CHECKING:
@@ -145,9 +145,14 @@ def recall_intervals(summary: Summary, classes: Sequence[str]) -> dict[str, tupl
     """The mean recall of a strategy and its 95 % interval, by class; classes of fewer than two images are left out."""
     right = stack_correctness(summary.runs)
     labels = summary.runs[0].predictions("test").labels
-    by_class = {name: right[:, labels == place] for place, name in enumerate(classes)}
+    by_class = {name: labels == place for place, name in enumerate(classes)}
     return {
-        name: (float(values.mean()), mean_interval(values)) for name, values in by_class.items() if values.shape[1] > 1
+        name: (
+            float(right[:, of_class].mean()),
+            mean_interval(right[:, of_class], SHARE_BOUNDS, *find_units(summary.runs, of_class)),
+        )
+        for name, of_class in by_class.items()
+        if of_class.sum() > 1
     }
 
 

@@ -53,4 +53,5 @@ class Scale:
 SHARES = Scale(100, 1, " %", " points")
 GAPS = Scale(100, 1, " points", " points")
 LOSSES = Scale(1, 3, "", "")
+SECONDS = Scale(1, 0, " s", " s")
 COMPUTE = Scale(1e-6, 2, " MFLOP", " MFLOP")

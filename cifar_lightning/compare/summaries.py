@@ -16,7 +16,8 @@ from cifar_lightning.compare.analysis import (
 )
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
-from cifar_lightning.compare.units import count_units
+from cifar_lightning.compare.units import Units, count_units
+from cifar_lightning.runs.folder import GROUPS
 from cifar_lightning.runs.predictions import wilson_interval
 from cifar_lightning.runs.run import Run
 
@@ -30,6 +31,7 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
     values = question.values(runs)
     right = stack_correctness(runs)
     test = runs[0].predictions("test")
+    groups, strata = find_units(runs, question.find_places(runs[0]))
     seconds = [run.facts.fit_seconds for run in runs if run.facts.fit_seconds is not None]
     return Summary(
         name=name,
@@ -37,7 +39,7 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
         values=values,
         mean=float(values.mean()),
         sd=spread(values),
-        ci95=mean_interval(values, question.bounds),
+        ci95=mean_interval(values, question.bounds, groups, strata),
         recall_mean={
             class_name: float(right[:, test.labels == place].mean()) if (test.labels == place).any() else None
             for place, class_name in enumerate(test.class_names)
@@ -45,7 +47,18 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
         fit_seconds_median=median(seconds) if seconds else None,
         flops_per_image=runs[0].facts.flops_per_image,
         num_parameters=runs[0].facts.num_parameters,
+        groups=groups,
+        strata=strata,
     )
+
+
+def find_units(runs: Sequence[Run], places: np.ndarray | slice = slice(None)) -> Units:
+    """The groups of near-duplicate test images, from the first run that knows them, and the classes as strata.
+
+    `places`: which of the test images are asked for, bool (N,); by default all.
+    """
+    groups = next((run.groups[places] for run in runs if run.has(GROUPS)), None)
+    return groups, runs[0].predictions("test").labels[places]
 
 
 def spread(values: np.ndarray) -> float | None:

@@ -1,29 +1,27 @@
 """A comparison on the terminal."""
 
-from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.scale import COMPUTE
+from cifar_lightning.compare.scale import COMPUTE, SECONDS
 from cifar_lightning.compare.wording import covered_by, word_verdict, write_p
+from cifar_lightning.printing import plain_console, print_prose
 
 
 def print_comparison(comparison: Comparison) -> None:
     """Prints the answer, the strategies, the pairs, the lab's claims, and what the verdicts leave out."""
-    # Names are the user's: a bracket in one is no markup.
-    console = Console(highlight=False, markup=False, emoji=False)
-    console.print(comparison.answer, style="bold")
-    console.print(f"{comparison.numbers}\n")
+    console = plain_console()
+    print_prose(console, comparison.answer, style="bold")
+    print_prose(console, f"{comparison.numbers}\n")
     console.print(_strategies_table(comparison))
     console.print(_pairs_table(comparison))
     if comparison.sensitivity:
-        console.print(comparison.sensitivity)
+        print_prose(console, comparison.sensitivity)
     if comparison.claims:
         console.print("\nwhat the lab says; a difference above 0 speaks for the claim")
     for claim in comparison.claims:
-        console.print(Padding(f"{claim.verdict.value}: {claim.text}", (0, 0, 0, 2), style="bold"))
-        console.print(Padding(claim.evidence, (0, 0, 0, 4)))
+        print_prose(console, f"{claim.verdict.value}: {claim.text}", indent=2, style="bold")
+        print_prose(console, claim.evidence, indent=4)
     for title, sentences in (
         ("what the verdict does not say", comparison.does_not_say),
         ("about these runs", comparison.notes),
@@ -31,7 +29,7 @@ def print_comparison(comparison: Comparison) -> None:
         if sentences:
             console.print(f"\n{title}")
         for sentence in sentences:
-            console.print(Padding(sentence, (0, 0, 0, 2)))
+            print_prose(console, sentence, indent=2)
 
 
 def _strategies_table(comparison: Comparison) -> Table:
@@ -56,7 +54,7 @@ def _strategies_table(comparison: Comparison) -> Table:
             "sd": "-" if summary.sd is None else scale.number(summary.sd),
             "95 % interval": scale.interval(summary.ci95),
             "MFLOP": "-" if flops is None else COMPUTE.number(flops),
-            "fit, s": "-" if seconds is None else f"{seconds:.0f}",
+            "fit, s": "-" if seconds is None else SECONDS.number(seconds),
         }
         table.add_row(summary.name, *(cells[column] for column in columns))
     return table

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+# The groups and the strata of the images, int (N,) each, or None.
+Units = tuple[np.ndarray | None, np.ndarray | None]
+
 
 def count_units(num_images: int, groups: np.ndarray | None) -> int:
     """The number G of groups; without groups, each of the N images is one."""
@@ -9,8 +12,9 @@ def count_units(num_images: int, groups: np.ndarray | None) -> int:
 
 
 def count_strata(strata: np.ndarray | None) -> int:
-    """The number of strata; without any, all images are in one."""
-    return 1 if strata is None else len(np.unique(strata))
+    """The number of strata. Without any, or with fewer than two images per stratum, all images are in one."""
+    number = 1 if strata is None else len(np.unique(strata))
+    return number if strata is None or 2 * number <= len(strata) else 1
 
 
 def pool(values: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None) -> np.ndarray:
@@ -33,7 +37,9 @@ def pool(values: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarra
         places = np.unique(strata, return_inverse=True)[1]
         of_stratum = np.bincount(places, values.mean(axis=0)) / np.bincount(places)
         values = values - of_stratum[places] + mean
-    return values if groups is None else sum_groups(values - mean, groups) + mean
+    if count_units(len(values[0]), groups) == len(values[0]):
+        return values
+    return sum_groups(values - mean, groups) + mean
 
 
 def sum_groups(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
@@ -42,4 +48,6 @@ def sum_groups(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
         return values
     order = np.argsort(groups, kind="stable")
     starts = np.unique(groups[order], return_index=True)[1]
+    if len(starts) == len(groups):
+        return values
     return np.add.reduceat(values[..., order], starts, axis=-1) * (len(starts) / len(groups))

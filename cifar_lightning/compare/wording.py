@@ -35,7 +35,9 @@ def write_p(p: float | None) -> str:
 
 
 def keep_together(text: str) -> str:
-    """The same text for a page, where no line ends between a number and its unit or within an interval."""
+    """The same text for a page: no line ends between a number and its unit, within an interval or our own name."""
+    # Commands, which begin with the name too, keep the hyphen that they are typed with.
+    text = re.sub(r"cifar-lightning(?= \d)", "cifar\N{NON-BREAKING HYPHEN}lightning", text)
     text = re.sub(r"(?<=\d) (to) (?=[+\N{MINUS SIGN}]?\d)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
     text = re.sub(r"(?<=\d) (?=%|points|pixels|images|examples|seeds?\b|grey|MFLOP|s\b)", "\N{NO-BREAK SPACE}", text)
     text = text.replace("% interval", "%\N{NO-BREAK SPACE}interval")
@@ -45,6 +47,16 @@ def keep_together(text: str) -> str:
 def count(number: int, noun: str) -> str:
     """A number and its noun: `1 seed`, `10 seeds`, `20,000 epochs`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def describe_units(comparison: Comparison) -> str:
+    """What else is to be said of the number of images: ` (294 groups that count as one each)`; mostly nothing."""
+    said = []
+    if comparison.num_groups < comparison.num_images:
+        said.append(f"{count(comparison.num_groups, 'group')} that count as one each")
+    if comparison.num_left_out is not None:
+        said.append(f"{comparison.num_left_out} with a near-duplicate among the training images left out")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def capitalise(text: str) -> str:

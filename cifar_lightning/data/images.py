@@ -113,14 +113,18 @@ def read_image(path: Path, size: int = 32) -> Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=_FORMATS) as image:
-                rgb = _to_rgb(ImageOps.exif_transpose(image))
-                return pil_to_tensor(rgb.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
+                return to_pixels(ImageOps.exif_transpose(image), size)
     except _DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise ValueError(
             f"expected a whole {_KINDS} image, but {path} is none ({error}); remove or replace it"
         ) from error
+
+
+def to_pixels(image: Image.Image, size: int) -> Tensor:
+    """An image of any mode and shape as RGB, uint8 (3, `size`, `size`); see `read_image`."""
+    return pil_to_tensor(_to_rgb(image).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

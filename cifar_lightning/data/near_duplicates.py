@@ -1,4 +1,4 @@
-"""Test images that have a near-duplicate among the training images.
+"""Test images that have a near-duplicate, among the training images or among one another.
 
 A tenth of CIFAR-100's test images shows the very photograph of a training image, cropped, scaled, mirrored or
 recoloured. Barz and Denzler (2020, arXiv:1902.00423, the ciFAIR test sets) found them by the features of a trained net
@@ -18,7 +18,7 @@ import contextlib
 import hashlib
 import itertools
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,22 +75,44 @@ def find_nearest_pairs(test: LabelledImages, training: LabelledImages, cache: Pa
 
     The folder `cache` keeps the result for the next call with the same images; None: nothing is kept.
     """
-    found = find_nearest(test.images, training.images) if cache is None else _find_or_read(test, training, cache)
-    similarity, order = found[1].sort(descending=True, stable=True)
-    return NearestPairs(test.subset(order), training.subset(found[0][order]), similarity)
+    positions, similarity = _find_or_read(find_nearest, (test.images, training.images), cache)
+    similarity, order = similarity.sort(descending=True, stable=True)
+    return NearestPairs(test.subset(order), training.subset(positions[order]), similarity)
 
 
-def _find_or_read(test: LabelledImages, training: LabelledImages, cache: Path) -> tuple[Tensor, Tensor]:
-    both = (images.images.contiguous().numpy().tobytes() for images in (test, training))
-    path = cache / f"near_duplicates_{hashlib.sha256(b''.join(both)).hexdigest()[:16]}.npz"
+def find_groups(test: LabelledImages, cache: Path | None = None) -> Tensor:
+    """Finds the test images that are near-duplicates of one another, by the same measure.
+
+    Two images are in one group if they are near-duplicates, or if there is a chain of them. `cache` is that of
+    `find_nearest_pairs`.
+
+    Returns:
+        int64 (N,): the group of each image, the place of the first image in it.
+    """
+    first, second = _find_or_read(find_similar, (test.images,), cache)
+    groups = torch.arange(len(test))
+    for one, other in zip(first.tolist(), second.tolist(), strict=True):
+        both = groups[[one, other]]
+        groups[groups == both.max()] = both.min()
+    return groups
+
+
+def _find_or_read(
+    find: Callable[..., tuple[Tensor, Tensor]], images: Sequence[Tensor], cache: Path | None
+) -> tuple[Tensor, Tensor]:
+    """`find(*images)`, unless `cache` keeps the result for the same images."""
+    if cache is None:
+        return find(*images)
+    content = b"".join(each.contiguous().numpy().tobytes() for each in images)
+    path = cache / f"near_duplicates_{hashlib.sha256(content).hexdigest()[:16]}.npz"
     # A file that is missing or cannot be read is made anew.
     with contextlib.suppress(OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile), np.load(path) as found:
-        return torch.from_numpy(found["positions"]), torch.from_numpy(found["similarity"])
-    positions, similarity = find_nearest(test.images, training.images)
+        return torch.from_numpy(found["places"]), torch.from_numpy(found["found"])
+    places, found = find(*images)
     # A folder that cannot be written only costs the time of the next call.
     with contextlib.suppress(OSError):
-        write_whole(path, lambda file: np.savez(file, positions=positions, similarity=similarity))
-    return positions, similarity
+        write_whole(path, lambda file: np.savez(file, places=places, found=found))
+    return places, found
 
 
 @torch.inference_mode()
@@ -104,18 +126,37 @@ def find_nearest(test: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Its place among the training images, int64 (N,), and the similarity, float32 (N,), -1..1.
     """
+    found = [
+        (positions.gather(1, best[:, None])[:, 0], similarity)
+        for positions, all_similarities in _compare(test, training)
+        for similarity, best in [all_similarities.max(dim=1)]
+    ]
+    positions, similarities = zip(*found, strict=True)
+    return torch.cat(positions), torch.cat(similarities)
+
+
+@torch.inference_mode()
+def find_similar(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Finds the pairs of near-duplicates among some images, uint8 (N, 3, S, S): both places, int64 (P,) each."""
+    positions = torch.cat(
+        [torch.where(similarity >= THRESHOLD, positions, -1) for positions, similarity in _compare(images, images)]
+    )
+    places = torch.arange(len(images))[:, None].expand_as(positions)
+    # An image is always similar to itself.
+    found = (positions >= 0) & (positions != places)
+    return places[found], positions[found]
+
+
+def _compare(test: Tensor, training: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """The places of the training images most alike, int64 (n, K), and their similarities; n test images at a time."""
     # A mirrored training image competes as one more image.
     chunks = training.split(_TRAINING_CHUNK)
     thumbnails = torch.cat([_thumbnails(chunk) for chunk in chunks] + [_thumbnails(chunk.flip(-1)) for chunk in chunks])
     templates = torch.cat([_templates(chunk) for chunk in chunks] + [_templates(chunk.flip(-1)) for chunk in chunks])
-    positions, similarities = [], []
     for chunk in test.split(_TEST_CHUNK):
         likeness = _thumbnails(chunk) @ thumbnails.T
         candidates = likeness.topk(min(NUM_CANDIDATES, len(thumbnails)), dim=1).indices
-        similarity, best = _correlate(chunk, templates[candidates]).max(dim=1)
-        similarities.append(similarity)
-        positions.append(candidates.gather(1, best[:, None])[:, 0] % len(training))
-    return torch.cat(positions), torch.cat(similarities)
+        yield candidates % len(training), _correlate(chunk, templates[candidates])
 
 
 def _thumbnails(images: Tensor) -> Tensor:

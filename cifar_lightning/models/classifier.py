@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cifar_lightning import lab
+from cifar_lightning.models.augmentation import augment
 from cifar_lightning.models.metrics import EpochMetrics, name_values
 
 # Per channel, for pixels scaled to 0..1. As in the lab.
@@ -47,6 +48,7 @@ class ImageClassifier(LightningModule):
         scheduler: makes the learning rate scheduler from the optimiser; stepped once per epoch.
         label_smoothing: the share of each training label that is spread over all outputs, 0..1 (Szegedy et al. 2016,
             arXiv:1512.00567).
+        augmentation: changes the images of each training batch, see `augment`; never those of validation and test.
 
     Raises:
         ValueError: if there is no backbone, it does not give (N, F), or a number is out of range. What the backbone
@@ -65,6 +67,7 @@ class ImageClassifier(LightningModule):
         optimizer: OptimizerCallable = lambda params: torch.optim.SGD(params, lr=0.005, momentum=0.9),
         scheduler: LRSchedulerCallable | None = None,
         label_smoothing: float = 0.0,
+        augmentation: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(backbone, nn.Module):
@@ -93,6 +96,7 @@ class ImageClassifier(LightningModule):
         self.optimizer_factory = optimizer
         self.scheduler_factory = scheduler
         self.label_smoothing = label_smoothing
+        self.augmentation = augmentation
         # As whole images in the memory format of the batches: broadcasting three numbers takes seven times as long.
         mean, std = (255 * torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
         ones = torch.ones(1, 3, image_size, image_size).contiguous(memory_format=torch.channels_last)
@@ -109,7 +113,7 @@ class ImageClassifier(LightningModule):
         names = self.hparams["class_names"] = list(self.hparams["class_names"])
         if "_instantiator" not in self.hparams:
             # Not built from a config: these are objects, which a checkpoint must not contain.
-            for name in ("optimizer", "scheduler"):
+            for name in ("optimizer", "scheduler", "augmentation"):
                 self.hparams.pop(name, None)
             self.hparams["backbone"] = None
             if not inspect.signature(type(backbone)).parameters:
@@ -153,6 +157,8 @@ class ImageClassifier(LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         images, labels = batch
+        if self.augmentation is not None:
+            images = augment(self.augmentation, images)
         logits = self(images)
         self.train_metrics.append(logits, labels)
         return self.loss(logits, labels)

@@ -22,8 +22,9 @@ _SHARED_STATE = ("step", "mu_product")
 class NetStack:
     """Several classifiers of one architecture, run as one; each keeps its own weights.
 
-    A chain of torch's usual layers runs layer by layer, with the channels of all nets side by side in channels_last and
-    grouped convolutions. Any other net runs under `torch.func.vmap`, which is slower on a CPU (docs/performance.md).
+    A CPU is busy with one net, so there they run in turn, each as it would alone, to the last bit. A GPU runs them
+    together, up to rounding: a chain of torch's usual layers layer by layer, with the channels of all nets side by side
+    in channels_last and grouped convolutions; any other net under `torch.func.vmap` (docs/performance.md).
 
     Args:
         models: S classifiers that differ in their weights alone; the first is used to run all.
@@ -52,6 +53,20 @@ class NetStack:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Maps `images`, uint8 (S, N, 3, H, W), each net's own, to logits, float32 (S, N, num_outputs)."""
+        return self.run_in_turn(images) if images.device.type == "cpu" else self.run_together(images)
+
+    def run_in_turn(self, images: Tensor) -> Tensor:
+        """As a call: one net after another."""
+        parameters = {name: stacked.unbind() for name, stacked in self.parameters.items()}
+        buffers = {
+            name: buffer.expand(len(images), *buffer.shape) if self._buffer_dims[name] is None else buffer
+            for name, buffer in self._buffers.items()
+        }
+        nets = [{name: rows[place] for name, rows in (parameters | buffers).items()} for place in range(len(images))]
+        return torch.stack([functional_call(self._net, net, (own,)) for net, own in zip(nets, images, strict=True)])
+
+    def run_together(self, images: Tensor) -> Tensor:
+        """As a call: all nets at a time."""
         if self._layers is not None:
             return self._run_layers(images, self._layers)
 

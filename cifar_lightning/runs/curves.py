@@ -1,6 +1,7 @@
-"""The curves of a run over its epochs: `curves.csv`."""
+"""The curves of a run over its epochs, `curves.csv`, and those of several runs together."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import ClassVar
 
@@ -55,3 +56,22 @@ class Curves(StoredTable):
     def best(self) -> int | None:
         """The place, 0..E-1, of the first lowest validation loss, the epoch of `best.ckpt`. None without any."""
         return int(np.nanargmin(self.val_loss)) if not np.isnan(self.val_loss).all() else None
+
+
+@dataclass(frozen=True)
+class Band:
+    """One quantity of several runs over the epochs: int (E,), the mean, lowest and highest value, each float64 (E,)."""
+
+    epochs: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def find_band(runs: Sequence[Curves], column: str) -> Band | None:
+    """The band of a column of `curves.csv` over the epochs in which all runs have it; None where there are none."""
+    common = min((curves.epochs for curves in runs), key=len)
+    values = np.stack([curves[column][: len(common)] for curves in runs])
+    seen = np.isfinite(values).all(axis=0)
+    values = values[:, seen]
+    return Band(common[seen], values.mean(axis=0), values.min(axis=0), values.max(axis=0)) if seen.any() else None

@@ -12,6 +12,7 @@ CURVES = "curves.csv"
 SCORES = "scores.json"
 PROBES = "probes.csv"
 DUPLICATES = "duplicates.csv"
+GROUPS = "groups.csv"
 TEST_IMAGES = "test_images.png"
 CHECKPOINTS = "checkpoints"
 LAST_CHECKPOINT = "last.ckpt"
@@ -20,6 +21,7 @@ MISTAKES = "mistakes.png"
 CONFUSION = "confusion.png"
 RELIABILITY = "reliability.png"
 CURVE_FIGURE = "curves.png"
+EXPLANATION = "explained.png"
 
 
 def predictions_name(split: str) -> str:

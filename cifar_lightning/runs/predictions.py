@@ -82,6 +82,11 @@ class Predictions(StoredTable):
             np.stack(list(probabilities.values()), axis=1),
         )
 
+    def subset(self, kept: np.ndarray) -> "Predictions":
+        """The answers to the images where `kept`, bool (N,), is true."""
+        columns = (self.indices, self.labels, self.predicted, self.probabilities)
+        return Predictions(self.class_names, *(column[kept] for column in columns))
+
     @property
     def is_right(self) -> np.ndarray:
         """bool (N,): whether each answer is right."""

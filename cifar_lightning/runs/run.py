@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cifar_lightning.runs.curves import Curves
-from cifar_lightning.runs.folder import CONFIG, CURVES, PROBES, SCORES, predictions_name
+from cifar_lightning.runs.disk import read_text
+from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, GROUPS, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.predictions import Predictions
 from cifar_lightning.runs.probe_shares import ProbeShares
 from cifar_lightning.runs.scores import RunFacts, Scores
@@ -59,6 +62,30 @@ class Run:
         """The answers under shifts and noise of `probes.csv`."""
         return ProbeShares.read(self._find(PROBES, "test that run again"))
 
+    @cached_property
+    def duplicates(self) -> np.ndarray:
+        """int (M,): the indices of the test images that have a near-duplicate among the training images."""
+        return np.array([row[0] for row in self._read_rows(DUPLICATES)], int)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """int (N,), for each test image: near-duplicates of one another have the same number."""
+        group_of = {int(row[0]): int(row[1]) for row in self._read_rows(GROUPS)}
+        return np.array([group_of.get(index, index) for index in self.predictions("test").indices.tolist()])
+
+    def _read_rows(self, name: str) -> list[list[str]]:
+        return [line.split(",") for line in read_text(self._find(name, "test that run again")).splitlines()[1:]]
+
+    def without(self, indices: np.ndarray) -> "Run":
+        """The same run, tested on the other test images alone; `indices` int (M,) as in the predictions."""
+        run, test = Run(self.folder), self.predictions("test")
+        kept = ~np.isin(test.indices, indices)
+        run._predictions["test"] = test.subset(kept)
+        if self.has(PROBES):
+            shares = {name: values[kept] for name, values in self.probes.shares.items()}
+            run.__dict__["probes"] = replace(self.probes, indices=test.indices[kept], shares=shares)
+        return run
+
     def predictions(self, split: str) -> Predictions:
         """The predictions of `train`, `val` (where there is a validation share) or `test`."""
         if split not in self._predictions:
@@ -86,7 +113,7 @@ class Run:
 
     def reread(self) -> None:
         """Forgets what was read, so that files that have changed are read anew."""
-        for name in ("settings", "facts", "_scores", "curves", "probes"):
+        for name in ("settings", "facts", "_scores", "curves", "probes", "duplicates", "groups"):
             self.__dict__.pop(name, None)
         self._predictions.clear()
 

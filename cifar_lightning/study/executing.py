@@ -10,6 +10,7 @@ from cifar_lightning.runs.disk import locked
 from cifar_lightning.runs.run import Run, load_run
 from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.study.engines import Outcome, load_engine
+from cifar_lightning.study.mean_curves import write_mean_curves
 from cifar_lightning.study.one_run import fit_and_test
 from cifar_lightning.study.plan import plan_runs
 from cifar_lightning.study.planned_run import PlannedRun
@@ -75,6 +76,8 @@ def execute(
                 for outcome in outcomes:
                     bar.ended(outcome)
                     yield outcome
+            if todo:
+                write_mean_curves(what.folder)
     except BlockingIOError as error:
         raise ValueError(
             f"expected a study that has stopped, but another process runs {what.folder}; wait for it, or stop it"

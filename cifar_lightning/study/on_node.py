@@ -17,20 +17,16 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import metadata
-from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import ray
 import yaml
 
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.disk import locked, write_bytes
-from cifar_lightning.study.engines import Execute
+from cifar_lightning.study.engines import Execute, attempt, with_traceback
 from cifar_lightning.study.planned_run import PlannedRun
 
-# Variables that a run depends on; an empty one is as none.
-_ENVIRONMENT = "CIFAR_LIGHTNING_DATA", "CIFAR_LIGHTNING_DEBUG"
 # How often the checkpoints and curves of a copy are sent to the study's folder.
 _SEND_SECONDS = 5
 
@@ -40,12 +36,10 @@ class Origin(NamedTuple):
 
     Attributes:
         execute: the pickled function that makes a run.
-        probe: a file in the study's folder, and what is in it: a node that sees it sees the folder. Its name is random,
-            and that of the study's copies on a node.
-        cwd: the working folder.
-        sys_path: where Python looks for modules.
+        probe: a file in the study's folder, and what is in it: a node that sees it sees the folder. Its random name is
+            also that of the study's copies on a node.
         modules: the user's modules in the working folder, by their file names.
-        environment: variables that a run depends on.
+        environment: variables that a run depends on; an empty one is as none.
         versions: of what computes, by name.
     """
 
@@ -73,10 +67,12 @@ class Data(NamedTuple):
 
 
 class Parcel(NamedTuple):
-    """What a node needs for a copy: the run's files so far, and a reference to its data."""
+    """What a node needs for a copy: the run's files so far, and a reference to its data.
+
+    The reference is in a list: Ray would fetch what it refers to, also where it is not missing.
+    """
 
     files: dict[str, bytes]
-    # In a list: Ray would fetch what it refers to, also where it is not missing.
     data: list[Any]
 
 
@@ -113,7 +109,7 @@ def describe_origin(execute: Execute, probe: tuple[Path, str]) -> Origin:
         cwd=cwd,
         sys_path=[path for path in sys.path if path],
         modules={file.name: file.read_bytes() for file in files if file.parent == cwd and file.suffix == ".py"},
-        environment={name: os.environ.get(name, "") for name in _ENVIRONMENT},
+        environment={name: os.environ.get(name, "") for name in ("CIFAR_LIGHTNING_DATA", "CIFAR_LIGHTNING_DEBUG")},
         versions=list_versions(),
     )
 
@@ -162,8 +158,9 @@ def make_run(
 
 def list_versions() -> dict[str, str]:
     """Versions of what computes a run; others give other bits, or do not understand what they are sent."""
-    packages = {name: metadata.version(name).partition("+")[0] for name in ("cifar-lightning", "lightning", "torch")}
-    return {"Python": platform.python_version(), "Ray": ray.__version__, **packages}
+    packages = ("ray", "cifar-lightning", "lightning", "torch")
+    versions = {name: metadata.version(name).partition("+")[0] for name in packages}
+    return {"Python": platform.python_version(), **versions}
 
 
 def remove_copies(probe: Path) -> None:
@@ -195,12 +192,7 @@ def _is_at_home(origin: Origin, data: Data | None) -> bool:
 
 
 def _attempt(origin: Origin, run: PlannedRun) -> BaseException | None:
-    try:
-        pickle.loads(origin.execute)(run)
-    # A bug in one strategy's net ends that run, and none of the others.
-    except Exception as error:
-        return ExceptionWithTraceback(error, error.__traceback__)
-    return None
+    return with_traceback(attempt(pickle.loads(origin.execute), run))
 
 
 def _make_copy(origin: Origin, data: Data | None, run: PlannedRun, parcel: Parcel) -> Iterator[Files | Ended]:
@@ -247,6 +239,9 @@ def _unpack(home: Path, data: Data | None, parcel: Parcel) -> Path | None:
     """Where the data are on this node; what is missing is written there, once for all runs."""
     if data is None or data.is_below(data.root):
         return data and data.root
+    # Not at the top: it may not be installed where a study is only planned.
+    import ray
+
     root = home / "data" / str(parcel.data[0].hex())
     with locked(home, wait=True):
         if not data.is_below(root):

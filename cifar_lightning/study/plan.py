@@ -23,10 +23,10 @@ def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[Plann
     Raises:
         ValueError: if the settings of a strategy are wrong.
     """
+    part, parts = study.shard_of
     resolved = {name: _resolve(study, name, arguments) for name in study.strategies}
     # Dealt out strategy by strategy, as cards: every shard gets as many runs of each, or one fewer.
     runs = [(name, seed) for name in study.strategies for seed in study.seed_list]
-    part, parts = study.shard_of
     mine = set(runs[part - 1 :: parts])
     return [
         PlannedRun(name, seed, study.folder / name / f"seed_{seed}", _with_seed(study, name, resolved[name], seed))
@@ -43,6 +43,8 @@ def _resolve(study: StudySettings, strategy: str, arguments: Sequence[str]) -> d
         "num_threads": study.num_threads or max(1, num_cores() // study.num_workers),
         "trainer.enable_progress_bar": False,
     }
+    if study.max_epochs is not None:
+        ours["trainer.max_epochs"] = study.max_epochs
     try:
         resolved = Experiment([*to_arguments(settings, ours), *arguments, *study.arguments_of(strategy)]).settings()
     except ValueError as error:

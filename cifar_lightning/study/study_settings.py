@@ -11,6 +11,7 @@ import torch
 from jsonargparse import ActionConfigFile
 from jsonargparse.typing import NonNegativeInt, PositiveInt
 
+from cifar_lightning.hints import did_you_mean
 from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.study.engines import list_engines
 from cifar_lightning.study.sweeping import choose_strategies, join_sweeps
@@ -38,6 +39,7 @@ class StudySettings:
         only: the strategies to run: `maxpool,avgpool` or a list; null: all.
         sweep: by dotted key, values that a setting takes in turn, each a strategy of its own; on the command line
             `--sweep model.optimizer.lr 0.001,0.005`.
+        max_epochs: how long each run is trained; null: as `trainer` says.
         num_threads: torch's threads of every run; null: the cores, divided among the runs at a time.
         shard: `2/8` for the second of eight parts of the plan, to be made on another machine; null: all of it.
         vary_split: whether each seed holds out validation images of its own (`split_seed`).
@@ -55,6 +57,7 @@ class StudySettings:
     save_dir: str = "lightning_logs"
     seeds: PositiveInt | list[NonNegativeInt] = 10
     engine: str | None = None
+    max_epochs: PositiveInt | None = None
     num_threads: PositiveInt | None = None
     shard: str | None = None
     vary_split: bool = False
@@ -77,11 +80,6 @@ class StudySettings:
                     )
         if len(set(self.seed_list)) < len(self.seed_list) or not self.seed_list:
             raise ValueError(f"expected every seed once, got {self.seeds}; try --seeds 3")
-        part, parts = self.shard_of
-        if not 1 <= part <= parts:
-            raise ValueError(
-                f"expected a shard such as 2/8, the second of eight parts, got {self.shard!r}; use 1/8 to 8/8"
-            )
 
     @property
     def folder(self) -> Path:
@@ -95,9 +93,17 @@ class StudySettings:
 
     @property
     def shard_of(self) -> tuple[int, int]:
-        """The part of the plan that is to be made, and the number of parts; (0, 0) where that is not `2/8`."""
+        """The part of the plan that is to be made, and the number of parts.
+
+        Raises:
+            ValueError: if `shard` is none.
+        """
         numbers = re.fullmatch(r"(\d{1,6})/(\d{1,6})", self.shard or "1/1")
-        return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+        if not numbers or not 1 <= int(numbers[1]) <= int(numbers[2]):
+            raise ValueError(
+                f"expected a shard such as 2/8, the second of eight parts, got {self.shard!r}; use 1/8 to 8/8"
+            )
+        return int(numbers[1]), int(numbers[2])
 
     @property
     def num_workers(self) -> int:
@@ -164,7 +170,8 @@ def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[Stu
     if values["engine"] is None:
         values["engine"], values["chosen_for"] = _fastest_engine(values["trainer"], to_runs)
     elif values["engine"] not in list_engines():
-        raise ValueError(f"expected an engine, {' or '.join(list_engines())}, got {values['engine']!r}")
+        hint = did_you_mean(values["engine"], list_engines(), "leave it out to have the fastest one here")
+        raise ValueError(f"expected an engine, one of {', '.join(list_engines())}, got {values['engine']!r}; {hint}")
     return StudySettings(**values), to_runs
 
 

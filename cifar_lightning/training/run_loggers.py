@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
@@ -19,8 +20,9 @@ _ID_KEYS = ("run_id", "id")
 def arrange_loggers(settings: Any) -> None:
     """Puts a `RunLogger` before the other loggers of `settings`, so that every run has a run folder.
 
-    Without one among them, the run folder takes the name of the first other logger, or of the backbone, and lies in
-    `lightning_logs` or where that logger writes. `trainer.logger` false: no logger, and no run folder.
+    Without one among them, the run folder takes the name of the first other logger, or of the first config, or of the
+    backbone, and is in `lightning_logs` or where that logger writes. `trainer.logger` false: no logger, and no run
+    folder.
     """
     loggers = settings.trainer.logger
     if not loggers:
@@ -35,13 +37,19 @@ def arrange_loggers(settings: Any) -> None:
             ours.name = options.get("name") or options.get("run_name")
             if options.get("save_dir") != _default(other, "save_dir"):
                 ours.save_dir = options.get("save_dir")
-        ours.name = ours.name or settings.model.backbone.class_path.rpartition(".")[2]
+        configs = [Path(path).stem for path in settings.get("config") or () if path is not None]
+        ours.name = ours.name or (configs or [settings.model.backbone.class_path.rpartition(".")[2]])[0]
     for other in others:
         options = other.init_args
         same_folder = (options.get("save_dir"), options.get("name")) == (ours.save_dir, ours.name)
         if same_folder and issubclass(_class_of(other), CSVLogger | TensorBoardLogger):
             # Or both would count their versions in one folder.
             options.name = f"{ours.name}/{_class_of(other).__name__}"
+        if "tracking_uri" in options:
+            # MLflow would make up a name, and store its records among the run folders.
+            options.run_name = options.run_name or ours.name
+            if options.save_dir == ours.save_dir:
+                options.save_dir = f"{ours.save_dir}/mlruns"
     ours = Namespace(class_path=RUN_LOGGER, init_args=ours)
     settings.trainer.logger = [ours, *others] if others else ours
 

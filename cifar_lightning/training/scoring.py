@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cifar_lightning import __version__
 from cifar_lightning.data import LabelledImages, SubsetDataModule
-from cifar_lightning.data.near_duplicates import find_nearest_pairs
+from cifar_lightning.data.near_duplicates import find_groups, find_nearest_pairs
 from cifar_lightning.models.costs import count_flops, count_pixels_seen
 from cifar_lightning.models.probes import probe
 from cifar_lightning.runs import folder
@@ -110,6 +110,7 @@ def _score(evaluation: Evaluation, logits: dict[int, list[Tensor]]) -> Scores:
     # Near-duplicates are those of the data, the same in every run below the folder of the runs.
     cache = run.parent.parent if run is not None else None
     duplicates = find_nearest_pairs(data.test, data.all_training, cache).duplicates()
+    groups = find_groups(data.test, cache)
     splits = {split: split_predictions.scores() for split, split_predictions in predictions.items()}
     without = predictions["test"].scores_without(duplicates.test.indices.numpy())
     splits["test"] = replace(splits["test"], without_duplicates=without)
@@ -123,6 +124,9 @@ def _score(evaluation: Evaluation, logits: dict[int, list[Tensor]]) -> Scores:
         columns = duplicates.test.indices, duplicates.training.indices, duplicates.similarity
         rows = zip(*(column.tolist() for column in columns), strict=True)
         write_csv(run / folder.DUPLICATES, ["index", "train_index", "similarity"], rows)
+        shared = groups.bincount()[groups] > 1
+        rows = zip(*(data.test.indices[places].tolist() for places in (shared, groups[shared])), strict=True)
+        write_csv(run / folder.GROUPS, ["index", "group"], rows)
         figures = draw_figures(run, predictions["test"], data.test, scores, data)
         summary = {"loss": splits["test"].loss, "accuracy": splits["test"].accuracy}
         log_test_scores(run, summary, figures, checkpoint.resume.num_epochs)

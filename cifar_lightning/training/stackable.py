@@ -68,6 +68,8 @@ def _find_in_trainer(fit: Fit) -> str | None:
 
 def _find_in_model(model: ImageClassifier) -> str | None:
     """What in the net, its optimiser or its scheduler keeps runs from being fitted as one net."""
+    if model.augmentation is not None:
+        return f"{type(model.augmentation).__name__} as model.augmentation, which draws anew for each net"
     for module in model.backbone.modules():
         name = type(module).__name__
         if isinstance(module, _BATCH_STATISTICS) and module.track_running_stats:
@@ -81,7 +83,7 @@ def _find_in_model(model: ImageClassifier) -> str | None:
         return "the scheduler ReduceLROnPlateau, which follows the loss of one net"
     model(_black_images(model, 2))
     try:
-        NetStack([model, model], torch.device("cpu"))(_black_images(model, 2, 2)).sum().backward()
+        NetStack([model, model], torch.device("cpu")).run_together(_black_images(model, 2, 2)).sum().backward()
     except RuntimeError as error:
         return f"a net that torch.func.vmap cannot run ({str(error).splitlines()[0]})"
     return None

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
+from torch.func import vmap
 from torch.nn import functional
 
 from cifar_lightning.data import LabelledImages
@@ -229,7 +230,7 @@ class _StackedFit:
         logits = self._stack(self._train[places])
         labels = self._train.labels[places]
         # The sum over the nets, so that each has the gradient of its own mean.
-        loss = self._members[0].model.loss(logits.flatten(0, 1), labels.flatten()) * len(self._members)
+        loss = vmap(self._members[0].model.loss)(logits, labels).sum()
         return logits.detach(), *torch.autograd.grad(loss, self._stack.trainable, allow_unused=True)
 
     def _end_epoch(self, rows: list[list[float]]) -> None:

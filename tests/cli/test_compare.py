@@ -53,6 +53,7 @@ def test_the_files_and_the_next_step_are_named(written):
 def test_comparison_json_has_what_it_promises(written, study):
     content = json.loads((written[0] / "comparison.json").read_text())
     assert (content["format"], content["question"], content["classes"]) == (2, "test accuracy", NAMES)
+    assert (content["num_images"], content["num_groups"], content["num_left_out"]) == (300, 300, None)
     first, *_, last = content["strategies"]
     assert [strategy["name"] for strategy in content["strategies"]] == ["maxpool", "avgpool", "stride"]
     assert (first["runs"], last["runs"]) == (4, 3)
@@ -74,6 +75,20 @@ def test_comparison_json_has_what_it_promises(written, study):
     assert content["answer"].startswith("maxpool beats ")
 
 
+def test_paired_seeds_and_left_out_near_duplicates_are_in_the_answer_and_on_the_page(command, study, tmp_path, undrawn):
+    options = ("--paired_seeds", "--without_duplicates")
+    outcome = command("compare", study / "maxpool", study / "avgpool", "--output", tmp_path, *options)
+    assert outcome.code == 0
+    said = "299 images (1 with a near-duplicate among the training images left out)"
+    assert said in " ".join(outcome.out.split())
+    content = json.loads((tmp_path / "comparison.json").read_text())
+    assert (content["num_images"], content["num_groups"], content["num_left_out"]) == (299, 299, 1)
+    assert content["paired_seeds"]
+    page = (tmp_path / "comparison.html").read_text()
+    assert "Seeds are paired" in page
+    assert f"--output {tmp_path} {' '.join(options)}</code>" in page
+
+
 def test_comparison_csv_has_the_pairs_of_comparison_json(written):
     pairs = json.loads((written[0] / "comparison.json").read_text())["pairs"]
     with (written[0] / "comparison.csv").open(newline="") as file:
@@ -83,11 +98,11 @@ def test_comparison_csv_has_the_pairs_of_comparison_json(written):
     assert [float(row["training_noise_only_p"]) for row in rows] == [p["training_noise_only"]["p"] for p in pairs]
 
 
-def test_what_is_printed_leads_with_the_answer_and_fits_80_columns(written):
+def test_what_is_printed_leads_with_the_answer_and_its_tables_fit_80_columns(written):
     content = json.loads((written[0] / "comparison.json").read_text())
     lines = written[1].splitlines()
-    assert " ".join(written[1].split()).startswith(content["answer"])
-    assert max(len(line) for line in lines if str(written[0]) not in line) <= 80
+    assert lines[0] == content["answer"]
+    assert max(len(line) for line in lines if line[:1] in "┃│┏└") <= 80
     assert "…" not in written[1]
     assert "differences, points, for new seeds and " in written[1]
     assert "stride lacks seed 3, which other strategies have." in written[1]

@@ -9,6 +9,7 @@ from PIL import Image
 from tiny import PHOTOS, TINY
 
 from cifar_lightning.data import DrawnShapes
+from cifar_lightning.runs.run import Run
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -85,6 +86,15 @@ def test_the_score_without_near_duplicates_can_be_recomputed_from_the_files_besi
     assert score["count"] == len(right) == 8
     assert score["accuracy"] == pytest.approx(np.mean(right), abs=1e-12)
     assert score["accuracy_ci95"][0] < score["accuracy"] <= score["accuracy_ci95"][1]
+
+
+def test_test_images_that_are_copies_of_one_another_are_written_and_counted_as_one(command, photos, tmp_path):
+    save(np.roll(draw(103), 1, axis=1), photos / "test/night/07.png")
+    assert command("fit", *TINY, *PHOTOS, "--trainer.max_epochs=1").code == 0
+    run = tmp_path / "lightning_logs/quickstart/version_0"
+    assert command("test", "--ckpt_path", str(run)).code == 0
+    assert read_rows(run / "groups.csv") == [{"index": "3", "group": "3"}, {"index": "7", "group": "3"}]
+    assert Run(run).groups.tolist() == [0, 1, 2, 3, 4, 5, 6, 3, 8, 9]
 
 
 def test_the_table_has_a_line_without_near_duplicates(command, run):

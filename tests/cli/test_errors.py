@@ -1,11 +1,12 @@
 """How errors are worded."""
 
 import errno
+import sys
 
 import pytest
 import torch
 
-from cifar_lightning.cli.errors import OwnCodeShown, describe, describe_failure
+from cifar_lightning.cli.errors import OwnCodeShown, describe, describe_failure, fail
 from cifar_lightning.hints import did_you_mean
 
 
@@ -29,6 +30,18 @@ from cifar_lightning.hints import did_you_mean
 def test_an_error_is_one_sentence_that_says_what_to_do(error, said):
     assert said in describe(error)
     assert "\n" not in describe(error)
+
+
+def test_a_sentence_is_broken_between_words_on_a_terminal_alone(monkeypatch, capsys):
+    said = "expected a folder with runs, got none; name one, as in `cifar-lightning compare lightning_logs`"
+    assert fail(ValueError(said), 2) == 2
+    assert capsys.readouterr().err == f"cifar-lightning: {said}\n"
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    fail(ValueError(said), 2)
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) <= 40
+    assert " ".join(lines) == f"cifar-lightning: {said}"
 
 
 def test_only_an_error_that_nobody_foresaw_brings_its_traceback():

@@ -34,6 +34,7 @@ def num_epochs(folder, name="quickstart/version_0"):
         ["--trainer.precision=64-true"],
         ["--trainer.precision=bf16-mixed"],
         ["--model.backbone=own_state_net.KeepsMore"],
+        [f"--model.augmentation{one}" for one in ("=torchvision.transforms.v2.RandomCrop", ".size=32", ".padding=4")],
     ],
     ids=" ".join,
 )

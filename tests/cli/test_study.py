@@ -76,6 +76,7 @@ def test_every_strategy_is_fitted_and_tested_with_every_seed_and_what_it_changes
     assert config["model"]["optimizer"]["class_path"] == "torch.optim.Adam"
     assert config["model"]["backbone"]["class_path"].endswith("StrideNet")
     assert (config["data"]["batch_size"], config["seed_everything"]) == (32, 1)
+    assert sorted(path.name for path in (finished_study / "_mean").glob("*")) == ["maxpool", "quick"]
 
 
 @pytest.mark.parametrize("name", ["maxpool/seed_1", "quick/seed_0"])
@@ -236,7 +237,9 @@ def test_dry_run_says_what_is_to_do_and_how_long_it_takes_and_writes_nothing(stu
 
 def test_vary_split_gives_each_seed_a_split_of_its_own(study, tmp_path):
     held_out = ["--data.validate_on_test=false", "--data.val_fraction=0.1"]
-    assert study("--vary_split", "--seeds", "[3]", "--max_epochs=1", *held_out).code == 0
+    outcome = study("--vary_split", "--seeds", "[3]", "--max_epochs=1", *held_out)
+    assert outcome.code == 0
+    assert outcome.out.rstrip().endswith(" --paired_seeds")
     configs = [yaml.safe_load(path.read_text()) for path in tmp_path.rglob("config.yaml")]
     assert [(config["seed_everything"], config["data"]["split_seed"]) for config in configs] == [(3, 3)] * 2
 

@@ -51,7 +51,7 @@ def test_a_winner_of_many_has_its_lead_over_each(tmp_path):
 def test_where_less_is_better_ahead_is_still_above_zero(tmp_path):
     comparison = compare(write_nets(tmp_path, good=3, bad=30), question="loss")
     assert comparison.answer == "By test loss, good beats bad."
-    assert re.search(r"good is ahead of bad by 0\.\d+ \(95 % interval 0\.\d+ to 1\.\d+\)", comparison.numbers), (
+    assert re.search(r"good is ahead of bad by 0\.\d+ \(95 % interval 0\.\d+ to 0\.\d+\)", comparison.numbers), (
         comparison.numbers
     )
 
@@ -60,11 +60,45 @@ def test_a_smaller_gap_is_not_called_better(tmp_path):
     comparison = compare(write_nets(tmp_path, good=3, bad=30), question="gap")
     assert comparison.answer == "By train minus test accuracy, good has a smaller gap than bad."
     assert word_verdict(comparison.pairs[0], comparison.question) == "good has the smaller gap"
+    assert "Every training accuracy is 100 %, so the gap says no more than the test accuracy." in comparison.numbers
     assert "good is below bad by 2" in comparison.numbers
 
 
-def test_strategies_that_do_not_differ_from_the_first_are_undecided(tmp_path):
-    assert answer(write_nets(tmp_path, first=5, second=6, bad=60)) == "first beats bad; second undecided."
+def judge_pairs(comparison, *won):
+    """The same comparison, where these and no other pairs have a winner: `first>bad`."""
+    winners = [name.split(">") for name in won]
+    pairs = [
+        replace(pair, verdict=Verdict.BETTER, winner=found[0])
+        if (found := next((names for names in winners if set(names) == {pair.a, pair.b}), None))
+        else replace(pair, verdict=Verdict.NO_DIFFERENCE, winner=None)
+        for pair in comparison.pairs
+    ]
+    return replace(comparison, pairs=pairs).answer
+
+
+def test_undecided_is_who_neither_beats_nor_is_beaten_and_every_other_win_is_named(tmp_path):
+    comparison = compare(write_nets(tmp_path, maxpool=5, avgpool=6, baseline=7, stride=8))
+    said = "maxpool beats baseline and stride; avgpool undecided."
+    assert judge_pairs(comparison, "maxpool>baseline", "maxpool>stride") == said
+    said = "maxpool beats stride; avgpool beats stride; maxpool against avgpool undecided; baseline undecided."
+    assert judge_pairs(comparison, "maxpool>stride", "avgpool>stride") == said
+    said = "avgpool beats stride; maxpool and baseline undecided."
+    assert judge_pairs(comparison, "avgpool>stride") == said
+    # Where the first beats all others, nobody is called undecided.
+    every = ["maxpool>avgpool", "maxpool>baseline", "maxpool>stride", "avgpool>stride"]
+    assert judge_pairs(comparison, *every) == "maxpool beats avgpool, baseline and stride."
+
+
+def test_numbers_follow_for_every_win_of_the_headline(tmp_path):
+    comparison = compare(write_nets(tmp_path, first=5, second=6, bad=60))
+    assert comparison.answer == "first beats bad; second beats bad; first against second undecided."
+    assert re.search(r"first is .* and ahead of bad by 5\d.*; second is ahead of bad by 5\d", comparison.numbers)
+
+
+def test_the_wins_of_many_are_counted(tmp_path):
+    names = {f"net_{place}": 5 for place in range(8)}
+    said = answer(write_nets(tmp_path, seeds=3, **names, bad=90))
+    assert re.match(r"net_\d beats bad(; net_\d beats bad){5}; 2 more are ahead of others; net_\d against ", said), said
 
 
 def test_no_difference_between_two(tmp_path):
@@ -141,7 +175,11 @@ def test_runs_that_scatter_much_more_are_said_to_while_they_are_few(tmp_path, se
     for seed in range(seeds):
         for name, wrong in (("calm", 20 + seed % 2), ("wild", 20 + 7 * (seed % 2))):
             write_run(tmp_path / name / str(seed), name, seed, np.arange(200) >= wrong)
-    caution = f"wild's {seeds} runs scatter 7.0 times as much as calm's: so few tell its scatter"
+    caution = "wild scatters 7.0 times as much over seeds as calm: so few seeds tell its scatter, and so its interval,"
+    assert (caution in compare(tmp_path).numbers) is said
+    for seed in range(seeds):
+        write_run(tmp_path / "wilder" / str(seed), "wilder", seed, np.arange(200) >= 20 + 14 * (seed % 2))
+    caution = "wild and wilder scatter 7.0 to more than 10 times as much over seeds as calm: so few seeds tell their"
     assert (caution in compare(tmp_path).numbers) is said
 
 
@@ -167,20 +205,28 @@ def test_what_would_be_missed_is_said_by_pair(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("seeds", "images", "said"),
+    ("sizes", "said"),
     [
-        (None, 3171, "you need about 3,200 images; more seeds alone won't do."),
-        (37, None, "you need about 37 seeds per strategy; more images alone won't do."),
-        (37, 3171, "you need about 3,200 images or about 37 seeds per strategy."),
-        (None, None, "you need more seeds and more images; either alone won't do."),
+        ([(None, 3171)], "about 3,200 images; more seeds alone won't do."),
+        ([(37, None)], "about 37 seeds per strategy; more images alone won't do."),
+        ([(37, 3171)], "about 3,200 images or about 37 seeds per strategy."),
+        ([(None, None)], "more seeds and more images; either alone won't do."),
+        (
+            [(None, 1214), (None, 2238), (None, None)],
+            "about 1,300 to 2,300 images (in 2 of 3 pairs); more seeds alone won't do; 1 pair needs more of both.",
+        ),
+        (
+            [(37, None), (None, 900), (52, 1214)],
+            "about 900 to 1,300 images (in 2 of 3 pairs) or about 37 to 52 seeds per strategy (in 2 of 3 pairs).",
+        ),
     ],
 )
-def test_what_it_takes_to_see_half_of_that_is_said(tmp_path, seeds, images, said):
+def test_what_it_takes_to_see_half_of_that_is_said(tmp_path, sizes, said):
     comparison = compare(write_nets(tmp_path, first=5, second=9))
     (pair,) = comparison.pairs
-    power = replace(pair.power, seeds_for_half=seeds, images_for_half=images)
-    sentence = replace(comparison, pairs=[replace(pair, power=power)]).sensitivity
-    assert sentence.endswith(f"To detect a difference half as large {said}")
+    powers = [replace(pair.power, seeds_for_half=seeds, images_for_half=images) for seeds, images in sizes]
+    sentence = replace(comparison, pairs=[replace(pair, power=power) for power in powers]).sensitivity
+    assert sentence.endswith(f"To detect a difference half as large you need {said}")
 
 
 def test_what_would_be_missed_is_said_of_the_strategies_that_have_a_verdict(tmp_path):

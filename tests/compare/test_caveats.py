@@ -16,7 +16,35 @@ def test_splits_that_follow_the_seed_are_no_other_setting_and_said(tmp_path):
             change_training_images(run, seed)
     comparison = compare(tmp_path)
     assert not comparison.mixed
-    assert "The choice of training images differs from run to run with the seed." in comparison.does_not_say[0]
+    said = "differs from run to run with the seed; runs of one seed are"
+    assert f"{said} not paired: a new study may ask for --paired_seeds." in comparison.does_not_say[0]
+    paired = compare(tmp_path, paired_seeds=True).does_not_say
+    assert f"{said} compared with one another." in paired[0]
+    assert "Of equal strategies, 6 % are called different where 3 seeds are paired that share nothing." in paired
+
+
+def test_test_images_like_a_training_image_are_counted_or_left_out_everywhere(tmp_path):
+    root = write_study(tmp_path, {"maxpool": 0.9, "stride": 0.7}, 3, 60)
+    for run in root.glob("*/*"):
+        (run / "duplicates.csv").write_text("index,train_index,similarity\n1,7,0.9\n8,7,0.8\n")
+    comparison = compare(root)
+    assert any(said.startswith("2 of the 60 test images have a near-duplicate") for said in comparison.does_not_say)
+    assert comparison.num_left_out is None
+    without = compare(root, without_duplicates=True)
+    assert not any("near-duplicate" in said for said in without.does_not_say)
+    assert "60 images" not in without.numbers
+    assert "58 images (2 with a near-duplicate among the training images left out)" in without.numbers
+    for full, left in zip(comparison.strategies, without.strategies, strict=True):
+        assert np.array_equal(left.values, np.delete(full.values, [0, 1], axis=1))
+        shifted = [each.runs[0].probes["shift_1"] for each in (full, left)]
+        assert np.array_equal(np.delete(shifted[0], [0, 1]), shifted[1])
+
+
+def test_runs_that_do_not_know_their_near_duplicates_cannot_leave_them_out(tmp_path):
+    root = write_pair(tmp_path)
+    (root / "stride/seed_1/duplicates.csv").unlink()
+    with pytest.raises(ValueError, match=r"expected duplicates\.csv in .*seed_1, .* test that run again"):
+        compare(root, without_duplicates=True)
 
 
 def change_training_images(run, number):
@@ -34,7 +62,7 @@ def test_a_strategy_of_one_run_is_said_to_have_no_seeds_in_its_intervals(tmp_pat
     write_study(
         tmp_path, {"maxpool": 0.9, "stride": 0.8, "avgpool": 0.9}, {"maxpool": 1, "stride": 3, "avgpool": 3}, 30
     )
-    said = "other test images, but those with maxpool, of which there is one run, no other seeds."
+    said = "gathered as this test split was, but those with maxpool, of which there is one run, no other seeds."
     assert said in compare(tmp_path).does_not_say[0]
 
 

@@ -157,3 +157,16 @@ def test_a_claim_is_left_out_where_one_run_lacks_its_file(forget, left):
     strategies = {net: make_runs(net) for net in ALIKE}
     forget(strategies["stride"][1])
     assert [claim.text for claim in judge_claims(strategies)] == left
+
+
+def test_no_negative_number_is_called_better():
+    claims = judge(**{**ALIKE, "stride": {"accuracy": 0.95, "train": 0.9}})
+    evidence = claims[OVERFITS].evidence.replace("\N{MINUS SIGN}", "-")
+    assert re.match(r"stride's training accuracy minus its test accuracy is -[\d.]+ points \(baseline \+", evidence)
+
+
+def test_a_gap_of_nets_that_know_all_training_images_is_said_to_repeat_the_accuracy():
+    said = "every training accuracy is 100 %, so this says no more than the test accuracies"
+    assert said in judge(**ALIKE)[OVERFITS].evidence
+    claims = judge(**{**ALIKE, "avgpool": {"train": 0.99}})
+    assert [text for text, claim in claims.items() if said in claim.evidence] == []

@@ -42,3 +42,6 @@ def test_images_on_which_the_nets_disagree_are_cut_from_the_sheet_to_the_pixel(t
         assert (decode(disagreement.image) == images[place]).all()
     assert describe_agreement(comparison) == "All 4 runs get 38 of the 45 images right; none is missed by all."
     assert [disagreement.index for disagreement in find_disagreements(comparison, most=2)] == [71, 78]
+    # The first image has a near-duplicate among the training images.
+    for disagreement, place in zip(find_disagreements(compare(root, without_duplicates=True)), (10, 11), strict=False):
+        assert (disagreement.index, (decode(disagreement.image) == images[place]).all()) == (7 * place + 1, True)

@@ -11,11 +11,10 @@ from simulated_runs import NAMES, write_run, write_study
 
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.figures import strategy_looks, write_figures
-from cifar_lightning.compare.plane_figures import draw_compute, draw_loss_curves, find_band
+from cifar_lightning.compare.plane_figures import draw_compute, draw_loss_curves
 from cifar_lightning.compare.row_figures import draw_differences, draw_result
 from cifar_lightning.compare.wording import word_verdict
 from cifar_lightning.plots.kit import INK, MUTED, PAPER, STRATEGY_COLOURS
-from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import CURVES, PROBES, predictions_name
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -238,22 +237,6 @@ def test_lines_and_words_stand_out_from_white():
     assert contrast(INK, PAPER) >= 7
     assert contrast(MUTED, PAPER) >= 4.5
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
-
-
-def test_a_band_is_mean_lowest_and_highest_of_the_epochs_that_all_runs_have(tmp_path):
-    header = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n"
-    for name in ("a", "b"):
-        for seed, losses in enumerate((["0.4", "", "0.2"], ["0.6", "", "0.4", "0.1"])):
-            run = write_run(tmp_path / name / str(seed), name, seed, np.arange(30) > 3)
-            lines = [f"{epoch},1,0.5,{loss},0.5,{epoch}\n" for epoch, loss in enumerate(losses, 1)]
-            write_text(run / CURVES, header + "".join(lines))
-    summary = compare(tmp_path).strategies[0]
-    band = find_band(summary, "val_loss", 100, most=10)
-    assert band.epochs.tolist() == [1, 3]
-    assert band.mean == pytest.approx([50, 30])
-    assert band.low == pytest.approx([40, 20])
-    assert band.high == pytest.approx([60, 40])
-    assert find_band(summary, "val_loss", 100, most=1).epochs.tolist() == [1]
 
 
 def test_coordinates_of_a_long_training_do_not_make_the_figure_heavy(tmp_path):

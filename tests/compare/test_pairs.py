@@ -199,3 +199,55 @@ def test_images_on_which_one_net_is_always_right_and_the_other_wrong_are_still_f
     (pair,) = compare_pairs([summary("a", np.ones((3, 4))), summary("b", np.zeros((3, 4)))], SHARES)
     assert pair.p == pytest.approx(2 * 0.5**4)
     assert word_verdict(pair, SHARES) == "no difference shown"
+
+
+PAIRED = replace(SHARES, paired_seeds=True)
+
+
+def test_without_noise_from_images_paired_seeds_are_scipys_paired_t_test_over_the_seeds_both_have():
+    generator = np.random.default_rng(1)
+    of_seed = generator.normal(0.8, 0.05, 8)
+    a, b = of_seed[:6] + generator.normal(0.02, 0.01, 6), of_seed[2:] + generator.normal(0, 0.01, 6)
+    nets = [
+        summary(name, np.repeat(means[:, None], 40, axis=1), seeds)
+        for name, means, seeds in (("a", a, range(6)), ("b", b, range(2, 8)))
+    ]
+    (pair,) = compare_pairs(nets, PAIRED)
+    expected = stats.ttest_rel(a[2:], b[:4])
+    assert (pair.a, pair.method) == ("a", "crossed")
+    assert pair.difference == pytest.approx((a[2:] - b[:4]).mean())
+    assert pair.p == pytest.approx(expected.pvalue, rel=1e-6)
+    assert pair.ci95 == pytest.approx(tuple(expected.confidence_interval()), rel=1e-6)
+    assert pair.p < compare_pairs(nets, SHARES)[0].p
+
+
+def test_paired_seeds_find_more_where_seeds_share_their_luck_and_keep_the_promise():
+    generator = np.random.default_rng(0)
+    found, alarms = [], []
+    for _ in range(300):
+        hard, luck = generator.normal(0, 2, 200), generator.normal(0, 0.5, (5, 1))
+
+        def run(shift, hard=hard, luck=luck):
+            own = generator.normal(0, 1, 200)
+            return (hard + own + luck + shift + generator.normal(0, 1, (5, 200)) > -2.5).astype(float)
+
+        nets = [summary(name, run(shift)) for name, shift in (("good", 0.6), ("bad", 0), ("same", 0))]
+        pairs = {question: compare_pairs([nets[0], nets[1]], question)[0].p < 0.05 for question in (SHARES, PAIRED)}
+        found.append(list(pairs.values()))
+        alarms.append(compare_pairs(nets[1:], PAIRED)[0].p < 0.05)
+    plain, paired = np.mean(found, axis=0)
+    assert paired > plain + 0.15
+    assert sum(alarms) <= stats.binom.ppf(0.999, 300, 0.05)
+
+
+def test_the_power_of_paired_seeds_is_that_of_their_difference():
+    a, b = draw(0.93, 5), draw(0.9, 5)
+    components = find_components([a - b], [1])
+    power = find_power(a, b, paired_seeds=True)
+    assert power.detectable == pytest.approx(components.detectable(np.array([5]), 300, 0.8, 0.05))
+
+
+def test_seeds_that_two_strategies_do_not_share_cannot_be_paired():
+    nets = [summary("a", draw(0.9, 3)), summary("b", draw(0.9, 3), seeds=[2, 3, 4])]
+    with pytest.raises(ValueError, match=r"a and b share 1; compare without --paired_seeds"):
+        compare_pairs(nets, PAIRED)

@@ -10,6 +10,7 @@ from cifar_lightning.data import Cifar100, DrawnShapes, LabelledImages, near_dup
 from cifar_lightning.data.near_duplicates import (
     NUM_CANDIDATES,
     THRESHOLD,
+    find_groups,
     find_nearest,
     find_nearest_pairs,
 )
@@ -232,6 +233,16 @@ def test_a_folder_that_cannot_be_written_is_no_error(planted, tmp_path):
     assert len(find_nearest_pairs(*planted, tmp_path / "file/folder").duplicates().similarity) == 2
 
 
+def test_test_images_that_resemble_one_another_are_one_group(tmp_path, monkeypatch):
+    alone = to_uint8(draw_textures(6, seed=10))
+    noisy = to_uint8(add_noise(alone[[1, 4]].float()))
+    test = label(torch.cat([alone, noisy[:1], alone[[4]].flip(-1).roll(2, -1), noisy[1:]]), 100)
+    assert find_groups(test).tolist() == [0, 1, 2, 3, 4, 5, 1, 4, 4]
+    assert find_groups(test, tmp_path).tolist() == [0, 1, 2, 3, 4, 5, 1, 4, 4]
+    monkeypatch.setattr(near_duplicates, "find_similar", lambda *_: pytest.fail("computed again"))
+    assert find_groups(test, tmp_path).tolist() == [0, 1, 2, 3, 4, 5, 1, 4, 4]
+
+
 def test_many_images_give_the_same_as_few_at_a_time():
     shapes = DrawnShapes(num_train=60, num_test=20)
     test, training = shapes.load("test").images, shapes.load("train").images
@@ -266,3 +277,10 @@ def test_the_labs_classes_have_41_copies(real_root):
     assert {1027: 30172, 4100: 11121}.items() <= dict(
         zip(duplicates.test.indices.tolist(), duplicates.training.indices.tolist(), strict=True)
     ).items()
+
+
+def test_the_labs_test_images_are_294_groups(real_root):
+    test = Cifar100(str(real_root), verify_md5=False).load("test").keep_classes(("apple", "forest", "lawn_mower"))
+    sizes = find_groups(test).bincount()
+    assert int((sizes > 0).sum()) == pytest.approx(294, abs=1)
+    assert int(sizes.max()) == 3

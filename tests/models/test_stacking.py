@@ -60,12 +60,13 @@ def test_a_layer_that_is_there_twice_is_run_twice():
 @pytest.mark.parametrize(
     "make_net", [BaselineNet, StrideNet, MaxPoolNet, AvgPoolNet, own_nets.Chain, own_nets.Residual]
 )
-def test_a_stack_gives_the_logits_and_gradients_of_each_net_on_its_own_images(make_net):
+@pytest.mark.parametrize("run", [NetStack.run_in_turn, NetStack.run_together], ids=["in turn", "together"])
+def test_a_stack_gives_the_logits_and_gradients_of_each_net_on_its_own_images(run, make_net):
     torch.manual_seed(0)
     models = [ImageClassifier(make_net()) for _ in range(3)]
     images = torch.randint(0, 256, (3, 8, 3, 32, 32), dtype=torch.uint8)
     stack = NetStack(models, torch.device("cpu"))
-    logits = stack(images)
+    logits = run(stack, images)
     gradients = torch.autograd.grad(logits.square().sum(), stack.trainable)
     for place, model in enumerate(models):
         alone = model(images[place])

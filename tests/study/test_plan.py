@@ -39,4 +39,4 @@ def test_a_shard_depends_on_the_plan_alone(tmp_path, monkeypatch):
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "half", "2", "1/0"])
 def test_what_is_no_shard_is_refused(shard):
     with pytest.raises(ValueError, match="expected a shard such as 2/8"):
-        read_study([NETS], [f"--shard={shard}"])
+        plan(f"--shard={shard}")

@@ -1,13 +1,18 @@
-"""The engine `stacked`: its run folders are those of `serial`, file by file and seed by seed."""
+"""The engine `stacked`: its run folders are those of `serial`, file by file, seed by seed and on a CPU bit by bit."""
+
+from pathlib import Path
 
 import insides
 import pytest
 import torch
+import warm
 import yaml
 from checks import read_checkpoint
 
 import cifar_lightning
 from cifar_lightning.runs import folder
+from cifar_lightning.study.engines.stacked import list_gpus
+from cifar_lightning.study.planned_run import PlannedRun
 
 ADAM = {"class_path": "torch.optim.Adam", "init_args": {"lr": 0.002, "weight_decay": 0.01}}
 NESTEROV = {"class_path": "torch.optim.SGD", "init_args": {"lr": 0.02, "momentum": 0.9, "nesterov": True}}
@@ -50,13 +55,13 @@ def untested(monkeypatch):
     insides.test_nothing(monkeypatch)
 
 
-def assert_same_runs(ours, theirs):
+def assert_same_runs(ours, theirs, within=0.0):
     assert [run.folder.name for run in ours] == [run.folder.name for run in theirs]
     for one, other in zip(ours, theirs, strict=True):
-        assert_same_run(one, other)
+        assert_same_run(one, other, within)
 
 
-def assert_same_run(one, other):
+def assert_same_run(one, other, within=0.0):
     def names(run):
         return {
             str(path.relative_to(run.folder)).split(".tfevents")[0]
@@ -72,15 +77,15 @@ def assert_same_run(one, other):
     for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy"):
         assert getattr(one.curves, name) == pytest.approx(getattr(other.curves, name), abs=1e-5, nan_ok=True)
     for path in (other.folder / folder.CHECKPOINTS).iterdir():
-        assert_same_state(*(read_checkpoint(run.folder, path.name) for run in (one, other)))
+        assert_same_state(*(read_checkpoint(run.folder, path.name) for run in (one, other)), within)
 
 
-def assert_same_state(ours, theirs):
+def assert_same_state(ours, theirs, within):
     assert ours.keys() == theirs.keys() - {"loops"}
     for key in ("epoch", "global_step", "hyper_parameters", "lr_schedulers"):
         assert ours[key] == theirs[key]
-    torch.testing.assert_close(ours["state_dict"], theirs["state_dict"], rtol=0, atol=1e-5)
-    torch.testing.assert_close(ours["optimizer_states"], theirs["optimizer_states"], rtol=0, atol=1e-5)
+    torch.testing.assert_close(ours["state_dict"], theirs["state_dict"], rtol=0, atol=within)
+    torch.testing.assert_close(ours["optimizer_states"], theirs["optimizer_states"], rtol=0, atol=within)
     block, other = ours["cifar_lightning"], theirs["cifar_lightning"]
     assert block.keys() == other.keys()
     for key in ("num_epochs", "is_finished", "class_names", "stopped_early", "logger_versions"):
@@ -118,6 +123,13 @@ def test_nets_of_users_are_trained_in_every_protocol(tmp_path, untested, setting
     assert_same_runs(*(make(tmp_path, engine, OWN, **settings) for engine in ("stacked", "serial")))
 
 
+def test_nets_that_run_together_as_on_a_gpu_differ_by_rounding_alone(tmp_path, untested, monkeypatch):
+    models = {name: STRATEGIES[name] for name in ("stride", "avgpool")} | OWN
+    theirs = make(tmp_path, "serial", models)
+    insides.run_stacks_together(monkeypatch)
+    assert_same_runs(make(tmp_path, "stacked", models), theirs, within=1e-5)
+
+
 def test_a_stopped_study_keeps_its_last_epoch_and_resumes_with_more_seeds(tmp_path, untested, monkeypatch):
     models = {"chain": own("Chain", optimizer=ADAM, scheduler=HALVING)}
     with monkeypatch.context() as patch:
@@ -141,7 +153,7 @@ def test_a_run_of_a_stack_resumes_by_itself(tmp_path, untested, monkeypatch):
     for one, other in zip(resumed, make(tmp_path, "serial", models, epochs=3), strict=True):
         ours, theirs = (read_checkpoint(run.folder) for run in (one, other))
         assert ours["global_step"] == theirs["global_step"]
-        torch.testing.assert_close(ours["state_dict"], theirs["state_dict"], rtol=0, atol=1e-5)
+        torch.testing.assert_close(ours["state_dict"], theirs["state_dict"], rtol=0, atol=0)
         assert len(one.curves.train_loss) == 3
 
 
@@ -154,7 +166,27 @@ def test_what_does_not_fit_in_memory_is_halved_and_gives_the_same(tmp_path, unte
     for one, other in zip(halved, whole, strict=True):
         ours, theirs = (read_checkpoint(run.folder) for run in (one, other))
         assert "loops" not in ours
-        torch.testing.assert_close(ours["state_dict"], theirs["state_dict"], rtol=0, atol=1e-6)
+        torch.testing.assert_close(ours["state_dict"], theirs["state_dict"], rtol=0, atol=0)
+
+
+def test_on_several_devices_strategies_go_side_by_side_and_give_the_same(tmp_path, untested, monkeypatch):
+    whole = make(tmp_path, "serial", OWN)
+    insides.pretend_gpus(monkeypatch, 2)
+    insides.start_workers_from(monkeypatch, warm.CONTEXT)
+    for one, other in zip(make(tmp_path, "stacked", OWN), whole, strict=True):
+        assert_same_state(*(read_checkpoint(run.folder) for run in (one, other)), within=0.0)
+
+
+def test_the_gpus_of_a_machine_are_those_that_cuda_shows(monkeypatch):
+    def run(**trainer):
+        return PlannedRun("net", 0, Path("there"), {"trainer": {"accelerator": "auto", "devices": 1, **trainer}})
+
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert list_gpus([run()]) == ["0", "1"]
+    assert list_gpus([run(accelerator="cpu")]) == list_gpus([run(), run(devices=2)]) == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,7")
+    assert list_gpus([run()]) == ["3", "7"]
 
 
 def test_a_seed_that_diverges_ends_alone(tmp_path, untested):
@@ -181,6 +213,7 @@ PLATEAU = {
     "init_args": {"monitor": "train_loss"},
 }
 CSV_LOGGER = {"class_path": "lightning.pytorch.loggers.CSVLogger", "init_args": {"save_dir": "elsewhere"}}
+FLIP = {"class_path": "torchvision.transforms.v2.RandomHorizontalFlip"}
 EARLY = {"class_path": "lightning.pytorch.callbacks.EarlyStopping", "init_args": {"monitor": "val_loss"}}
 
 
@@ -189,6 +222,7 @@ EARLY = {"class_path": "lightning.pytorch.callbacks.EarlyStopping", "init_args":
     [
         (own("Normalised"), {}, "BatchNorm2d"),
         (own("Dropping"), {}, "Dropout"),
+        (own("Chain", augmentation=FLIP), {}, "RandomHorizontalFlip"),
         (own("DroppingInside"), {}, "vmap"),
         (own("Chain", optimizer={"class_path": "torch.optim.LBFGS"}), {}, "LBFGS"),
         (own("Chain", scheduler=PLATEAU), {}, "ReduceLROnPlateau"),

@@ -4,6 +4,7 @@ import pytest
 
 from cifar_lightning.study.plan import plan_runs
 from cifar_lightning.study.study_settings import merge, read_study
+from cifar_lightning.training.experiment import to_arguments
 
 NETS = {
     "strategies": {
@@ -58,6 +59,15 @@ def test_every_strategy_is_planned_with_every_seed_seed_by_seed():
     assert slow.settings["model"]["optimizer"]["init_args"]["momentum"] == 0.5
 
 
+def test_max_epochs_holds_over_the_configs_and_under_what_goes_to_every_run():
+    for settings, expected in (
+        ({"max_epochs": 2}, 2),
+        ({"max_epochs": 2, "trainer.max_epochs": 3}, 3),
+    ):
+        [run, *_] = plan_runs(*read_study([NETS], to_arguments([], settings)))
+        assert run.num_epochs == expected
+
+
 def test_each_seed_draws_its_own_validation_share_where_asked_to():
     runs = plan_runs(*read_study([NETS], ["--seeds=[3,5]", "--vary_split"]))
     assert {run.seed: run.settings["data"]["split_seed"] for run in runs} == {3: 3, 5: 5}
@@ -74,7 +84,8 @@ def test_each_seed_draws_its_own_validation_share_where_asked_to():
         ({}, ["--seeds=0"], "seeds"),
         ({}, ["--seeds=[1,1]"], "every seed once"),
         ({}, ["--seeds=many"], "'many'"),
-        ({}, ["--engine=warp"], "processes or ray or serial or stacked"),
+        ({}, ["--engine=warp"], "one of processes, .*serial.*, got 'warp'; leave it out"),
+        ({}, ["--engine=stack"], "did you mean 'stacked'?"),
         ({}, ["--sedes=3"], "did you mean `--seeds 3`"),
         ({"seeds": [-1]}, [], "seeds"),
     ],

@@ -83,9 +83,16 @@ PACKAGE = {"CSVLogger": "csv", "MLFlowLogger": "mlflow", "WandbLogger": "wandb"}
 @pytest.mark.parametrize("logger", READ)
 def test_two_runs_have_a_folder_each_and_the_logger_their_settings_and_scores(tmp_path, logger):
     pytest.importorskip(PACKAGE[logger])
-    settings = {**SMALL, "trainer.logger": f"lightning.pytorch.loggers.{logger}"}
-    runs = [fit("quickstart", {**settings, "seed_everything": seed}, progress=False) for seed in (3, 4)]
-    assert [run.folder.name for run in runs] == ["version_0", "version_1"]
+    (tmp_path / "mine.yaml").write_text(f"trainer: {{logger: {{class_path: lightning.pytorch.loggers.{logger}}}}}")
+    runs = [fit(["quickstart", "mine.yaml"], {**SMALL, "seed_everything": seed}, progress=False) for seed in (3, 4)]
+    assert [run.folder for run in runs] == [
+        tmp_path / f"lightning_logs/quickstart/version_{number}" for number in (0, 1)
+    ]
+    name = {"MLFlowLogger": "run_name", "WandbLogger": "name"}.get(logger)
+    assert name is None or runs[0].settings["trainer"]["logger"][1]["init_args"][name] == "quickstart"
+    # Neither the store of MLflow nor W&B's is taken for runs.
+    assert len(find_runs(["lightning_logs"])) == 2
+    assert {path.name for path in (tmp_path / "lightning_logs").iterdir()} <= {"quickstart", "mlruns", "wandb"}
     assert all((run.folder / "checkpoints/last.ckpt").is_file() for run in runs)
     for run in runs:
         score_run(run)

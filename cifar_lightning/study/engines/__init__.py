@@ -6,6 +6,7 @@ An engine is a module of this package with a class `Engine`; `--engine` takes th
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from cifar_lightning.study.planned_run import PlannedRun
@@ -34,6 +35,20 @@ class Engine(Protocol):
     def __init__(self, study: "StudySettings", execute: Execute) -> None: ...
 
     def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]: ...
+
+
+def attempt(execute: Execute, run: PlannedRun) -> Exception | None:
+    """Makes a run; returns what went wrong. A bug in one strategy's net ends that run, and none of the others."""
+    try:
+        execute(run)
+    except Exception as error:
+        return error
+    return None
+
+
+def with_traceback(error: BaseException | None) -> BaseException | None:
+    """An error to be sent to another process, which takes its traceback along as text."""
+    return error and ExceptionWithTraceback(error, error.__traceback__)
 
 
 def list_engines() -> list[str]:

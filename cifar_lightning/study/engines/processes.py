@@ -1,31 +1,33 @@
-"""One run per core, in long-lived worker processes."""
+"""One run per core, in long-lived worker processes.
+
+An engine that has a process per GPU starts its workers here too.
+"""
 
 import os
 import signal
 import threading
+import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process, resource_tracker
-from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from cifar_lightning.study.engines import Execute, Outcome
+from cifar_lightning.study.engines import Execute, Outcome, serial, with_traceback
 from cifar_lightning.study.planned_run import PlannedRun
 
 if TYPE_CHECKING:
     from cifar_lightning.study.study_settings import StudySettings
 
+# Makes some runs, as an engine does. It is sent to the workers by its name.
+Make = Callable[[Sequence[PlannedRun]], Iterator[Outcome]]
 # Time for a stopped run to bring its last epoch to the disk.
 _STOP_SECONDS = 20
 
 
 class Engine:
-    """Worker processes, which import everything once and take one run after another.
-
-    A run whose worker is killed is tried once more, in a new worker, from its last checkpoint; one whose worker ends by
-    itself has failed.
+    """One worker process per core, each making one run at a time.
 
     Args:
         study: says how many; with one, runs are made one after another.
@@ -34,83 +36,92 @@ class Engine:
 
     def __init__(self, study: "StudySettings", execute: Execute) -> None:
         self._num_workers = study.num_workers
-        self._execute = execute
+        self._make = serial.Engine(study, execute)
 
     def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
-        waiting, retried = deque(runs), set[int]()
-        workers: list[_Worker] = []
-        try:
-            for _ in range(min(self._num_workers, len(runs))):
-                workers.append(_Worker(self._execute))
-            while waiting or any(worker.run for worker in workers):
-                for worker in workers:
-                    if worker.run is None and waiting:
-                        worker.start(waiting.popleft())
-                busy = {worker.connection: worker for worker in workers if worker.run}
-                for ready in connection.wait(list(busy)):
-                    worker = busy[ready]  # type: ignore[index]
-                    run = worker.run
-                    assert run is not None
-                    try:
-                        yield Outcome(run, worker.result())
-                    except (EOFError, ConnectionError):
-                        worker.wait()
-                        workers[workers.index(worker)] = _Worker(self._execute)
-                        code = worker.exit_code
-                        if code is not None and code > 0:
-                            # An exit would be the same the second time.
-                            said = f"its process ended with exit code {code}; what it said is above"
-                            yield Outcome(run, RuntimeError(said))
-                        elif id(run) in retried:
-                            yield Outcome(run, RuntimeError(f"its process was killed twice (exit code {code})"))
-                        else:
-                            retried.add(id(run))
-                            waiting.appendleft(run)
-        finally:
+        return make_in_workers(self._make, [[run] for run in runs], [{}] * self._num_workers)
+
+
+def make_in_workers(
+    make: Make, jobs: Sequence[Sequence[PlannedRun]], environments: Sequence[Mapping[str, str]]
+) -> Iterator[Outcome]:
+    """Makes jobs, each of one run or more, in worker processes that import everything once and take job after job.
+
+    A job whose worker is killed is tried once more, in a new worker, from the last checkpoints; one whose worker ends
+    by itself has failed.
+
+    Args:
+        make: makes the runs of a job.
+        jobs: the runs of each.
+        environments: for each worker, the variables that it has besides those of this process.
+    """
+    waiting, retried = deque(jobs), set[int]()
+    workers: list[_Worker] = []
+    try:
+        for environment in environments[: len(jobs)]:
+            workers.append(_Worker(make, environment))
+        while waiting or any(worker.job for worker in workers):
             for worker in workers:
-                worker.stop()
-            for worker in workers:
-                worker.wait()
+                if not worker.job and waiting:
+                    worker.start(waiting.popleft())
+            busy = {worker.connection: worker for worker in workers if worker.job}
+            for ready in connection.wait(list(busy)):
+                worker = busy[ready]  # type: ignore[index]
+                job = worker.job
+                try:
+                    yield from worker.receive()
+                except (EOFError, ConnectionError):
+                    worker.wait()
+                    workers[workers.index(worker)] = _Worker(make, worker.environment)
+                    # Of a killed process it is minus the signal's number.
+                    code = worker.process.exitcode or 0
+                    if code <= 0 and id(job) not in retried:
+                        retried.add(id(job))
+                        waiting.appendleft(job)
+                        continue
+                    said = f"its process was killed twice (exit code {code})"
+                    if code > 0:
+                        # It would be the same the second time.
+                        said = f"its process ended with exit code {code}; what it said is above"
+                    yield from (Outcome(run, RuntimeError(said)) for run in job)
+    finally:
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.wait()
 
 
 class _Worker:
-    """One process and the line to it."""
+    """One process and the line to it; `job` is what it makes, empty while it waits."""
 
-    def __init__(self, execute: Execute) -> None:
+    def __init__(self, make: Make, environment: Mapping[str, str]) -> None:
         # Spawned: a forked process would inherit the state of torch's threads without the threads.
         spawn = get_context("spawn")
         self.connection, theirs = spawn.Pipe()
-        self.run: PlannedRun | None = None
-        self._process = spawn.Process(target=_serve, args=(theirs, execute), daemon=True)
+        self.job: Sequence[PlannedRun] = ()
+        self.environment = environment
+        self.process = spawn.Process(target=_serve, args=(theirs, make, environment), daemon=True)
         # A terminal sends Ctrl-C to all its processes, but only the main one shall act on it. Without the block, which
         # a child inherits, it would print a traceback while it imports.
         with _ctrl_c_blocked():
-            self._process.start()
+            self.process.start()
         theirs.close()
 
-    def start(self, run: PlannedRun) -> None:
-        self.run = run
-        # `result` notices a worker that has died.
+    def start(self, job: Sequence[PlannedRun]) -> None:
+        self.job = job
+        # `receive` notices a worker that has died.
         with suppress(ConnectionError):
-            self.connection.send(run)
+            self.connection.send(job)
 
-    def result(self) -> BaseException | None:
-        error: BaseException | None = self.connection.recv()
-        self.run = None
-        return error
-
-    @property
-    def exit_code(self) -> int | None:
-        """The exit code of a process that has ended; minus the number of the signal that ended it."""
-        return self._process.exitcode
-
-    def stop(self) -> None:
-        self._process.terminate()
+    def receive(self) -> list[Outcome]:
+        outcomes: list[Outcome] = self.connection.recv()
+        self.job = ()
+        return outcomes
 
     def wait(self) -> None:
-        self._process.join(_STOP_SECONDS)
-        self._process.kill()
-        self._process.join()
+        self.process.join(_STOP_SECONDS)
+        self.process.kill()
+        self.process.join()
         self.connection.close()
 
 
@@ -129,8 +140,12 @@ def _ctrl_c_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(line: Any, execute: Execute) -> None:
-    """Makes runs until the line is closed."""
+def _serve(line: Any, make: Make, environment: Mapping[str, str]) -> None:
+    """Makes jobs until the line is closed."""
+    # Before CUDA is asked for its devices.
+    os.environ.update(environment)
+    # As the command does, after Lightning has set a form of its own.
+    warnings.formatwarning = lambda message, *_: f"cifar-lightning: {message}\n"
     # Where signals cannot be blocked.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # As an exception, so that a fit keeps its last epoch.
@@ -138,14 +153,7 @@ def _serve(line: Any, execute: Execute) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
         while True:
-            run = line.recv()
-            try:
-                execute(run)
-            # A bug in one strategy's net ends that run, and none of the others.
-            except Exception as error:
-                line.send(ExceptionWithTraceback(error, error.__traceback__))
-            else:
-                line.send(None)
+            line.send([Outcome(run, with_traceback(error)) for run, error in make(line.recv())])
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:

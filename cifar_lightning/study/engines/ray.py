@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from cifar_lightning import __version__
 from cifar_lightning.runs.signals import signals_handled, signals_held
+from cifar_lightning.study import on_node
 from cifar_lightning.study.engines import Execute, Outcome
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.machine import num_cores
 
 if TYPE_CHECKING:
-    from cifar_lightning.study.on_node import Data, Parcel
     from cifar_lightning.study.study_settings import StudySettings
 
 # How often a run is begun whose worker or node is lost.
@@ -69,10 +69,7 @@ class _Tasks:
     """The tasks of a study: what is sent to them, and what comes back."""
 
     def __init__(self, ray: Any, execute: Execute, probe: tuple[Path, str], is_local: bool) -> None:
-        # It needs Ray, which may not be installed.
-        from cifar_lightning.study import on_node
-
-        self._ray, self._there = ray, on_node
+        self._ray = ray
         self._probe, self._is_local = probe[0], is_local
         self._origin = ray.put(on_node.describe_origin(execute, probe))
         self._nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -82,7 +79,7 @@ class _Tasks:
         self._losses: Counter[str] = Counter()
         self._is_away = False
         # By the settings of their source: what the files are, and a reference to them once a node has none.
-        self._data: dict[str, tuple[Data | None, list[Any]]] = {}
+        self._data: dict[str, tuple[on_node.Data | None, list[Any]]] = {}
 
     def make(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
         for needs in {self._needs(run) for run in runs}:
@@ -105,7 +102,7 @@ class _Tasks:
                 else:
                     yield from self._handle(news, task)
 
-    def _start(self, run: PlannedRun, parcel: "Parcel | None" = None) -> None:
+    def _start(self, run: PlannedRun, parcel: on_node.Parcel | None = None) -> None:
         cores, gpus = self._needs(run)
         task = self._task.options(num_cpus=cores, num_gpus=gpus, name=str(run))
         self._runs[task.remote(self._origin, self._data_of(run)[0], run, parcel)] = run
@@ -125,20 +122,20 @@ class _Tasks:
             )
 
     def _handle(self, news: Any, task: Any) -> Iterator[Outcome]:
-        run, there = self._runs[task], self._there
+        run = self._runs[task]
         assert run is not None
-        if isinstance(news, there.Refused):
+        if isinstance(news, on_node.Refused):
             raise ValueError(news.reason)
-        if isinstance(news, there.Away):
+        if isinstance(news, on_node.Away):
             self._is_away = True
             self._runs[task] = None
             self._start(run, self._pack(run))
-        elif isinstance(news, there.Ended):
+        elif isinstance(news, on_node.Ended):
             self._runs[task] = None
             yield Outcome(run, news.error)
         else:
             try:
-                self._there.bring_home(run, news)
+                on_node.bring_home(run, news)
             except (OSError, ValueError) as error:
                 self._ray.cancel(task, force=True)
                 self._runs[task] = None
@@ -165,19 +162,19 @@ class _Tasks:
             reason = " ".join(str(error).split())
             yield Outcome(run, RuntimeError(f"its worker was lost {_TRIES} times; of the last, Ray says: {reason}"))
 
-    def _pack(self, run: PlannedRun) -> "Parcel":
+    def _pack(self, run: PlannedRun) -> on_node.Parcel:
         data, content = self._data_of(run)
         if data is not None and not content:
             content.append(self._ray.put({name: (data.root / name).read_bytes() for name in data.sizes}))
-        return self._there.Parcel(self._there.read_files(run.folder), content)
+        return on_node.Parcel(on_node.read_files(run.folder), content)
 
-    def _data_of(self, run: PlannedRun) -> "tuple[Data | None, list[Any]]":
+    def _data_of(self, run: PlannedRun) -> tuple[on_node.Data | None, list[Any]]:
         source = run.settings["data"]["source"]
         key = json.dumps(source)
         if key not in self._data:
             # A source without a root reads no files, and all that a local Ray needs is here.
             has_files = not self._is_local and "root" in source.get("init_args", {})
-            self._data[key] = self._there.find_data(run) if has_files else None, []
+            self._data[key] = on_node.find_data(run) if has_files else None, []
         return self._data[key]
 
     def stop(self) -> None:
@@ -199,7 +196,7 @@ class _Tasks:
     def _clear_nodes(self) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        remove = self._ray.remote(num_cpus=0, max_retries=0)(self._there.remove_copies)
+        remove = self._ray.remote(num_cpus=0, max_retries=0)(on_node.remove_copies)
         # All that are there: one that was lost may have come back as another.
         nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
         places = [NodeAffinitySchedulingStrategy(node, soft=False) for node in nodes]

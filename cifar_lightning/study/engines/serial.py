@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from cifar_lightning.study.engines import Execute, Outcome
+from cifar_lightning.study.engines import Execute, Outcome, attempt
 from cifar_lightning.study.planned_run import PlannedRun
 
 if TYPE_CHECKING:
@@ -23,10 +23,4 @@ class Engine:
 
     def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
         for run in runs:
-            try:
-                self._execute(run)
-            # A bug in one strategy's net ends that run, and none of the others.
-            except Exception as error:
-                yield Outcome(run, error)
-            else:
-                yield Outcome(run, None)
+            yield Outcome(run, attempt(self._execute, run))

@@ -1,6 +1,7 @@
-"""All seeds of a strategy at a time, trained as one net."""
+"""All seeds of a strategy at a time, trained as one net; on several GPUs, strategies or seeds side by side."""
 
 import gc
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from cifar_lightning.runs import folder
-from cifar_lightning.study.engines import Execute, Outcome
+from cifar_lightning.study.engines import Execute, Outcome, attempt
+from cifar_lightning.study.engines.processes import make_in_workers
 from cifar_lightning.study.one_run import prepare, test_fitted
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.checkpoints import Checkpoint
@@ -20,11 +22,15 @@ if TYPE_CHECKING:
     from cifar_lightning.study.study_settings import StudySettings
 
 
+# The GPUs that CUDA shows to a process.
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
 class Engine:
     """Fits the seeds of each strategy as one net, in groups that fit in memory, and tests them one by one.
 
     A group that does not fit in memory is halved, and its halves resume: a run that is alone is made as `serial` makes
-    it.
+    it. Each GPU has a worker process, and takes strategies, or shares of their seeds.
 
     Args:
         study: has nothing that this engine needs.
@@ -38,11 +44,24 @@ class Engine:
         self._execute = execute
 
     def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
+        strategies: dict[str, list[PlannedRun]] = {}
+        for run in runs:
+            strategies.setdefault(run.strategy, []).append(run)
+        self._most = {name: _count_fitting(waiting[0]) for name, waiting in strategies.items()}
+        gpus = list_gpus(runs)
+        if len(gpus) < 2:
+            yield from self._make_groups(runs)
+            return
+        share = -(-len(runs) // len(gpus))
+        jobs = [
+            waiting[place : place + share] for waiting in strategies.values() for place in range(0, len(waiting), share)
+        ]
+        yield from make_in_workers(self._make_groups, jobs, [{_VISIBLE: gpu} for gpu in gpus])
+
+    def _make_groups(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
         groups: dict[tuple[str, int | None], list[PlannedRun]] = {}
         for run in runs:
             groups.setdefault((run.strategy, _count_epochs(run)), []).append(run)
-        first = {run.strategy: run for run in reversed(runs)}
-        self._most = {name: _count_fitting(run) for name, run in first.items()}
         for (strategy, num_epochs), group in groups.items():
             while group:
                 # Nothing is left to train, or what is there cannot be read: as `serial` does it.
@@ -53,7 +72,7 @@ class Engine:
 
     def _make(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
         if len(runs) == 1:
-            yield Outcome(runs[0], _error_of(self._execute, runs[0]))
+            yield Outcome(runs[0], attempt(self._execute, runs[0]))
             return
         errors: Sequence[Exception | None] | None = None
         try:
@@ -67,7 +86,7 @@ class Engine:
             errors = [error] * len(runs)
         if errors is not None:
             for run, failure in zip(runs, errors, strict=True):
-                yield Outcome(run, failure or _error_of(test_fitted, run))
+                yield Outcome(run, failure or attempt(test_fitted, run))
             return
         # The tensors of the failed try are still in its frames.
         gc.collect()
@@ -75,6 +94,15 @@ class Engine:
         half = len(runs) // 2
         yield from self._make(runs[:half])
         yield from self._make(runs[half:])
+
+
+def list_gpus(runs: Sequence[PlannedRun]) -> list[str]:
+    """The GPUs of this machine that runs may take, as the variable of CUDA names them."""
+    trainers = [run.settings["trainer"] for run in runs]
+    if any(trainer["accelerator"] == "cpu" or trainer["devices"] != 1 for trainer in trainers):
+        return []
+    count = torch.cuda.device_count()
+    return os.environ[_VISIBLE].split(",")[:count] if os.environ.get(_VISIBLE) else list(map(str, range(count)))
 
 
 def _count_fitting(run: PlannedRun) -> int:
@@ -95,12 +123,3 @@ def _count_epochs(run: PlannedRun) -> int | None:
         return Checkpoint.read(run.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).resume.num_epochs
     except ValueError:
         return None
-
-
-def _error_of(make: Execute, run: PlannedRun) -> Exception | None:
-    try:
-        make(run)
-    # A bug in one strategy's net ends that run, and none of the others.
-    except Exception as error:
-        return error
-    return None

@@ -1,0 +1,21 @@
+"""`explain`: draws what a net looks at, and what each of its poolings keeps."""
+
+from pathlib import Path
+
+from cifar_lightning.cli.arguments import SentenceArguments
+from cifar_lightning.export.explaining import explain
+from cifar_lightning.runs.folder import EXPLANATION, find_run_folder
+from cifar_lightning.training.evaluation import checkpoint_of
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command and returns its exit code."""
+    parser = SentenceArguments(prog="cifar-lightning explain", allow_abbrev=False)
+    parser.add_argument("--ckpt_path", required=True, type=Path)
+    parser.add_argument("--images", required=True, type=Path)
+    options = parser.parse_args(arguments)
+    explanation = explain(options.ckpt_path, options.images)
+    folder = find_run_folder(checkpoint_of(options.ckpt_path))
+    assert folder is not None
+    print(f"{explanation.finding}\nwritten to {folder / EXPLANATION}")
+    return 0

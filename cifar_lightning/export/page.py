@@ -1,0 +1,111 @@
+"""The try-it page: trained nets in one HTML file that runs them in the browser, offline."""
+
+import base64
+import gzip
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from torch import Tensor
+
+from cifar_lightning import __version__
+from cifar_lightning.data import LabelledImages
+from cifar_lightning.export.exporting import ExportedNet, export_net
+from cifar_lightning.export.runtime import Runtime, load_runtime
+from cifar_lightning.models.classifier import MEAN
+from cifar_lightning.runs.disk import write_text
+from cifar_lightning.runs.run import Run
+from cifar_lightning.training.experiment import to_arguments
+
+_MOST_SAMPLES = 12
+_SAMPLES_PER_CLASS = 2
+
+
+def export_page(
+    runs: Sequence[Run | str | Path], path: str | Path, *, settings: Mapping[str, Any] | None = None
+) -> list[ExportedNet]:
+    """Writes one HTML file in which anybody can try trained nets on images of their own; nothing leaves the browser.
+
+    It has some 5 MB: onnxruntime-web's WebAssembly is in it, which is fetched from npm when the first page is made.
+
+    Args:
+        runs: tested runs, their folders or checkpoint files, all of the same classes; several are shown side by side.
+        path: the file to write.
+        settings: as in `export`.
+
+    Raises:
+        ValueError: if the classes differ, or a net cannot be exported.
+        OSError: if onnxruntime-web cannot be fetched.
+    """
+    nets = [export_net(run, "onnx", to_arguments([], settings)) for run in runs]
+    write_text(Path(path), render_page(nets, load_runtime()))
+    return nets
+
+
+def render_page(nets: Sequence[ExportedNet], runtime: Runtime) -> str:
+    """The text of the page.
+
+    Raises:
+        ValueError: if the nets have different classes or image sizes.
+    """
+    first = nets[0]
+    for net in nets[1:]:
+        for what in ("class_names", "input"):
+            if net.metadata[what] != first.metadata[what]:
+                raise ValueError(
+                    f"expected nets of the same classes and image size on one page, got {first.metadata[what]} and"
+                    f" {net.metadata[what]}; make a page for each"
+                )
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    names = _name_nets(nets)
+    return environment.get_template("try_it.html.jinja").render(
+        nets=[{**net.metadata, "name": name} for net, name in zip(nets, names, strict=True)],
+        class_names=first.metadata["class_names"],
+        version=__version__,
+        runtime=runtime.script,
+        wasm=_encode(gzip.compress(runtime.wasm, mtime=0)),
+        data={
+            "names": names,
+            "nets": [_encode(net.content) for net in nets],
+            "classes": first.metadata["class_names"],
+            "size": first.test.images.shape[-1],
+            "grey": [round(255 * value) for value in MEAN],
+            "samples": _pick_samples(first.test),
+        },
+    )
+
+
+def _name_nets(nets: Sequence[ExportedNet]) -> list[str]:
+    """The strategy of each net; with its seed, and at last a number, where two would have the same name."""
+    facts = [net.metadata for net in nets]
+    strategies = [fact["strategy"] for fact in facts]
+    seeded = [
+        fact["strategy"] if strategies.count(fact["strategy"]) == 1 else f"{fact['strategy']}, seed {fact['seed']}"
+        for fact in facts
+    ]
+    return [name if seeded.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(seeded, start=1)]
+
+
+def _pick_samples(test: LabelledImages) -> list[dict[str, str]]:
+    """The first test images of each class."""
+    labels = range(len(test.class_names))
+    places = [place for label in labels for place in (test.labels == label).nonzero().flatten()[:_SAMPLES_PER_CLASS]]
+    return [
+        {"class": test.class_names[test.labels[place]], "pixels": _encode(_to_bytes(test.images[place]))}
+        for place in places[:_MOST_SAMPLES]
+    ]
+
+
+def _to_bytes(image: Tensor) -> bytes:
+    return image.permute(1, 2, 0).contiguous().numpy().tobytes()
+
+
+def _encode(content: bytes) -> str:
+    return base64.b64encode(content).decode()

@@ -1,0 +1,53 @@
+"""The curves of each strategy of a study for TensorBoard: the mean over its finished runs, with a band."""
+
+from pathlib import Path
+
+from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
+from torch.utils.tensorboard import SummaryWriter
+
+from cifar_lightning.runs.curves import Curves, find_band
+from cifar_lightning.runs.disk import locked, naming
+from cifar_lightning.runs.folder import CURVES, SCORES
+from cifar_lightning.runs.signals import signals_held
+from cifar_lightning.training.logger import SPLITS
+
+# Beside the strategies' folders.
+MEANS = "_mean"
+
+_CURVES = [f"{split}_{quantity}" for split in SPLITS for quantity in ("loss", "accuracy")]
+# Margin charts of the plugin "custom scalars": the tags of a line and of the ends of its band. The last comes first.
+_LAYOUT = {"mean over seeds": {each: ["Margin", [each, f"{each}/lowest", f"{each}/highest"]] for each in _CURVES}}
+
+
+def write_mean_curves(study: Path) -> None:
+    """Writes `_mean/<strategy>` of a study anew, from all of its runs that are finished.
+
+    TensorBoard's tab "Custom Scalars" draws each mean with a band from the lowest to the highest seed. A strategy with
+    a single finished run has none.
+    """
+    runs: dict[str, list[Curves]] = {}
+    for scores in sorted(study.glob(f"*/*/{SCORES}")):
+        if (scores.parent / CURVES).is_file():
+            runs.setdefault(scores.parent.parent.name, []).append(Curves.read(scores.parent / CURVES))
+    several = {strategy: curves for strategy, curves in runs.items() if len(curves) > 1}
+    if several:
+        (study / MEANS).mkdir(exist_ok=True)
+        # Two shards may end at once.
+        with locked(study / MEANS, wait=True):
+            for strategy, curves in several.items():
+                _write(study / MEANS / strategy, curves)
+
+
+def _write(folder: Path, runs: list[Curves]) -> None:
+    values: dict[int, list[Summary.Value]] = {}
+    for (_, tags), name in zip(_LAYOUT["mean over seeds"].values(), _CURVES, strict=True):
+        if band := find_band(runs, name):
+            for tag, points in zip(tags, (band.mean, band.low, band.high), strict=True):
+                for epoch, point in zip(band.epochs.tolist(), points.tolist(), strict=True):
+                    values.setdefault(epoch, []).append(Summary.Value(tag=tag, simple_value=point))
+    for old in folder.glob("events.out.tfevents.*"):
+        old.unlink()
+    with signals_held(), naming(folder), SummaryWriter(str(folder)) as writer:
+        writer.add_custom_scalars(_LAYOUT)
+        for epoch, at_epoch in values.items():
+            writer._get_file_writer().add_summary(Summary(value=at_epoch), epoch)

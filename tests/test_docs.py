@@ -1,0 +1,130 @@
+"""README and docs, page by page, from top to bottom: every command and every Python block, on images that are drawn.
+
+A block that begins with a file's name (`# my_net.py`) is that file. Fits and studies are shortened.
+"""
+
+import contextlib
+import hashlib
+import io
+import pickle
+import re
+import shlex
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import insides
+import numpy as np
+import pytest
+import warm
+from sybil import Sybil
+from sybil.parsers.markdown import CodeBlockParser
+from tiny import write_photos
+
+from cifar_lightning.cli.main import main
+from cifar_lightning.data import DrawnShapes, cifar100
+
+REPOSITORY = Path(__file__).parent.parent
+PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/**/*.md"))]
+# Programs of others, and what takes minutes.
+NOT_RUN = (
+    *("python3 -m venv", ". .venv", ".venv/bin/pip", "pip ", "tensorboard ", "ray ", "bash ", "squeue "),
+    "python benchmarks/",
+)
+# What makes a command short.
+SHORT = {
+    "fit": ["--num_threads=1", "--trainer.max_epochs=1"],
+    "resume": ["--num_threads=1", "--trainer.max_epochs=2"],
+    "study": ["--num_threads=1", "--trainer.max_epochs=1", "--engine=serial"],
+}
+
+
+class Page:
+    """Runs the blocks of a page in the working folder."""
+
+    def __init__(self) -> None:
+        self.namespace: dict[str, object] = {"__name__": "__main__"}
+
+    def write_file(self, source: str) -> bool:
+        """Writes a block that begins with a file's name, and returns whether it does."""
+        name = re.match(r"# (\w+\.\w+)(?=[:\n])", source)
+        if name:
+            Path(name[1]).write_text(source)
+        return name is not None
+
+    def python(self, example) -> None:
+        source = str(example.parsed)
+        if not self.write_file(source):
+            source = re.sub(r'("trainer.max_epochs": |n_trials=)\d\d+', r"\g<1>2", source)
+            source = source.replace('"seeds": 3', '"seeds": 2, "trainer.max_epochs": 1, "engine": "serial"')
+            exec(compile(source, example.path, "exec"), self.namespace)
+
+    def yaml(self, example) -> None:
+        self.write_file(str(example.parsed))
+
+    def bash(self, example) -> None:
+        for line in str(example.parsed).replace("\\\n", " ").splitlines():
+            if line.startswith("cifar-lightning"):
+                self.command(shlex.split(line, comments=True)[1:])
+            else:
+                assert not line or line.startswith(NOT_RUN), f"nobody runs {line!r}"
+
+    def command(self, arguments: list[str]) -> None:
+        arguments, _, output = " ".join(map(shlex.quote, arguments)).partition(" '>' ")
+        command, *rest = shlex.split(arguments)
+        extra = SHORT.get("resume" if "--ckpt_path" in rest and command == "fit" else command, [])
+        if not {"--help", "--job_array"} & set(rest):
+            rest = [
+                *("2" if before == "--seeds" and word.isdigit() else word for before, word in pairwise(["", *rest]))
+            ]
+            rest += [*extra, *(["--seeds=2"] if command == "study" and "--seeds" not in rest else [])]
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            code = main([command, *rest])
+        assert code == 0, f"{command} {' '.join(rest)}"
+        if output:
+            Path(output).write_text(printed.getvalue())
+
+
+def write_cifar(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Writes a CIFAR-100 of four training and two test images per class."""
+    (folder / "cifar-100-python").mkdir()
+    contents = {"meta": {"fine_label_names": list(cifar100.FINE_CLASSES)}}
+    for split, number in (("train", 4), ("test", 2)):
+        pixels = np.random.default_rng(number).integers(0, 256, (100 * number, 3072), dtype=np.uint8)
+        contents[split] = {"data": pixels, "fine_labels": [*range(100)] * number}
+    for name, content in contents.items():
+        data = pickle.dumps(content, protocol=2)
+        (folder / "cifar-100-python" / name).write_bytes(data)
+        patch.setitem(cifar100.FILE_MD5, name, hashlib.md5(data).hexdigest())
+    patch.setenv("CIFAR_LIGHTNING_DATA", str(folder))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, undrawn):
+    """A working folder with the shipped configs, few images and a stand-in for CIFAR-100."""
+    (tmp_path / "cifar").mkdir()
+    write_cifar(tmp_path / "cifar", monkeypatch)
+    write_photos(tmp_path, "ant", "bee")
+    (tmp_path / "my_photos").symlink_to(tmp_path / "photos/test/ant")
+    load = DrawnShapes.load
+
+    def load_few(source, split):
+        source.num_images = {"train": 20, "test": 6}
+        return load(source, split)
+
+    monkeypatch.setattr(DrawnShapes, "load", load_few)
+    (tmp_path / "configs").symlink_to(REPOSITORY / "configs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    insides.start_workers_from(monkeypatch, warm.CONTEXT)
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_a_page_runs_from_top_to_bottom(folder, path):
+    page = Page()
+    parsers = [CodeBlockParser(language, getattr(page, language)) for language in ("python", "yaml", "bash")]
+    for example in Sybil(parsers=parsers).parse(path).examples():
+        example.evaluate()
