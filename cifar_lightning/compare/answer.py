@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from math import comb
 
-from cifar_lightning.compare.comparison import Comparison, Pair, Power, Verdict
+from cifar_lightning.compare.comparison import Comparison, Pair, Power, Summary, Verdict
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.questions import Question, Words, learnt_all
 from cifar_lightning.compare.scale import Scale
@@ -136,8 +136,12 @@ def describe_numbers(comparison: Comparison) -> str:
     said = "; ".join(f"{leader} is {list_names(margins)}" for leader, margins in leads.items())
     few = min(len(summary.runs) for summary in comparison.strategies) < comparison.question.min_seeds
     needed = f" At least {MIN_SEEDS} seeds per {comparison.question.words.strategy} are needed." if few else ""
-    size = list_names(count_data(comparison)) + describe_units(comparison)
-    return " ".join([f"With {size}, {said}.{needed}", *_describe_cautions(comparison)])
+    return " ".join(
+        [
+            f"With {list_names(count_data(comparison))}{describe_units(comparison)}, {said}.{needed}",
+            *_describe_cautions(comparison),
+        ]
+    )
 
 
 def _describe_cautions(comparison: Comparison) -> Iterator[str]:
@@ -153,12 +157,11 @@ def _describe_cautions(comparison: Comparison) -> Iterator[str]:
             f"Few of the {comparison.num_images} {words.images} tell {words.nets} apart ({named}): they say little of"
             f" other {words.images}."
         )
-    yield from _describe_unequal_scatter(comparison)
+    yield from _describe_unequal_scatter(comparison.strategies, comparison.question.words)
 
 
-def _describe_unequal_scatter(comparison: Comparison) -> Iterator[str]:
+def _describe_unequal_scatter(strategies: Sequence[Summary], words: Words) -> Iterator[str]:
     """A sentence on strategies of 3 to 9 runs that scatter at least three times as much as the calmest."""
-    strategies = comparison.strategies
     spreads = {each.name: each.sd for each in strategies if len(each.runs) >= MIN_SEEDS and each.sd}
     calm = min(spreads, key=lambda name: spreads[name], default="")
     few = [each.name for each in strategies if len(each.runs) < ENOUGH_SEEDS and each.name in spreads]
@@ -169,10 +172,9 @@ def _describe_unequal_scatter(comparison: Comparison) -> Iterator[str]:
         )
         times = " to ".join(dict.fromkeys(ends))
         scatter, its = ("scatter", "their") if len(ratios) > 1 else ("scatters", "its")
-        names = _name(list(ratios), comparison.question.words)
         yield (
-            f"{names} {scatter} {times} times as much over seeds as {calm}: so few seeds tell {its} scatter, and so"
-            f" {its} interval, only roughly."
+            f"{_name(list(ratios), words)} {scatter} {times} times as much over seeds as {calm}: so few seeds tell"
+            f" {its} scatter, and so {its} interval, only roughly."
         )
 
 
@@ -203,25 +205,25 @@ def describe_sensitivity(comparison: Comparison) -> str:
         return ""
     seen = {name for pair in comparison.pairs if pair.power is not None for name in (pair.a, pair.b)}
     strategies = [summary for summary in comparison.strategies if summary.name in seen]
-    question = comparison.question
-    scale, words = question.scale, question.words
-    of_seeds = [count_runs(strategies)] if question.scope == "strategies" else []
+    scale, words = comparison.question.scale, comparison.question.words
+    of_seeds = [count_runs(strategies)] if comparison.question.scope == "strategies" else []
     size = " x ".join([*of_seeds, f"{comparison.num_images:,} {words.images}"])
     return (
         f"With {size} a difference below"
         f" {_range([power.missed_below for power in powers], scale)} would probably be missed, and one of"
         f" {_range([power.detectable for power in powers], scale)} would be found in 80 % of such studies."
-        f" To detect a difference half as large you need {_describe_needed(powers, question)}."
+        f" To detect a difference half as large you need {_describe_needed(powers, comparison.question)}."
     )
 
 
 def _describe_needed(powers: Sequence[Power], question: Question) -> str:
     """`about 3,200 images; more seeds alone won't do`, and how many pairs need more of both."""
-    enough, not_enough, words = [], [], question.words
-    needed = [(words.images, words.images, [power.images_for_half for power in powers])]
+    words = question.words
+    enough, not_enough = [], []
+    asked = [(words.images, words.images, [power.images_for_half for power in powers])]
     if question.scope == "strategies":
-        needed.append(("seeds", f"seeds per {words.strategy}", [power.seeds_for_half for power in powers]))
-    for what, unit, sizes in needed:
+        asked.append(("seeds", f"seeds per {words.strategy}", [power.seeds_for_half for power in powers]))
+    for what, unit, sizes in asked:
         known = sorted(_round_up(size) for size in sizes if size is not None)
         if not known:
             not_enough.append(f"more {what} alone won't do")

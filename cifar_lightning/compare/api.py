@@ -68,6 +68,7 @@ def compare(
             bounds=bounds,
             lower_is_better=lower_is_better,
             shared_only=shared_only,
+            paired_seeds=paired_seeds,
         )
     if bounds or lower_is_better or shared_only:
         raise ValueError("expected a table for bounds, lower_is_better or shared_only, got run folders; leave it out")

@@ -1,6 +1,7 @@
 """From a table of predictions to a comparison."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def compare_table(
     bounds: Interval | None,
     lower_is_better: bool,
     shared_only: bool,
+    paired_seeds: bool,
 ) -> Comparison:
     """Compares the models of a table; arguments as those of `api.compare`."""
     if isinstance(given, Sequence) and not isinstance(given, str):
@@ -37,6 +39,7 @@ def compare_table(
         given = given[0]
     table = read_table(given, shared_only)
     asked = ask_table(table, question, bounds, lower_is_better, equal_within)
+    asked = replace(asked, paired_seeds=paired_seeds)
     summaries = [_summarise(name, table, asked) for name in table.models]
     summaries.sort(key=lambda summary: summary.mean, reverse=asked.higher_is_better)
     options = [] if bounds is None else ["--bounds", *(f"{bound:g}" for bound in bounds)]
