@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from cifar_lightning.cli.arguments import SentenceArguments, refuse_folder
-from cifar_lightning.export.exporting import ExportedNet, export_net
-from cifar_lightning.runs.disk import write_bytes, write_text
+from cifar_lightning.export.exporting import export_net
+from cifar_lightning.export.page import write_page
+from cifar_lightning.runs.disk import write_bytes
 
 
 def run(arguments: list[str]) -> int:
@@ -24,24 +25,14 @@ def run(arguments: list[str]) -> int:
     path = options.output or options.page
     refuse_folder("--output" if options.output else "--page", path)
     if options.page is not None:
-        from cifar_lightning.export.page import render_page
-        from cifar_lightning.export.runtime import load_runtime
-
-        # Before the nets are exported, which takes longer.
-        runtime = load_runtime()
-        nets = [export_net(run, "onnx", rest) for run in options.ckpt_path]
-        write_text(path, render_page(nets, runtime))
+        nets = write_page(options.ckpt_path, path, rest)
     else:
         nets = [export_net(options.ckpt_path[0], options.format, rest)]
         write_bytes(path, nets[0].content)
-    _report(nets, path)
-    return 0
-
-
-def _report(nets: list[ExportedNet], path: Path) -> None:
     for net in nets:
         print(
             f"{net.metadata['strategy']}: the largest difference from torch's probabilities on {len(net.test)} test"
             f" images is {net.largest_difference:.1g}"
         )
     print(f"written to {path} ({path.stat().st_size / 1000:.0f} KB)")
+    return 0

@@ -87,7 +87,7 @@ its first convolution, and what each of its poolings keeps of one noisy pixel,
 as explained.png in its run folder; TensorBoard shows it, too. It needs
 pip install 'cifar-lightning[explain]'.
 {_CHECKPOINT}  --images my_photos           a folder of images, or one image; the first three
-                               are shown, up to 32 are counted
+                               are shown, up to 16 are counted
 
 example:
   cifar-lightning explain --ckpt_path lightning_logs/avgpool/version_0 \\

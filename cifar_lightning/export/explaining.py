@@ -24,9 +24,9 @@ from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.run_loggers import run_logger_options
 
 _POOLINGS: Any = (nn.AvgPool2d, nn.MaxPool2d)
-_MOST_SHOWN, _MOST_IMAGES, _MOST_STAGES = 3, 32, 3
-# Of the side of an image: where noisy pixels are put.
-_NOISY_PLACES = (0.2, 0.5, 0.8)
+_MOST_SHOWN, _MOST_IMAGES, _MOST_STAGES = 3, 16, 3
+# Where a noisy pixel is put, in shares of the image's side: in the middle, which is shown, and around it.
+_NOISY_PLACES = sorted(itertools.product((0.5, 0.2, 0.8), repeat=2), key=lambda place: place != (0.5, 0.5))
 
 
 def explain(run: Run | str | Path, images: str | Path) -> Explanation:
@@ -84,15 +84,15 @@ def explain_net(model: ImageClassifier, images: Tensor) -> Explanation:
             # It would overwrite the map that is looked at.
             layer.inplace = False  # type: ignore[assignment]
     filters = convolutions[0].weight.detach().numpy()
-    place = (images.shape[-1] // 2,) * 2
-    stages, moved = _follow_noise(model, layers, images, place)
+    places = [(int(row * images.shape[-1]), int(column * images.shape[-1])) for row, column in _NOISY_PLACES]
+    stages, moved = _follow_noise(model, layers, images, places)
     return Explanation(
         images=_look(model, convolutions[-1], images[:_MOST_SHOWN]),
-        noisy=_to_pixels(add_noisy_pixel(images[:1], *place)[0]),
-        place=place,
+        noisy=_to_pixels(add_noisy_pixel(images[:1], *places[0])[0]),
+        place=places[0],
         filters=filters if filters.shape[1] == 3 else filters[:0],
         stages=stages,
-        num_cases=(len(_NOISY_PLACES) ** 2, len(images)),
+        num_cases=(len(places), len(images)),
         moved=moved,
     )
 
@@ -164,35 +164,36 @@ def _spread(cam: np.ndarray, centres: tuple[np.ndarray, np.ndarray], size: int) 
 
 
 def _follow_noise(
-    model: ImageClassifier, layers: list[nn.Module], images: Tensor, shown: tuple[int, int]
+    model: ImageClassifier, layers: list[nn.Module], images: Tensor, places: list[tuple[int, int]]
 ) -> tuple[list[Stage], float]:
-    """Per pooling (without any, per convolution) what one noisy pixel changes, and how much it moves a probability."""
-    poolings = [layer for layer in layers if isinstance(layer, _POOLINGS)]
-    watched = (poolings or [layer for layer in layers if isinstance(layer, nn.Conv2d)])[:_MOST_STAGES]
+    """Per pooling (without any, per convolution) what one noisy pixel changes, and how much it moves a probability.
+
+    What is shown is the first image with the pixel at the first place.
+    """
+    watched = [layer for layer in layers if isinstance(layer, _POOLINGS)]
+    watched = (watched or [layer for layer in layers if isinstance(layer, nn.Conv2d)])[:_MOST_STAGES]
     rectified = {layer for layer, after in itertools.pairwise(layers) if isinstance(after, nn.ReLU)}
-    places = [int(share * images.shape[-1]) for share in _NOISY_PLACES]
-    plain, answers = _find_maps(model, watched, rectified, images)
-    shares: list[list[float]] = [[0.0] * len(maps) for maps in plain]
-    moved = 0.0
-    for row in places:
-        for column in places:
-            noisy, others = _find_maps(model, watched, rectified, add_noisy_pixel(images, row, column))
-            moved += float((others - answers).abs().amax(dim=1).mean()) / len(places) ** 2
-            for sums, before, after in zip(shares, plain, noisy, strict=True):
-                for place, name in enumerate(before):
-                    change = (after[name] - before[name]).flatten(1).norm(dim=1)
-                    sums[place] += float((change / before[name].flatten(1).norm(dim=1)).mean()) / len(places) ** 2
-    noisy, _ = _find_maps(model, watched, rectified, add_noisy_pixel(images[:1], *shown))
+    plain, answers = _find_maps(model, watched, rectified, images.repeat(len(places), 1, 1, 1))
+    disturbed = torch.cat([add_noisy_pixel(images, *place) for place in places])
+    noisy, moved = _find_maps(model, watched, rectified, disturbed)
     stages = []
-    for number, (layer, before, after, sums) in enumerate(zip(watched, plain, noisy, shares, strict=True), start=1):
-        first = next(iter(before))
-        channel = int((after[first][0] - before[first][0]).flatten(1).norm(dim=1).argmax())
+    for number, (layer, before, after) in enumerate(zip(watched, plain, noisy, strict=True), start=1):
+        changes = {name: after[name] - maps for name, maps in before.items()}
+        channel = int(next(iter(changes.values()))[0].flatten(1).norm(dim=1).argmax())
         panels = [
-            Panel(name, maps[0, channel].numpy(), (after[name][0] - maps[0])[channel].numpy(), share)
-            for (name, maps), share in zip(before.items(), sums, strict=True)
+            Panel(name, before[name][0, channel].numpy(), change[0, channel].numpy(), _relative(change, before[name]))
+            for name, change in changes.items()
         ]
-        stages.append(Stage(_name_layer(layer, number), panels))
-    return stages, moved
+        kind = "max" if isinstance(layer, nn.MaxPool2d) else "average"
+        stages.append(Stage(f"pooling {number}, which is {kind} pooling in this net", panels))
+    if not isinstance(watched[0], _POOLINGS):
+        stages = [Stage("convolutions", [panel for stage in stages for panel in stage.panels])]
+    return stages, float((moved - answers).abs().amax(dim=1).mean())
+
+
+def _relative(changes: Tensor, maps: Tensor) -> float:
+    """The mean over images of the size of the change, relative to that of the maps; both (N, C, H, W)."""
+    return float((changes.flatten(1).norm(dim=1) / maps.flatten(1).norm(dim=1)).mean())
 
 
 @torch.no_grad()
@@ -204,7 +205,7 @@ def _find_maps(
 
     def keep(layer: nn.Module, given: tuple[Tensor, ...], output: Tensor) -> None:
         if isinstance(layer, nn.Conv2d):
-            found[layer] = {"its map": output.relu() if layer in rectified else output}
+            found[layer] = {f"convolution {len(found) + 1}": output.relu() if layer in rectified else output}
             return
         # max and ReLU commute: a net may rectify its maps before or after it.
         before = given[0].relu() if layer in rectified else given[0]
@@ -219,13 +220,6 @@ def _find_maps(
         for hook in hooks:
             hook.remove()
     return [found[layer] for layer in watched], answers
-
-
-def _name_layer(layer: nn.Module, number: int) -> str:
-    if isinstance(layer, nn.Conv2d):
-        return f"convolution {number}"
-    kind = "max" if isinstance(layer, nn.MaxPool2d) else "average"
-    return f"pooling {number}, which is {kind} pooling in this net"
 
 
 def _to_pixels(image: Tensor) -> np.ndarray:

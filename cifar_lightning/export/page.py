@@ -38,8 +38,15 @@ def export_page(
         ValueError: if the classes differ, or a net cannot be exported.
         OSError: if onnxruntime-web cannot be fetched.
     """
-    nets = [export_net(run, "onnx", to_arguments([], settings)) for run in runs]
-    write_text(Path(path), render_page(nets, load_runtime()))
+    return write_page(runs, path, to_arguments([], settings))
+
+
+def write_page(runs: Sequence[Run | str | Path], path: str | Path, arguments: Sequence[str]) -> list[ExportedNet]:
+    """As `export_page`, with the settings as command line arguments."""
+    # Before the nets are exported, which takes longer.
+    runtime = load_runtime()
+    nets = [export_net(run, "onnx", arguments) for run in runs]
+    write_text(Path(path), render_page(nets, runtime))
     return nets
 
 
@@ -83,14 +90,12 @@ def render_page(nets: Sequence[ExportedNet], runtime: Runtime) -> str:
 
 
 def _name_nets(nets: Sequence[ExportedNet]) -> list[str]:
-    """The strategy of each net; with its seed, and at last a number, where two would have the same name."""
-    facts = [net.metadata for net in nets]
-    strategies = [fact["strategy"] for fact in facts]
-    seeded = [
-        fact["strategy"] if strategies.count(fact["strategy"]) == 1 else f"{fact['strategy']}, seed {fact['seed']}"
-        for fact in facts
+    """The strategy of each net, with its seed where one strategy has several nets."""
+    strategies = [net.metadata["strategy"] for net in nets]
+    return [
+        strategy if strategies.count(strategy) == 1 else f"{strategy}, seed {net.metadata['seed']}"
+        for strategy, net in zip(strategies, nets, strict=True)
     ]
-    return [name if seeded.count(name) == 1 else f"{name} ({number})" for number, name in enumerate(seeded, start=1)]
 
 
 def _pick_samples(test: LabelledImages) -> list[dict[str, str]]:

@@ -61,7 +61,7 @@ class Stage:
 
     Attributes:
         title: which layer it is.
-        panels: of a pooling the maps before it, after average and after max pooling; of a convolution its map.
+        panels: of a pooling the maps before it, after average and after max pooling; or the map of each convolution.
     """
 
     title: str
@@ -77,7 +77,7 @@ class Explanation:
         noisy: the first of them with one noisy pixel, uint8 (S, S, 3).
         place: row and column of that pixel.
         filters: of the first convolution, float (C, 3, k, k); none where its input is no RGB image.
-        stages: the poolings, or the convolutions of a net without poolings.
+        stages: the poolings; of a net without any, one stage with its convolutions.
         num_cases: how many noisy pixels in how many images the shares are a mean of.
         moved: by how much one noisy pixel moves a probability, a mean over the same cases.
     """
@@ -93,15 +93,8 @@ class Explanation:
     @property
     def finding(self) -> str:
         """What can be seen, with numbers."""
-        panels = self.stages[0].panels
-        if len(panels) == 1:
-            stages = (f"{stage.title} by {_percent(stage.panels[0].share)}" for stage in self.stages)
-            return f"One noisy pixel changes {', '.join(stages)}"
-        before, average, largest = (_percent(panel.share) for panel in panels)
-        return (
-            f"One noisy pixel changes the maps by {before}; after average pooling by {average}, after max pooling by"
-            f" {largest}"
-        )
+        shares = (f"{_percent(panel.share)} ({panel.name})" for panel in self.stages[0].panels)
+        return f"One noisy pixel changes the maps by {', '.join(shares)}"
 
 
 def draw_explanation(path: Path, net: str, explanation: Explanation) -> None:

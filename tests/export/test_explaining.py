@@ -63,11 +63,11 @@ def test_a_noisy_pixel_is_as_far_off_as_it_can_be():
     assert torch.equal(noisy, images)
 
 
-@pytest.mark.parametrize(("backbone", "stages"), [(AvgPoolNet, 2), (MaxPoolNet, 2), (StrideNet, 2)])
-def test_the_nets_of_the_lab_are_explained(backbone, stages):
+@pytest.mark.parametrize(("backbone", "num_panels"), [(AvgPoolNet, [3, 3]), (MaxPoolNet, [3, 3]), (StrideNet, [2])])
+def test_the_nets_of_the_lab_are_explained(backbone, num_panels):
     explanation = explain_some(backbone())
     assert explanation.filters.shape == (32, 3, 5, 5)
-    assert len(explanation.stages) == stages
+    assert [len(stage.panels) for stage in explanation.stages] == num_panels
     for image in explanation.images:
         assert image.grad_cam.shape == image.occlusion.shape == (32, 32)
         assert 0 <= image.grad_cam.min() <= image.grad_cam.max() <= 1

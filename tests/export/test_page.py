@@ -45,10 +45,14 @@ def browser():
 
 @pytest.fixture(scope="module")
 def opened(browser, finished_run, tmp_path_factory):
-    """The page of one net twice, once it has answered; with what it requested and what went wrong."""
-    path = tmp_path_factory.mktemp("page") / "demo.html"
+    """The page of one net under two seeds, once it has answered; with what it requested and what went wrong."""
+    folder = tmp_path_factory.mktemp("page")
+    path, other = folder / "demo.html", shutil.copytree(finished_run, folder / "other")
+    scores = json.loads((other / "scores.json").read_text())
+    scores["run"]["seed"] = 1
+    (other / "scores.json").write_text(json.dumps(scores))
     with redirect_stdout(StringIO()):
-        assert main(["export", "--ckpt_path", str(finished_run), str(finished_run), "--page", str(path)]) == 0
+        assert main(["export", "--ckpt_path", str(finished_run), str(other), "--page", str(path)]) == 0
     page = browser.new_page()
     asked, errors = [], []
     page.on("request", lambda request: asked.append(request.url))
@@ -123,6 +127,7 @@ def test_the_sliders_shift_as_the_probes_do_and_add_noise(page, finished_run, tm
     page.evaluate("delete document.body.dataset.done")
     page.fill("#noise", "0")
     wait_for_details(page)
+    assert "quickstart, seed 1: " in page.locator("#answer").inner_text()
     assert "They agree." in page.locator("#answer").inner_text()
     assert "pixels costs" in page.locator("#where-1").inner_text()
     assert "of 32 cases" in page.locator("#kept-1").inner_text()
