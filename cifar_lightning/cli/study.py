@@ -28,7 +28,7 @@ from cifar_lightning.study.study_settings import StudySettings, make_parser, rea
 from cifar_lightning.training.quiet import quiet_framework
 
 # How many runs are made at a time by those that do not count cores here.
-_AT_A_TIME = {"stacked": "all seeds of a strategy", "ray": "as many runs as Ray has cores"}
+_AT_A_TIME = {"stacked": "all seeds of a strategy at a time", "ray": "as many runs at a time as Ray has cores for"}
 
 
 def run(arguments: list[str]) -> int:
@@ -106,8 +106,8 @@ def _print_plan(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) 
 def _describe_engine(what: StudySettings, runs: Sequence[PlannedRun]) -> str:
     threads = count(runs[0].settings["num_threads"], "thread") if runs else "nothing"
     why = f"; chosen for {what.chosen_for}, --engine names another" if what.chosen_for else ""
-    at_a_time = _AT_A_TIME.get(str(what.engine), count(what.num_workers, "run"))
-    return f"engine: {what.engine}, {at_a_time} at a time, {threads} each{why}"
+    at_a_time = _AT_A_TIME.get(str(what.engine), f"{count(what.num_workers, 'run')} at a time")
+    return f"engine: {what.engine}, {at_a_time}, {threads} each{why}"
 
 
 def _describe_estimate(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> str:
