@@ -253,9 +253,10 @@ def _unpack(home: Path, data: Data | None, parcel: Parcel) -> Path | None:
 def _move(run: PlannedRun, runs: Path, root: Path | None) -> PlannedRun:
     """The run with its folder below `runs` and its data in `root`."""
     settings = copy.deepcopy(run.settings)
-    _logger_options(settings)["save_dir"] = str(runs)
+    logger, source = _places(settings)
+    logger["save_dir"] = str(runs)
     if root is not None:
-        settings["data"]["source"]["init_args"]["root"] = str(root)
+        source["root"] = str(root)
     return replace(run, folder=runs / run.strategy / run.folder.name, settings=settings)
 
 
@@ -272,12 +273,10 @@ def _settle(contents: dict[str, bytes], moved: PlannedRun, run: PlannedRun) -> N
 
 
 def _places(settings: dict[str, Any]) -> list[dict[str, Any]]:
-    return [_logger_options(settings), settings["data"]["source"].get("init_args", {})]
-
-
-def _logger_options(settings: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a run's own logger and of its source, which name folders."""
     loggers = settings["trainer"]["logger"]
-    return (loggers[0] if isinstance(loggers, list) else loggers)["init_args"]
+    own = loggers[0] if isinstance(loggers, list) else loggers
+    return [own["init_args"], settings["data"]["source"].get("init_args", {})]
 
 
 def _read_state(moved: PlannedRun, run: PlannedRun) -> dict[str, bytes]:

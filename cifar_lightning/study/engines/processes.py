@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from cifar_lightning.study.engines import Execute, Outcome, serial, with_traceback
 from cifar_lightning.study.planned_run import PlannedRun
-
-if TYPE_CHECKING:
-    from cifar_lightning.study.study_settings import StudySettings
+from cifar_lightning.study.study_settings import StudySettings
 
 # Makes some runs, as an engine does. It is sent to the workers by its name.
 Make = Callable[[Sequence[PlannedRun]], Iterator[Outcome]]
@@ -34,7 +32,7 @@ class Engine:
         execute: makes one run; it is sent to the workers by its name.
     """
 
-    def __init__(self, study: "StudySettings", execute: Execute) -> None:
+    def __init__(self, study: StudySettings, execute: Execute) -> None:
         self._num_workers = study.num_workers
         self._make = serial.Engine(study, execute)
 

@@ -13,17 +13,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cifar_lightning import __version__
 from cifar_lightning.runs.signals import signals_handled, signals_held
 from cifar_lightning.study import on_node
 from cifar_lightning.study.engines import Execute, Outcome
 from cifar_lightning.study.planned_run import PlannedRun
+from cifar_lightning.study.study_settings import StudySettings
 from cifar_lightning.training.machine import num_cores
-
-if TYPE_CHECKING:
-    from cifar_lightning.study.study_settings import StudySettings
 
 # How often a run is begun whose worker or node is lost.
 _TRIES = 3
@@ -47,7 +45,7 @@ class Engine:
         execute: makes one run; it is sent to the nodes by its name.
     """
 
-    def __init__(self, study: "StudySettings", execute: Execute) -> None:
+    def __init__(self, study: StudySettings, execute: Execute) -> None:
         self._address = study.ray_address or os.environ.get("RAY_ADDRESS") or None
         self._folder = study.folder
         self._execute = execute

@@ -1,13 +1,10 @@
 """One run after another, in this process."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from cifar_lightning.study.engines import Execute, Outcome, attempt
 from cifar_lightning.study.planned_run import PlannedRun
-
-if TYPE_CHECKING:
-    from cifar_lightning.study.study_settings import StudySettings
+from cifar_lightning.study.study_settings import StudySettings
 
 
 class Engine:
@@ -18,7 +15,7 @@ class Engine:
         execute: makes one run.
     """
 
-    def __init__(self, study: "StudySettings", execute: Execute) -> None:
+    def __init__(self, study: StudySettings, execute: Execute) -> None:
         self._execute = execute
 
     def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:

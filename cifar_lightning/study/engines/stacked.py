@@ -4,7 +4,6 @@ import gc
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -13,14 +12,11 @@ from cifar_lightning.study.engines import Execute, Outcome, attempt
 from cifar_lightning.study.engines.processes import make_in_workers
 from cifar_lightning.study.one_run import prepare, test_fitted
 from cifar_lightning.study.planned_run import PlannedRun
+from cifar_lightning.study.study_settings import StudySettings
 from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.experiment import to_arguments
 from cifar_lightning.training.stackable import UnstackableError, count_fitting
 from cifar_lightning.training.stacked_fit import fit_together
-
-if TYPE_CHECKING:
-    from cifar_lightning.study.study_settings import StudySettings
-
 
 # The GPUs that CUDA shows to a process.
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -40,7 +36,7 @@ class Engine:
         ValueError: before anything is trained, if a strategy cannot be stacked.
     """
 
-    def __init__(self, study: "StudySettings", execute: Execute) -> None:
+    def __init__(self, study: StudySettings, execute: Execute) -> None:
         self._execute = execute
 
     def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
