@@ -25,7 +25,7 @@ COMMANDS = {
     "test": "score a checkpoint per class and write scores.json to its run folder",
     "predict": "say what a checkpoint sees in images of your own",
     "study": "fit and test every strategy with every seed",
-    "compare": "say which strategy is better, and how surely, from run folders",
+    "compare": "say which strategy is better, and how surely, from run folders or a table",
     "plan": "say how many seeds and images would show a difference",
     "runs": "list the run folders below a path",
     "explain": "draw what a net looks at, and what each pooling keeps of a noisy pixel",
