@@ -131,6 +131,12 @@ class TestWithoutTheCluster:
             monkeypatch.setenv("RAY_ADDRESS", address)
             assert_one_sentence(study(), 2, address, "nobody answers")
 
+    def test_a_plan_counts_no_cores_of_this_machine(self, study):
+        outcome = study("--dry_run")
+        assert outcome.code == 0
+        assert "engine: ray, as many runs at a time as Ray has cores for, 1 thread each\n" in outcome.out
+        assert "of fitting, one run after another (measured: " in outcome.out
+
     def test_a_missing_ray_is_named_with_the_command_that_installs_it(self, study, monkeypatch):
         monkeypatch.setitem(sys.modules, "ray", None)
         assert_one_sentence(study(), 2, "pip install 'cifar-lightning[ray]'")

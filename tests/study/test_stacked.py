@@ -235,7 +235,9 @@ EARLY = {"class_path": "lightning.pytorch.callbacks.EarlyStopping", "init_args":
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_cannot_be_stacked_is_refused_before_anything_is_trained(tmp_path, model, settings, named):
-    said = rf"in strategy odd: expected .* as one net, got .*{named}.*; use --engine serial$"
+    # The settings go to every run, so the first strategy is named.
+    name = "chain" if settings else "odd"
+    said = rf"in strategy {name}: expected .* as one net, got .*{named}.*; use --engine serial$"
     with pytest.raises(ValueError, match=said):
         make(tmp_path, "stacked", {"chain": own("Chain"), "odd": model}, **settings)
     assert not list(tmp_path.rglob("*.ckpt"))
