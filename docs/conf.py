@@ -16,8 +16,10 @@ extensions = [
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "cifar-lightning"
-# Wide figures and tables.
 html_css_files = ["site.css"]
+html_js_files = ["accessible.js"]
+# Their icons are outside of all landmarks.
+html_theme_options = {"top_of_page_buttons": []}
 html_static_path = ["_static"]
 
 # A link to a heading of another page, as GitHub has it: `recipes.md#sweep-a-setting`.

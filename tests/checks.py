@@ -81,3 +81,16 @@ def size_of(path):
         image.load()
         assert image.format == "PNG"
         return image.size
+
+
+def assert_accessible(page):
+    """axe finds nothing on a browser's page, and nothing is wider than the screen: light and dark, small and large."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    for scheme in ("light", "dark"):
+        for width in (390, 1280):
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 800})
+            violations = Axe().run(page).response["violations"]
+            assert [(violation["id"], [node["html"] for node in violation["nodes"]]) for violation in violations] == []
+            assert page.evaluate("document.documentElement.scrollWidth") == width

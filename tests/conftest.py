@@ -135,3 +135,19 @@ def longer_run(tmp_path_factory):
 def run(finished_run, tmp_path):
     """A copy of the finished run, at `run` in the working folder."""
     return shutil.copytree(finished_run, tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The Chromium of this machine, with a camera that shows a test image."""
+    pytest.importorskip("axe_playwright_python")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on the path")
+    from playwright.sync_api import sync_playwright
+
+    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", *camera])
+        yield browser
+        browser.close()

@@ -111,8 +111,12 @@ def write_cifar(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, undrawn):
+def folder(tmp_path, tmp_path_factory, monkeypatch, undrawn):
     """A working folder with the shipped configs, few images and a stand-in for CIFAR-100."""
+    for name, module in list(sys.modules.items()):
+        # Another test's `my_net` is another net.
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path_factory.getbasetemp())):
+            monkeypatch.delitem(sys.modules, name)
     (tmp_path / "cifar").mkdir()
     write_cifar(tmp_path / "cifar", monkeypatch)
     write_fashion_mnist(tmp_path / "cifar")
