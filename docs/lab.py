@@ -46,7 +46,7 @@ for axes, metric in ((left, "loss"), (right, "accuracy")):
     for split in ("train", "val"):
         axes.plot(curves["epoch"], curves[f"{split}_{metric}"], label=split)
     axes.set(xlabel="epoch", ylabel=metric)
-left.legend()
+_ = left.legend()
 # %% [markdown]
 # ## Test it
 #
