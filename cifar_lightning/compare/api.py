@@ -12,10 +12,9 @@ from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.grouping import group_strategies, leave_out_duplicates
 from cifar_lightning.compare.pairs import compare_pairs
 from cifar_lightning.compare.questions import parse_question
-from cifar_lightning.compare.summaries import summarise
+from cifar_lightning.compare.summaries import is_unfinished, summarise
 from cifar_lightning.compare.table_comparison import compare_table
 from cifar_lightning.compare.table_sources import is_table, is_table_file
-from cifar_lightning.compare.unfinished import is_unfinished
 from cifar_lightning.runs.folder import CURVES, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.run import Run, find_runs
 
@@ -104,7 +103,7 @@ def compare(
         still_improving=[summary.name for summary in summaries if is_unfinished(summary.runs)],
         claims=judge_claims(strategies),
         does_not_say=describe_limits(strategies, paired_seeds),
-        notes=[*(f"Mixed: {sentence}." for sentence in mixed), *describe_oddities(strategies, tested, untested)],
+        notes=[f"Mixed: {sentence}." for sentence in mixed] + describe_oddities(strategies, tested, untested),
         mixed=bool(mixed),
         paths=paths,
         num_left_out=num_left_out,

@@ -87,10 +87,7 @@ def _share_seeds(a: Summary, b: Summary) -> list[Summary]:
     shared = []
     for summary in (a, b):
         places = [place for place, run in enumerate(summary.runs) if run.seed in seeds]
-        values = summary.values[places]
-        shared.append(
-            replace(summary, runs=[summary.runs[place] for place in places], values=values, mean=float(values.mean()))
-        )
+        shared.append(replace(summary, runs=[summary.runs[place] for place in places], values=summary.values[places]))
     return shared
 
 

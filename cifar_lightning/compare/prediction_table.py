@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.compare.table_columns import Columns
+from cifar_lightning.compare.table_sources import Columns, read_columns
 from cifar_lightning.compare.units import count_strata, count_units
 from cifar_lightning.runs.run import Run
 
@@ -143,14 +143,20 @@ class _Grid:
         return found
 
 
-def build_table(columns: Columns, shared_only: bool) -> PredictionTable:
-    """The table of these columns.
+def read_table(given: Any, shared_only: bool) -> PredictionTable:
+    """Reads a table.
+
+    Args:
+        given: the path of a CSV or Parquet file; or a DataFrame of pandas, a table of Arrow, a structured array of
+            NumPy, or columns by name.
+        shared_only: whether examples that some model or seed lacks are left out; otherwise they are refused.
 
     Raises:
-        ValueError: if an example appears twice with a model and seed, is missing with one (unless `shared_only`, which
-            leaves it out), or is in two groups or strata; or if there are fewer than two models or examples, or no
-            more examples than strata.
+        ValueError: if it is no table of predictions, an example appears twice with a model and seed or is in two groups
+            or strata, or there are fewer than two models or examples, or no more examples than strata.
+        ImportError: if it is a Parquet file, and pyarrow is not installed.
     """
+    columns = read_columns(given)
     if not columns.num_rows:
         raise ValueError("expected a table with rows, got an empty one; add some")
     grid = _Grid(columns)

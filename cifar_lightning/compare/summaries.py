@@ -1,4 +1,4 @@
-"""A strategy by itself: its mean, and how sure that is."""
+"""A strategy by itself: its mean, how sure that is, and whether its training had finished."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -17,9 +17,11 @@ from cifar_lightning.compare.analysis import (
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
 from cifar_lightning.compare.units import Units, count_units
-from cifar_lightning.runs.folder import GROUPS
+from cifar_lightning.runs.folder import CURVES, GROUPS
 from cifar_lightning.runs.predictions import wilson_interval
 from cifar_lightning.runs.run import Run
+
+_FALL_THAT_COUNTS, _LEARNT = 0.005, 0.95
 
 
 def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
@@ -37,9 +39,10 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
         name=name,
         runs=runs,
         values=values,
-        mean=float(values.mean()),
         sd=spread(values),
         ci95=mean_interval(values, question.bounds, groups, strata),
+        groups=groups,
+        strata=strata,
         recall_mean={
             class_name: float(right[:, test.labels == place].mean()) if (test.labels == place).any() else None
             for place, class_name in enumerate(test.class_names)
@@ -47,8 +50,6 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
         fit_seconds_median=median(seconds) if seconds else None,
         flops_per_image=runs[0].facts.flops_per_image,
         num_parameters=runs[0].facts.num_parameters,
-        groups=groups,
-        strata=strata,
     )
 
 
@@ -100,3 +101,20 @@ def mean_interval(
     if min(mean, 1 - mean) * num_units < FEW_IMAGES:
         count = min(count, (count + num_units) / 2)
     return wilson_interval(mean, count, float(stdtrit(contrast.degrees_of_freedom, 0.975)))
+
+
+def is_unfinished(runs: Sequence[Run]) -> bool:
+    """Whether these runs of one strategy were still improving at their last epoch. Runs without curves do not count.
+
+    They were if, averaged over the runs, the training loss of the last fifth of the epochs is at least 0.5 % below that
+    of the fifth before, and the training accuracy of the last fifth is below 95 %. The loss alone would not do: it
+    still falls long after all training images are right (docs/calibration.md, "Unfinished training").
+    """
+    falls, accuracies = [], []
+    for curves in (run.curves for run in runs if run.has(CURVES) and len(run.curves.epochs)):
+        fifth = max(1, len(curves.epochs) // 5)
+        before, last = curves.train_loss[-2 * fifth : -fifth], curves.train_loss[-fifth:]
+        # A single epoch has no loss before it.
+        falls.append(1 - last.mean() / before.mean() if len(before) else 1.0)
+        accuracies.append(curves.train_accuracy[-fifth:].mean())
+    return bool(falls) and bool(np.mean(falls) >= _FALL_THAT_COUNTS and np.mean(accuracies) < _LEARNT)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from cifar_lightning.compare.analysis import Interval
+from cifar_lightning.compare.caveats import describe_table_limits, describe_table_oddities
 from cifar_lightning.compare.comparison import Comparison, Summary
 from cifar_lightning.compare.pairs import compare_pairs
-from cifar_lightning.compare.prediction_table import PredictionTable, TableRun
+from cifar_lightning.compare.prediction_table import PredictionTable, TableRun, read_table
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, Words
 from cifar_lightning.compare.scale import SHARES, Scale
 from cifar_lightning.compare.summaries import mean_interval, spread
-from cifar_lightning.compare.table_caveats import describe_table_limits, describe_table_oddities
-from cifar_lightning.compare.table_sources import is_table_file, read_table
+from cifar_lightning.compare.table_sources import is_table_file
 from cifar_lightning.runs.run import Run
 
 _WORDS = Words("model", "models", "example", "examples", "models")
@@ -38,8 +38,8 @@ def compare_table(
             raise ValueError(f"expected one table, or run folders, got {named}; put all rows into one table")
         given = given[0]
     table = read_table(given, shared_only)
-    asked = ask_table(table, question, bounds, lower_is_better, equal_within)
-    asked = replace(asked, paired_seeds=paired_seeds)
+    asked = _ask(table, question, bounds, lower_is_better)
+    asked = replace(asked, equal_within=equal_within, paired_seeds=paired_seeds)
     summaries = [_summarise(name, table, asked) for name in table.models]
     summaries.sort(key=lambda summary: summary.mean, reverse=asked.higher_is_better)
     options = [] if bounds is None else ["--bounds", *(f"{bound:g}" for bound in bounds)]
@@ -47,29 +47,17 @@ def compare_table(
     options += ["--shared_only"] if shared_only else []
     return Comparison(
         question=asked,
-        classes=(),
-        protocol=None,
-        epochs=None,
         strategies=summaries,
         pairs=compare_pairs(summaries, asked),
-        still_improving=(),
-        claims=(),
         does_not_say=describe_table_limits(table),
-        notes=list(describe_table_oddities(table)),
-        mixed=False,
+        notes=describe_table_oddities(table),
         paths=[Path(given)] if is_table_file(given) else [],
         table_options=options,
     )
 
 
-def ask_table(
-    table: PredictionTable, text: str | None, bounds: Interval | None, lower_is_better: bool, equal_within: float | None
-) -> Question:
-    """The question that a table's values answer.
-
-    Raises:
-        ValueError: if a value is beyond `bounds`, or all values are the same.
-    """
+def _ask(table: PredictionTable, text: str | None, bounds: Interval | None, lower_is_better: bool) -> Question:
+    """The question that a table's values answer."""
     values = np.concatenate([run.values for runs in table.models.values() for run in runs])
     low, high = float(values.min()), float(values.max())
     is_right = bounds is None and bool(np.isin(values, (0, 1)).all())
@@ -94,7 +82,6 @@ def ask_table(
         higher_is_better=not lower_is_better,
         better="lower is better" if lower_is_better else "higher is better",
         verdict=f"is better{very}",
-        equal_within=equal_within,
         scope="strategies" if table.has_seeds else "models",
         words=_WORDS,
     )
@@ -108,17 +95,5 @@ def _answers(run: Run) -> np.ndarray:
 def _summarise(name: str, table: PredictionTable, question: Question) -> Summary:
     runs = table.models[name]
     values = np.stack([question.ask(run) for run in runs])
-    return Summary(
-        name=name,
-        runs=runs,
-        values=values,
-        mean=float(values.mean()),
-        sd=spread(values),
-        ci95=mean_interval(values, question.bounds, table.groups, table.strata),
-        recall_mean={},
-        fit_seconds_median=None,
-        flops_per_image=None,
-        num_parameters=None,
-        groups=table.groups,
-        strata=table.strata,
-    )
+    ci95 = mean_interval(values, question.bounds, table.groups, table.strata)
+    return Summary(name, runs, values, spread(values), ci95, table.groups, table.strata)
