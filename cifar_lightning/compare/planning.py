@@ -13,7 +13,7 @@ import numpy as np
 from cifar_lightning.compare.analysis import NO_WIDTH, combine
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.pairs import ENOUGH_SEEDS, LEVEL, MIN_SEEDS, find_size
+from cifar_lightning.compare.pairs import ENOUGH_SEEDS, LEVEL, MAX_IMAGES, MAX_SEEDS, MIN_SEEDS, find_size, round_up
 from cifar_lightning.compare.planning_noise import CHANCE, CONFIDENCE, Noise, assume_noise, find_noise, raise_to_bound
 from cifar_lightning.compare.scale import SHARES, Scale
 from cifar_lightning.compare.units import pool
@@ -21,8 +21,6 @@ from cifar_lightning.compare.wording import count
 from cifar_lightning.plots.kit import Chart
 from cifar_lightning.runs.disk import write_bytes, write_text
 from cifar_lightning.runs.run import Run
-
-_MAX_SEEDS, _MAX_IMAGES = 10_000, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ class Plan:
     @cached_property
     def num_seeds(self) -> int | None:
         """The fewest seeds per strategy that show the difference with `num_images`; None if no number does."""
-        found = find_size(lambda seeds: self.detectable(seeds, self.num_images), self.difference, _MAX_SEEDS)
+        found = find_size(lambda seeds: self.detectable(seeds, self.num_images), self.difference, MAX_SEEDS)
         return found and max(found, MIN_SEEDS)
 
     @cached_property
@@ -71,13 +69,12 @@ class Plan:
         """
         if self.num_seeds is not None:
             return self.num_seeds, self.num_images
-        fewest, seeds = self._find_images(_MAX_SEEDS, _MAX_IMAGES), ENOUGH_SEEDS
+        fewest, seeds = self._find_images(MAX_SEEDS, MAX_IMAGES), ENOUGH_SEEDS
         if fewest is None:
             return None
         while (images := self._find_images(seeds, 2 * fewest)) is None:
             seeds *= 2
-        step = 10 ** max(len(str(images)) - 2, 0)
-        return seeds, -(-images // step) * step
+        return seeds, round_up(images)
 
     def _find_images(self, num_seeds: int, most: int) -> int | None:
         return find_size(lambda images: self.detectable(num_seeds, images), self.difference, most)
@@ -96,7 +93,7 @@ class Plan:
         """How many seeds, or images, are enough, and how long they take."""
         goal = f"a difference of {self.wanted} in {100 * self.power:g} % of studies"
         if self.enough is None:
-            return f"No number of seeds shows {goal}, not even with {_MAX_IMAGES:,} images."
+            return f"No number of seeds shows {goal}, not even with {MAX_IMAGES:,} images."
         seeds, images = self.enough
         hours = self.hours(seeds)
         cost = f"{seeds * self.num_strategies:,} runs" + ("" if hours is None else f", {hours:,.1f} hours of fitting")
@@ -161,7 +158,7 @@ def plan(
     _check(difference, 0, 100, "a difference in points", 2)
     _check(power, 0.5, 1, "a power", 0.8)
     if images is not None:
-        _check(images, 1, _MAX_IMAGES, "a number of images", 300)
+        _check(images, 1, MAX_IMAGES, "a number of images", 300)
     runs = [runs] if isinstance(runs, str | Path | Run) else list(runs)
     assumed = {"accuracy": accuracy, "agreement": agreement, "seed_deviation": seed_deviation, "strategies": strategies}
     given: dict[str, Any] = {name: value for name, value in assumed.items() if value is not None}
