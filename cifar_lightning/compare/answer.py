@@ -42,7 +42,6 @@ def describe_answer(comparison: Comparison) -> str:
 
 
 def _describe_verdicts(comparison: Comparison) -> str:
-    """Who beats whom; which are equal; about which nothing is shown."""
     question, strategies = comparison.question, comparison.strategies
     best = strategies[0].name
     shown = _find_shown(comparison)

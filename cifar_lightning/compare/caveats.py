@@ -49,7 +49,6 @@ def _describe_variation(strategies: Mapping[str, Sequence[Run]], paired_seeds: b
 
 
 def _describe_scatter(strategies: Mapping[str, Sequence[Run]]) -> str:
-    """A sentence on what few seeds hide, where there are few; else nothing."""
     judged = [len(its_runs) for its_runs in strategies.values() if len(its_runs) >= MIN_SEEDS]
     if len(judged) < 2 or min(judged) >= ENOUGH_SEEDS:
         return ""

@@ -1,13 +1,11 @@
 """The lab text's claims about its nets, and whether these runs support them.
 
-Each claim (`_LINES`) says that one quantity is higher in one net than in others, so a difference above 0 speaks for it.
-It is judged by the crossed analysis of that quantity's values per seed and image (`analysis.py`).
-
-The p-values of all claims together are corrected by Holm's method: unlike equalities of pairs, claims about different
-quantities do not imply one another. A claim is supported where all its p-values are
-below 0.05 in its direction, contradicted where one is in the other direction, else not shown: also where a net has
-fewer than three seeds. A claim is left out where a run lacks the file with its quantity. Strategies are known by their
-names in the lab; where a run's settings name its net, it must be the lab's too.
+Each claim (`_LINES`) says that one quantity is higher in one net than in others. It is judged by the crossed analysis
+of the quantity per seed and image (`analysis.py`). The p-values of all claims together are corrected by Holm's method,
+since they do not imply one another. A claim is supported where all its p-values are below 0.05 in its direction,
+contradicted where one is in the other direction, else not shown: also where a net has fewer than three seeds. It is
+left out where a run lacks the file with its quantity. Strategies are known by their names in the lab; where a run's
+settings name its net, it must be the lab's too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -42,14 +40,11 @@ class _Line:
     """A claim: `quantity` of the net `about` is higher than that of the nets `against`.
 
     Attributes:
-        text: the claim in words.
-        about: the net that it is about.
-        against: the nets that it is compared with.
         quantity: float64 (N,), one value per test image of a run.
         phrase: what the quantity says of a net, with places for its name and the number.
         each: whether it must be so against each of the others; otherwise against their mean.
         most: the largest possible difference of two nets.
-        sign: "+" where the quantity is a change, and positive numbers get a sign too.
+        sign: "+" where positive numbers get a sign too.
     """
 
     text: str
@@ -63,7 +58,7 @@ class _Line:
 
 
 class _Difference(NamedTuple):
-    """How far the net of a claim is from others: value, 95 % interval and two-sided p."""
+    """How far the net of a claim is from others; `p` is two-sided."""
 
     value: float
     ci95: Interval
@@ -120,10 +115,7 @@ def _is_labs(strategy: str, run: Run) -> bool:
 
 
 def _find_values(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> dict[str, np.ndarray]:
-    """The quantity by strategy, float64 (S, N), the net that the claim is about first.
-
-    It is empty where that net, all those that it is compared with, or a file is missing.
-    """
+    """The quantity by strategy, float64 (S, N), the net that the claim is about first; empty where any is missing."""
     names = [name for name in (line.about, *line.against) if name in strategies]
     if len(names) < 2 or names[0] != line.about:
         return {}

@@ -153,7 +153,6 @@ def _find(logs: Paths, pattern: str) -> Iterator[Path]:
 
 
 def _choose(what: str, asked: str | None, found: Mapping[str, Any], path: Path) -> str:
-    """The one that is asked for, or the only one that there is."""
     if asked is None and len(found) == 1:
         return next(iter(found))
     if asked is None or asked not in found:

@@ -25,7 +25,6 @@ _DRAW: dict[str, Callable[[Comparison, dict[str, Look]], Chart | None]] = {
 
 
 def strategy_looks(comparison: Comparison) -> dict[str, Look]:
-    """The look of each strategy by its name."""
     return looks_of(summary.name for summary in comparison.strategies)
 
 

@@ -67,7 +67,6 @@ def _strategy(summary: Summary) -> dict[str, Any]:
 
 
 def _of_run_folders(summary: Summary) -> dict[str, Any]:
-    """What a table of predictions does not tell."""
     right = stack_correctness(summary.runs)
     return {
         "accuracy_mean": float(right.mean()),
@@ -87,7 +86,6 @@ def _pair(pair: Pair, question: Question) -> dict[str, Any]:
 
 
 def _write_pairs(path: Path, comparison: Comparison) -> None:
-    """Writes the pairs as a table, numbers in full."""
     copied = ("differs_by_at_most", "p", "p_adjusted", "p_holm", "p_equal", "method")
     noises = [f"training_noise_only_{name}" for name in ("ci95_low", "ci95_high", "p")]
     header = ["a", "b", "difference", "ci95_low", "ci95_high", *copied, "verdict", *noises, "detectable"]

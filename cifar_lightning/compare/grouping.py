@@ -25,15 +25,12 @@ _TRAINER = (
 
 
 def group_strategies(runs: Sequence[Run], allow_mixed: bool) -> tuple[dict[str, list[Run]], list[str]]:
-    """The runs by strategy, sorted by seed.
-
-    Returns:
-        The strategies, and a sentence for each thing that was mixed.
+    """The runs by strategy, sorted by seed, and a sentence for each thing that was mixed.
 
     Raises:
-        ValueError: if runs cannot be compared. Other classes, other test images and a seed of a strategy that appears
-            twice are always refused; other protocols, epochs, checkpoints, sources of images, and other settings
-            within a strategy are refused unless `allow_mixed`.
+        ValueError: if the classes, the test images, the protocols, epochs, checkpoints or sources of images differ, the
+            settings within a strategy do, or a seed of a strategy appears twice. All but classes, test images and seeds
+            may be mixed with `allow_mixed`.
     """
     runs = sorted(runs, key=lambda run: (run.strategy, run.seed))
     _refuse_other_tests(runs)
@@ -53,7 +50,7 @@ def group_strategies(runs: Sequence[Run], allow_mixed: bool) -> tuple[dict[str, 
 
 
 def leave_out_duplicates(strategies: Mapping[str, Sequence[Run]]) -> tuple[dict[str, list[Run]], int]:
-    """The same runs without the test images that have a near-duplicate among the training images, and their number.
+    """The runs without the test images that have a near-duplicate among the training images, and their number.
 
     Raises:
         ValueError: if a run does not know them.
@@ -70,10 +67,7 @@ def flat_settings(run: Run) -> dict[str, Any]:
 
 
 def differing_settings(runs: Sequence[Run], wanted: Callable[[str], bool] | None = None) -> list[str]:
-    """The wanted keys, by default those of model, data and training, in which the settings of runs differ.
-
-    A run without a config.yaml differs from none.
-    """
+    """The wanted keys, by default those of model, data and training, in which the settings of runs differ."""
     settings = [flat for run in runs if (flat := flat_settings(run))]
     keys = dict.fromkeys(key for flat in settings for key in flat if (wanted or _is_training)(key))
     return [key for key in keys if _differs(key, settings)]
@@ -97,7 +91,7 @@ def _describe_groups(expected: str, runs: Sequence[Run], value: Callable[[Run], 
 
 
 def _name_runs(runs: Sequence[Run]) -> str:
-    """The runs as `maxpool (seeds 0, 1), stride (seed 0)`, the first few of many, and the folder of the first."""
+    """`maxpool (seeds 0, 1), stride (seed 0), as FOLDER`: the first few of many, and the folder of the first."""
     seeds: dict[str, list[int]] = {}
     for run in runs:
         seeds.setdefault(run.strategy, []).append(run.seed)
@@ -153,10 +147,7 @@ def _setting(key: str, run: Run) -> str:
 
 
 def _find_other_images(runs: Sequence[Run]) -> Iterator[str]:
-    """A sentence if the sheets of runs show other images under the same indices.
-
-    A folder of images may have been moved, or filled anew: the settings do not say so.
-    """
+    """A sentence if the sheets of runs show other images: a folder may have been filled anew."""
     sheets = [(run, run.folder / TEST_IMAGES) for run in runs if run.has(TEST_IMAGES)]
     for (one, first), (other, second) in pairwise(sheets):
         # The same images may be packed in other bytes on another machine.

@@ -142,7 +142,6 @@ def _list_commands(run: Run) -> str:
 
 
 def _describe_runs(comparison: Comparison) -> dict[str, str]:
-    """What is compared, and how it was trained and tested."""
     runs = [run for summary in comparison.strategies for run in summary.runs]
     ways = sorted({(run.facts.epochs, _describe_protocol(run)) for run in runs})
     places = {
@@ -193,7 +192,6 @@ def _describe_protocol(run: Run) -> str:
 
 
 def _find_command(comparison: Comparison, output: Path, with_images: bool) -> str:
-    """The command that makes this comparison in the folder `output`."""
     question = comparison.question
     words = ["cifar-lightning", "compare", *map(str, comparison.paths)]
     words += [] if output == output_folder(comparison.paths[0]) else ["--output", str(output)]

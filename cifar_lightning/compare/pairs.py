@@ -59,7 +59,9 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
             b=b.name,
             difference=a.mean - b.mean,
             ci95=estimate.ci95,
-            num_differing=analysis.count_differing(sum_groups(analysis.combine((a.values, b.values), (1, -1)), a.groups)),
+            num_differing=analysis.count_differing(
+                sum_groups(analysis.combine((a.values, b.values), (1, -1)), a.groups)
+            ),
             p=estimate.p,
             p_adjusted=adjusted.get(place),
             p_holm=by_holm.get(place),
@@ -203,9 +205,7 @@ def find_power(
     images_for_half = find_size(lambda images: detectable(num_seeds, images), found / 2, MAX_IMAGES)
     return Power(
         detectable=min(found, max_difference),
-        seeds_for_half=find_size(
-            lambda seeds: detectable(np.full(len(nets), seeds), num_images), found / 2, MAX_SEEDS
-        ),
+        seeds_for_half=find_size(lambda seeds: detectable(np.full(len(nets), seeds), num_images), found / 2, MAX_SEEDS),
         images_for_half=images_for_half and images_for_half * a.shape[1] // num_images,
         missed_below=min(detectable(num_seeds, num_images, power=0.5), max_difference),
     )

@@ -22,12 +22,10 @@ _ASIDE = 4.0  # points between two strategies of equal cost
 
 
 def draw_loss_curves(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws the loss of train and validation over the epochs."""
     return _draw_curves(comparison, looks, "loss", 1, "loss (cross-entropy)", "{:.2f}")
 
 
 def draw_accuracy_curves(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws the accuracy of train and validation over the epochs."""
     return _draw_curves(comparison, looks, "accuracy", 100, "accuracy, %", "{:.1f} %")
 
 
@@ -109,12 +107,10 @@ def _quantile(values: np.ndarray, share: float) -> float:
 
 
 def draw_shift(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws accuracy against how far the images were moved."""
     return _draw_probe(comparison, looks, "shift", "shifted images", "shift, pixels", "pixels")
 
 
 def draw_noise(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws accuracy against Gaussian noise."""
     label = "standard deviation of the noise, grey levels"
     return _draw_probe(comparison, looks, "noise", "noisy images", label, "grey levels")
 

@@ -15,13 +15,7 @@ _ADVICE = "remove one, or tell them apart by a column seed"
 
 @dataclass(frozen=True, eq=False)
 class TableRun(Run):
-    """A model's answers of one seed in a table: a run of which no file is known.
-
-    Attributes:
-        model: the name of the model.
-        number: the seed; 0 in a table without seeds.
-        values: float64 (N,), the value of each example.
-    """
+    """A model's answers of one seed in a table, float64 (N,): a run without files."""
 
     model: str
     number: int
@@ -44,8 +38,7 @@ class PredictionTable:
     """What a table says.
 
     Attributes:
-        models: the runs of each model, in the order of their seeds.
-        has_seeds: whether there is a column `seed`.
+        models: the runs of each model, in the order of their seeds; seed 0 without such a column.
         strata: int (N,), the stratum of each example; None without such a column.
         groups: int (N,), the group of each example; None without such a column.
         num_lost: how many examples were left out, since not every run has them.
@@ -59,12 +52,9 @@ class PredictionTable:
 
 
 class _Grid:
-    """The rows of a table by run, which is a model and a seed, and example.
+    """The R rows of a table by run, S models and seeds, and by example, N names.
 
-    Attributes:
-        runs: S models and seeds.
-        examples: the names of N examples.
-        cells: int (R,), of each row the place of its run times N, plus that of its example.
+    `cells`, int (R,), has for each row the place of its run times N, plus that of its example.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -89,11 +79,7 @@ class _Grid:
         return seeds
 
     def fill(self) -> np.ndarray:
-        """The values, float64 (S, N), NaN where there is none.
-
-        Raises:
-            ValueError: if a run has an example twice.
-        """
+        """The values, float64 (S, N), NaN where there is none."""
         counts = np.bincount(self.cells)
         if counts.max() > 1:
             first, second, *_ = np.flatnonzero(self.cells == counts.argmax()).tolist()
@@ -122,11 +108,7 @@ class _Grid:
         return f"{model}{with_seed} on example {self.examples[cell % len(self.examples)]}"
 
     def of_examples(self, name: str) -> np.ndarray | None:
-        """The stratum or group of each example, int (N,); None without such a column.
-
-        Raises:
-            ValueError: if an example has two of them.
-        """
+        """The stratum or group of each example, int (N,); None without such a column."""
         if name not in self.codes:
             return None
         found = np.zeros(len(self.examples), np.int32)

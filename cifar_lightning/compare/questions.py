@@ -1,4 +1,4 @@
-"""What is compared. To add a question, add it to `_list_questions`; nothing else needs to know of it.
+"""What is compared. To add a question, add it to `_list_questions`.
 
 Each question asks something of every test image, and its mean over images is a run's value.
 """
@@ -33,7 +33,7 @@ _PROBE_LABELS = {
 
 @dataclass(frozen=True)
 class Words:
-    """What is compared, and on what, as people call it who made the predictions."""
+    """What the strategies and the images are called."""
 
     strategy: str = "strategy"
     strategies: str = "strategies"
@@ -50,10 +50,7 @@ class Question:
         text: what the user types, `noise:16`.
         label: the same in words, `accuracy under noise of 16 grey levels`.
         ask: the answer of a run, float64 (N,), one value per test image.
-        scale: how the values are written.
         bounds: the lowest and the highest possible value.
-        higher_is_better: False for loss and gap.
-        better: which values are the better ones.
         verdict: what is said of the better of two strategies.
         beats: the same, followed by the names of those that it is better than.
         ahead: the same, followed by the name of one and the difference.
@@ -61,9 +58,7 @@ class Question:
         equal_within: the difference below which strategies count as equal, as it is written: 2.0 is 2 points. None: not
             asked for.
         paired_seeds: whether runs of the same seed are compared with one another.
-        scope: "strategies" where each may be trained again, and a verdict is about that too; "models" where these very
-            models are the question, each with a single row of answers.
-        words: what the strategies and the images are called.
+        scope: "strategies", or "models" where these very models are the question, each with one row of answers.
     """
 
     text: str
@@ -125,8 +120,7 @@ def stack_correctness(runs: Sequence[Run]) -> np.ndarray:
 def gap(run: Run) -> np.ndarray:
     """The train accuracy of a run, minus 1 for each test image that it answers correctly; float64 (N,).
 
-    The mean over test images is train minus test accuracy. The train accuracy is taken as it is: the interval covers
-    other seeds and other test images, and other training images only as far as the runs have them.
+    The mean over test images is train minus test accuracy.
 
     Raises:
         MissingFileError: if the run has no predictions of its training images.
@@ -135,7 +129,7 @@ def gap(run: Run) -> np.ndarray:
 
 
 def learnt_all(runs: Iterable[Run]) -> bool:
-    """Whether all runs have a train accuracy of 1, to three digits: then the gap is the test error by another name."""
+    """Whether all runs have a train accuracy of 1, to three digits."""
     return all(run.predictions("train").is_right.mean() >= _LEARNT_ALL for run in runs)
 
 

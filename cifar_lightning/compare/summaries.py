@@ -25,11 +25,7 @@ _FALL_THAT_COUNTS, _LEARNT = 0.005, 0.95
 
 
 def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
-    """The answers of one strategy's runs to the question.
-
-    Raises:
-        ValueError: if a run cannot answer.
-    """
+    """The answers of one strategy's runs to the question."""
     values = question.values(runs)
     right = stack_correctness(runs)
     test = runs[0].predictions("test")
@@ -75,17 +71,15 @@ def mean_interval(
 ) -> Interval:
     """The 95 % interval of the mean of `values` for new seeds and images; if S is 1, for new images alone.
 
-    It takes the variance V and the degrees of freedom of the crossed analysis in `analysis.py`. The mean m of shares
-    gets Wilson's interval, with Student's t and as many images as make a binomial share vary like it, m (1 - m) / V;
-    near 0 and 1 the plain interval, which other values get, would contain the truth too rarely. With fewer than 15
-    mistakes per run (or right answers) V is often too small by chance: of the images that it makes more than there are,
-    half count.
-    Source: Dean & Pagano 2015, Journal of Survey Statistics and Methodology 3(4).
+    With the variance V and degrees of freedom of `analysis.py`, the mean m of shares gets Wilson's interval, with
+    Student's t and as many images as make a binomial share vary like it, m (1 - m) / V; other values get Student's.
+    With fewer than 15 mistakes per run (or right answers) V is often too small by chance: of the images that it makes
+    more than there are, half count. Source: Dean & Pagano 2015, Journal of Survey Statistics and Methodology 3(4).
 
     Args:
         values: float64 (S, N), N at least 2.
         bounds: the lowest and the highest possible value; (0, 1) for shares.
-        groups: int (N,), see `units.pool`; N is then the number of groups.
+        groups: int (N,), see `units.pool`.
         strata: int (N,), see `units.pool`.
     """
     contrast = (analyse_crossed if len(values) > 1 else analyse_images)([values], [1.0], groups, strata)

@@ -22,10 +22,6 @@ class Codes(dict[Any, int]):
         self[name] = len(self)
         return self[name]
 
-    def encode(self, cells: Sequence[Any]) -> np.ndarray:
-        """The number of each name, int32 (R,)."""
-        return np.fromiter(map(self.__getitem__, cells), np.int32, len(cells))
-
 
 class Columns:
     """The rows of a table, to which more can be added.
@@ -34,9 +30,6 @@ class Columns:
         header: the names of the columns; those that are not needed are not read.
         place: where a row is, in words, by its number.
         source: what the table is called in messages.
-
-    Raises:
-        ValueError: if a column is missing.
     """
 
     def __init__(self, header: Iterable[str], place: Callable[[int], str], source: str) -> None:
@@ -54,7 +47,6 @@ class Columns:
 
     @property
     def num_rows(self) -> int:
-        """How many rows were added."""
         return sum(map(len, self._values))
 
     @property
@@ -68,15 +60,11 @@ class Columns:
         return np.concatenate(self._values)
 
     def add(self, rows: dict[str, Sequence[Any]]) -> None:
-        """Adds rows, given as columns.
-
-        Raises:
-            ValueError: if a value is no number, or a name is missing.
-        """
+        """Adds rows, given as columns."""
         start = self.num_rows
         for name, codes in self.names.items():
             cells, known = rows[name], len(codes)
-            self._codes[name].append(codes.encode(cells))
+            self._codes[name].append(np.fromiter(map(codes.__getitem__, cells), np.int32, len(cells)))
             for new in list(codes)[known:]:
                 if new is None or new == "" or new != new:
                     place = self.place(start + cells.index(new))
@@ -108,7 +96,6 @@ def is_table_file(path: Any) -> bool:
 
 
 def is_table(given: Any) -> bool:
-    """Whether this is a table, or the path of one."""
     return is_table_file(given) or isinstance(given, Mapping) or _find_names(given) is not None
 
 

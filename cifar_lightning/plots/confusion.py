@@ -71,7 +71,6 @@ def draw_confusion(
 
 
 def _describe_confusion(counts: np.ndarray, names: Sequence[str]) -> str:
-    """The accuracy and the most frequent mistake, in words."""
     total, right = counts.sum(), counts.diagonal().sum()
     title = f"{right} of {total} right ({100 * right / max(total, 1):.1f} %)"
     mistakes = counts.copy()

@@ -15,13 +15,11 @@ if TYPE_CHECKING:
 
 
 def draw_curves(path: Path, net: str, curves: Curves, val_name: str = "validation") -> None:
-    """Draws loss and accuracy, train against validation, over the epochs; the title says how far the net over-fits.
-
-    The epoch of the lowest validation loss is marked.
+    """Draws loss and accuracy, train against validation, and marks the epoch of the lowest validation loss.
 
     Args:
         path: the PNG file.
-        net: the strategy and seed, for the title.
+        net: the strategy and seed, for the title, which also says how far the net over-fits.
         curves: the curves of the run.
         val_name: what the run calls validation: `test (lab protocol)` where the test split was drawn every epoch.
     """
@@ -47,10 +45,7 @@ def draw_curves(path: Path, net: str, curves: Curves, val_name: str = "validatio
 def _draw_quantity(
     axes: "Axes", curves: Curves, quantity: str, factor: float, y_label: str, labels: Sequence[str]
 ) -> None:
-    """Draws one quantity of both splits, and a mark at the epoch of the lowest validation loss.
-
-    `labels` name the validation and that mark.
-    """
+    """Draws one quantity of both splits; `labels` name the validation and its mark."""
     from matplotlib.ticker import MaxNLocator
 
     train, val = (factor * curves[f"{split}_{quantity}"] for split in ("train", "val"))

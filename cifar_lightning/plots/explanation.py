@@ -25,8 +25,7 @@ class ExplainedImage:
 
     Attributes:
         pixels: uint8 (S, S, 3), RGB.
-        answer: the class that the net names.
-        probability: its probability.
+        answer: the class that the net names, with `probability`.
         grad_cam: float (S, S), 0..1: how much each place speaks for the answer.
         occlusion: float (S, S): how much of the probability is lost where the image is covered.
     """
@@ -43,7 +42,7 @@ class Panel:
     """One feature map.
 
     Attributes:
-        name: what the map comes out of.
+        name: the layer that it comes out of.
         feature_map: float (H, W), of the channel that the noisy pixel changes most.
         change: float (H, W): what the noisy pixel changes in it.
         share: the size of such a change relative to that of all channels together, a mean over images and pixels.
@@ -57,12 +56,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Stage:
-    """A place in the net where noise is looked at.
-
-    Attributes:
-        title: which layer it is.
-        panels: of a pooling the maps before it, after average and after max pooling; or the map of each convolution.
-    """
+    """A layer of the net: of a pooling the maps before it, after average and after max pooling; or convolutions."""
 
     title: str
     panels: Sequence[Panel]
@@ -73,8 +67,7 @@ class Explanation:
     """What the figure shows.
 
     Attributes:
-        images: some images.
-        noisy: the first of them with one noisy pixel, uint8 (S, S, 3).
+        noisy: the first of `images` with one noisy pixel, uint8 (S, S, 3).
         place: row and column of that pixel.
         filters: of the first convolution, float (C, 3, k, k); none where its input is no RGB image.
         stages: the poolings; of a net without any, one stage with its convolutions.
@@ -92,19 +85,12 @@ class Explanation:
 
     @property
     def finding(self) -> str:
-        """What can be seen, with numbers."""
         shares = (f"{_percent(panel.share)} ({panel.name})" for panel in self.stages[0].panels)
         return f"One noisy pixel changes the maps by {', '.join(shares)}"
 
 
 def draw_explanation(path: Path, net: str, explanation: Explanation) -> None:
-    """Draws all of `explanation` as one PNG file.
-
-    Args:
-        path: the PNG file.
-        net: the strategy and seed, for the title.
-        explanation: what to draw.
-    """
+    """Draws the PNG file `path`; the title names the `net`, strategy and seed."""
     stages, filters = explanation.stages, explanation.filters[:_MOST_FILTERS]
     heights = [2.4, *(2.6 for _ in stages)]
     if len(filters):
