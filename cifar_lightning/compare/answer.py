@@ -5,8 +5,7 @@ from math import comb
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Power, Summary, Verdict
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS, round_up
-from cifar_lightning.compare.questions import Question, Words, learnt_all
-from cifar_lightning.compare.scale import Scale
+from cifar_lightning.compare.questions import Question, Scale, Words, learnt_all
 from cifar_lightning.compare.wording import (
     MOST_NAMED,
     capitalise,

@@ -7,7 +7,7 @@ import numpy as np
 from cifar_lightning.compare.grouping import differing_settings, flat_settings, name_seeds
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.prediction_table import PredictionTable
-from cifar_lightning.compare.scale import COMPUTE
+from cifar_lightning.compare.questions import COMPUTE
 from cifar_lightning.compare.summaries import find_units
 from cifar_lightning.compare.units import count_units
 from cifar_lightning.compare.wording import list_names, name_first

@@ -19,20 +19,13 @@ from cifar_lightning.compare.comparison import Claim, ClaimVerdict
 from cifar_lightning.compare.correction import holm
 from cifar_lightning.compare.grouping import flat_settings
 from cifar_lightning.compare.pairs import MIN_SEEDS
-from cifar_lightning.compare.questions import correctness, gap, learnt_all, probe_shares
-from cifar_lightning.compare.scale import SHARES
+from cifar_lightning.compare.questions import SHARES, correctness, gap, learnt_all, probe_shares
 from cifar_lightning.compare.summaries import find_units
 from cifar_lightning.compare.units import Units, count_units
 from cifar_lightning.compare.wording import write_p
 from cifar_lightning.runs.run import MissingFileError, Run
 
-_BACKBONES = "cifar_lightning.models.backbones."
-LAB_NETS = {
-    "maxpool": _BACKBONES + "MaxPoolNet",
-    "avgpool": _BACKBONES + "AvgPoolNet",
-    "stride": _BACKBONES + "StrideNet",
-    "baseline": _BACKBONES + "BaselineNet",
-}
+_LAB_NETS = {"maxpool": "MaxPoolNet", "avgpool": "AvgPoolNet", "stride": "StrideNet", "baseline": "BaselineNet"}
 
 
 @dataclass(frozen=True)
@@ -75,18 +68,14 @@ def small_shift_consistency(run: Run) -> np.ndarray:
     return probe_shares(run, ["consistency_1", "consistency_2"])
 
 
-def _line_on_noise(text: str, about: str) -> _Line:
-    phrase = "{}'s accuracy changes by {} points on average under noise of 8, 16 and 32 grey levels"
-    return _Line(text, about, _STRIDED, noise_change, phrase, most=2.0, sign="+")
-
-
 _STRIDED, _POOLED = ("stride", "baseline"), ("maxpool", "avgpool")
+_NOISE = "{}'s accuracy changes by {} points on average under noise of 8, 16 and 32 grey levels"
 _SHIFTS = "{} keeps {} % of its answers under shifts of 1 and 2 pixels"
 _GAP = "{}'s training accuracy minus its test accuracy is {} points"
 _LINES = (
-    _line_on_noise("max pooling is robust to noise", "maxpool"),
+    _Line("max pooling is robust to noise", "maxpool", _STRIDED, noise_change, _NOISE, most=2.0, sign="+"),
     _Line("max pooling is robust to small shifts", "maxpool", _STRIDED, small_shift_consistency, _SHIFTS),
-    _line_on_noise("average pooling smooths noise", "avgpool"),
+    _Line("average pooling smooths noise", "avgpool", _STRIDED, noise_change, _NOISE, most=2.0, sign="+"),
     _Line("a large stride loses detail", "stride", _POOLED, lambda run: 1 - correctness(run), "{} gets {} % wrong"),
     _Line("a large stride overfits most", "stride", ("baseline", *_POOLED), gap, _GAP, each=True, most=2.0, sign="+"),
 )
@@ -111,7 +100,7 @@ def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
 
 def _is_labs(strategy: str, run: Run) -> bool:
     backbone = flat_settings(run).get("model.backbone.class_path")
-    return backbone is None or backbone == LAB_NETS.get(strategy)
+    return backbone in (None, f"cifar_lightning.models.backbones.{_LAB_NETS.get(strategy)}")
 
 
 def _find_values(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> dict[str, np.ndarray]:

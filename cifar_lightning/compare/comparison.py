@@ -69,7 +69,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class TrainingNoiseOnly:
-    """The answer to the other question: would another training run on these same test images say so?"""
+    """Would another training run on these same test images say so?"""
 
     ci95: Interval
     p: float
@@ -77,9 +77,7 @@ class TrainingNoiseOnly:
 
 @dataclass(frozen=True)
 class Power:
-    """What a comparison of this size can see in one pair, if no other pair differs.
-
-    Its p is held to 5 % divided by the number of pairs (two-sided), as the correction does with the smallest p.
+    """What a comparison of this size can see in one pair, with p below 5 % divided by the number of pairs.
 
     Attributes:
         detectable: the difference that 80 % of such studies find.
@@ -106,11 +104,11 @@ class Pair:
         p_adjusted: `p` corrected by closed testing over all pairs of strategies with three seeds or more; None with
             fewer seeds. It decides the verdict.
         p_holm: `p` by Holm's correction, which was used before.
-        p_equal: the p-value of a difference of the margin (`Question.equal_within`) or more, after Holm's correction;
-            None where no margin was asked for, or a strategy has fewer than three seeds.
+        p_equal: the p-value of a difference of `Question.equal_within` or more, after Holm's correction; None where
+            not asked for, or with fewer than three seeds.
         training_noise_only: the other question, same images; None where there are too few seeds to ask it.
-        method: "crossed" (seeds by images), "mcnemar" (one seed each, right or wrong) or "images" (one seed on one
-            side, or one each and other values: t over images). Only "crossed" covers the noise of the seeds.
+        method: "crossed" (seeds by images), "mcnemar" (one seed each, right or wrong) or "images" (t over images, where
+            one has a single seed). Only "crossed" covers the noise of the seeds.
         power: None where there is no verdict, or the values do not vary.
         winner: the better strategy, where one is.
     """
@@ -138,7 +136,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the lab text, whether the runs support it, and the numbers that say so."""
+    """One claim of the lab text, and the numbers for or against it."""
 
     text: str
     verdict: ClaimVerdict
@@ -162,8 +160,8 @@ class Comparison:
         notes: sentences on anything odd about the runs: missing seeds, mixed runs, missing files.
         mixed: whether the runs would be refused without `--allow_mixed`.
         paths: the paths that were given; none where a table was given in Python.
-        num_left_out: how many test images were left out for a near-duplicate among the training images; None: none was
-            to be.
+        num_left_out: how many test images were left out for a near-duplicate among the training images; None if not
+            asked for.
         table_options: the options of the command line that say how to read a table.
     """
 
@@ -189,7 +187,7 @@ class Comparison:
 
     @property
     def has_costs(self) -> bool:
-        """Whether it is known what the nets cost, as it is of run folders."""
+        """Whether it is known what the nets cost."""
         return any(summary.flops_per_image is not None for summary in self.strategies)
 
     @property
@@ -232,7 +230,7 @@ class Comparison:
 
         `images`: whether test images may be on the page.
         """
-        # Half a second to import, so who prints the table first sees it at once.
+        # Half a second to import: whoever prints the table first sees it at once.
         from cifar_lightning.compare.figures import FIGURES, write_figures
         from cifar_lightning.compare.files import write_files
         from cifar_lightning.compare.page import write_page

@@ -4,6 +4,7 @@ import filecmp
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,13 @@ def group_strategies(runs: Sequence[Run], allow_mixed: bool) -> tuple[dict[str, 
     runs = sorted(runs, key=lambda run: (run.strategy, run.seed))
     _refuse_other_tests(runs)
     mixed = list(_find_mixtures(runs))
-    _refuse_twins(runs, mixed)
+    for first, second in pairwise(runs):
+        if (first.strategy, first.seed) == (second.strategy, second.seed):
+            why = f" ({mixed[0]})" if mixed else ""
+            raise ValueError(
+                f"expected each seed of a strategy once, but {first.strategy}, seed {first.seed}, is in {first.folder}"
+                f" and in {second.folder}{why}; name the folders of one study"
+            )
     if mixed and not allow_mixed:
         raise ValueError(f"{mixed[0]}; name runs that go together, or compare them all the same with --allow_mixed")
     strategies: dict[str, list[Run]] = {}
@@ -110,12 +117,15 @@ def name_seeds(seeds: Iterable[int]) -> str:
 
 
 def _find_mixtures(runs: Sequence[Run]) -> Iterator[str]:
-    yield from _describe_groups("one protocol in all runs", runs, lambda run: run.facts.protocol)
-    yield from _describe_groups("one number of epochs in all runs", runs, lambda run: run.facts.epochs)
-    yield from _describe_groups("one checkpoint in all runs", runs, lambda run: run.facts.checkpoint)
     # The best epoch differs from run to run, the last one must not.
     last = [run for run in runs if run.facts.checkpoint == LAST_CHECKPOINT]
-    yield from _describe_groups("one epoch tested in all runs", last, lambda run: run.facts.epoch)
+    for what, those, name in (
+        ("protocol", runs, "protocol"),
+        ("number of epochs", runs, "epochs"),
+        ("checkpoint", runs, "checkpoint"),
+        ("epoch tested", last, "epoch"),
+    ):
+        yield from _describe_groups(f"one {what} in all runs", those, attrgetter(f"facts.{name}"))
     known = [run for run in runs if run.has(CONFIG)]
     for key in differing_settings(known, _is_source):
         yield from _describe_groups(f"one {key} in all runs", known, partial(_setting, key))
@@ -156,16 +166,6 @@ def _find_other_images(runs: Sequence[Run]) -> Iterator[str]:
             images, others = read_test_images(first, count), read_test_images(second, count)
             if images is not None and others is not None and not np.array_equal(images, others):
                 yield f"expected one {TEST_IMAGES} in all runs, but those of {one.folder} and {other.folder} differ"
-
-
-def _refuse_twins(runs: Sequence[Run], mixed: Sequence[str]) -> None:
-    for first, second in pairwise(runs):
-        if (first.strategy, first.seed) == (second.strategy, second.seed):
-            why = f" ({mixed[0]})" if mixed else ""
-            raise ValueError(
-                f"expected each seed of a strategy once, but {first.strategy}, seed {first.seed}, is in {first.folder}"
-                f" and in {second.folder}{why}; name the folders of one study"
-            )
 
 
 def _refuse_other_tests(runs: Sequence[Run]) -> None:

@@ -15,7 +15,7 @@ from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.questions import MIN_SEEDS, Question
 from cifar_lightning.compare.units import count_strata, count_units, pool, sum_groups
 
-# With fewer, false alarms are up to 10 % where one strategy scatters far more over seeds than the other.
+# With fewer, false alarms are up to 10 % where one strategy scatters far more than the other.
 ENOUGH_SEEDS = 10
 # The p-value below which a difference is shown.
 LEVEL = 0.05
@@ -144,8 +144,8 @@ def _estimate(a: Summary, b: Summary, question: Question) -> _Estimate:
 def paired_t_test(a: Summary, b: Summary) -> TrainingNoiseOnly | None:
     """The paired t-test over the seeds that both have, on these very images, as `scipy.stats.ttest_rel`.
 
-    None with fewer than two seeds in common, or where all of them differ by the same amount other than 0: that happens
-    by chance with few images, and no t-test can judge it.
+    None with fewer than two seeds in common, or where all of them differ by the same amount other than 0, which no
+    t-test can judge.
     """
     means_a, means_b = _means_by_seed(a), _means_by_seed(b)
     differences = np.array([means_a[seed] - means_b[seed] for seed in means_a if seed in means_b])
@@ -174,7 +174,9 @@ def find_power(
     paired_seeds: bool = False,
     min_seeds: int = MIN_SEEDS,
 ) -> Power | None:
-    """The differences that a study of this size can see, and the sizes that would see half of that (see `Power`).
+    """The differences that a study of this size can see, and the sizes that would see half of that.
+
+    None where there are fewer than `min_seeds` seeds, or the nets' values do not vary at all.
 
     Args:
         a: float64 (S_a, N), N at least 2.
@@ -185,9 +187,6 @@ def find_power(
         strata: int (N,), see `units.pool`.
         paired_seeds: whether the s-th runs of both are compared with one another.
         min_seeds: the number of seeds that a verdict takes.
-
-    Returns:
-        None where there are too few seeds for a verdict, or the nets' values do not vary at all.
     """
     nets, weights = _nets(a, b, paired_seeds)
     nets = [pool(values, groups, strata) for values in nets]

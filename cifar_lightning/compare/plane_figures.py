@@ -6,8 +6,7 @@ import numpy as np
 
 from cifar_lightning.compare import wording
 from cifar_lightning.compare.comparison import Comparison, Summary
-from cifar_lightning.compare.questions import SHARE_BOUNDS, probe_shares, stack_correctness
-from cifar_lightning.compare.scale import COMPUTE
+from cifar_lightning.compare.questions import COMPUTE, SHARE_BOUNDS, probe_shares, stack_correctness
 from cifar_lightning.compare.summaries import find_units, mean_interval
 from cifar_lightning.plots import kit
 from cifar_lightning.runs.curves import Band, find_band

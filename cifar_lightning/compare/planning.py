@@ -15,7 +15,7 @@ from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, LEVEL, MAX_IMAGES, MAX_SEEDS, MIN_SEEDS, find_size, round_up
 from cifar_lightning.compare.planning_noise import CHANCE, CONFIDENCE, Noise, assume_noise, find_noise, raise_to_bound
-from cifar_lightning.compare.scale import SHARES, Scale
+from cifar_lightning.compare.questions import SHARES, Scale
 from cifar_lightning.compare.units import pool
 from cifar_lightning.compare.wording import count
 from cifar_lightning.plots.kit import Chart
@@ -35,7 +35,7 @@ class Plan:
         num_strategies: how many strategies are compared; p-values are corrected for all their pairs.
         basis: sentences on what the plan is made from.
         pilot: the fewest seeds of a strategy in the pilot, and its images; None without a pilot.
-        seconds_per_seed: the seconds that fitting one seed of every strategy took there; None where that is unknown.
+        seconds_per_seed: the seconds that fitting one seed of every strategy took there; None where unknown.
         scale: how differences are written.
     """
 
@@ -64,8 +64,8 @@ class Plan:
     def enough(self) -> tuple[int, int] | None:
         """Seeds per strategy and images that show the difference; None if not even ten million images do.
 
-        Where more images are needed, more seeds spare some of them: ten seeds are doubled until at most half of the
-        images could be spared in this way. Images are rounded up to two digits.
+        Where more images are needed, ten seeds are doubled until even more could spare at most half of the images,
+        which are rounded up to two digits.
         """
         if self.num_seeds is not None:
             return self.num_seeds, self.num_images
@@ -136,24 +136,24 @@ def plan(
 ) -> Plan:
     """Plans a study that is to show a difference of accuracy between any two strategies, as `compare` judges it.
 
-    Each mean square of a pilot is taken at its upper 80 % bound: with few seeds it is often far too small by chance,
-    and the study would be too small as well. A pilot with more seeds gives a cheaper plan (docs/calibration.md).
+    Each mean square of a pilot is taken at its upper 80 % bound: with few seeds it is often far too small by chance. A
+    pilot with more seeds gives a cheaper plan (docs/calibration.md).
 
     Args:
-        runs: the pilot: runs, or folders above run folders, with two seeds or more of every strategy. Without any, the
+        runs: the pilot: runs, or folders above run folders, with two seeds or more of every strategy. Without, the
             plan is made from the assumptions below.
         difference: the difference to be shown, in points.
         power: the share of studies that are to show it.
         images: the number of test images; None: those of the pilot, or 300.
         accuracy: assumed of every net; None: 0.9.
-        agreement: the assumed correlation of two nets' hard images; None: 0.6. The lab's pairs have 0.4 to 0.9.
+        agreement: the assumed correlation of two nets' hard images, 0.4 to 0.9 in the lab; None: 0.6.
         seed_deviation: the assumed standard deviation over seeds of a run's accuracy, in points, as `compare` prints it
             with that many images; None: 1.
         strategies: the assumed number of strategies; None: 2.
 
     Raises:
-        ValueError: if the pilot cannot be compared or has one seed of a strategy, there are both a pilot and
-            assumptions, or a number is out of range.
+        ValueError: if the pilot cannot be compared or has one seed of a strategy, there are assumptions beside a pilot,
+            or a number is out of range.
     """
     _check(difference, 0, 100, "a difference in points", 2)
     _check(power, 0.5, 1, "a power", 0.8)

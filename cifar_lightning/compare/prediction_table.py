@@ -15,7 +15,7 @@ _ADVICE = "remove one, or tell them apart by a column seed"
 
 @dataclass(frozen=True, eq=False)
 class TableRun(Run):
-    """A model's answers of one seed in a table, float64 (N,): a run without files."""
+    """A model's answers of one seed in a table: a run without files. `values`: float64 (N,)."""
 
     model: str
     number: int

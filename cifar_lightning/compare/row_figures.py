@@ -8,8 +8,7 @@ import numpy as np
 from cifar_lightning.compare import wording
 from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.comparison import Comparison, Summary
-from cifar_lightning.compare.questions import SHARE_BOUNDS, stack_correctness
-from cifar_lightning.compare.scale import MINUS, SHARES
+from cifar_lightning.compare.questions import MINUS, SHARE_BOUNDS, SHARES, stack_correctness
 from cifar_lightning.compare.summaries import find_units, mean_interval
 from cifar_lightning.plots import kit
 

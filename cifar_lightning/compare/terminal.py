@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.scale import COMPUTE, SECONDS
+from cifar_lightning.compare.questions import COMPUTE, SECONDS
 from cifar_lightning.compare.wording import covered_by, in_unit, word_verdict, write_p
 from cifar_lightning.printing import plain_console, print_prose
 

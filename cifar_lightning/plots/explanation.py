@@ -103,7 +103,7 @@ def draw_explanation(path: Path, net: str, explanation: Explanation) -> None:
         _draw_filters(rows.pop(0), filters)
     widest = 1.25 * max(100 * panel.share for stage in stages for panel in stage.panels)
     for row, stage in zip(rows, stages, strict=True):
-        _draw_stage(row, stage, explanation, widest, is_first=stage is stages[0])
+        _draw_stage(row, stage, explanation, widest)
     pixels, images = explanation.num_cases
     figure.supxlabel(
         "Maps: of each layer the channel that the pixel changes most. Changes: red is more, blue is less.\n"
@@ -144,13 +144,13 @@ def _draw_filters(part: "SubFigure", filters: np.ndarray) -> None:
         axes.imshow(0.5 + weights.transpose(1, 2, 0) / (2 * np.abs(weights).max() + 1e-12))
 
 
-def _draw_stage(part: "SubFigure", stage: Stage, explanation: Explanation, widest: float, is_first: bool) -> None:
+def _draw_stage(part: "SubFigure", stage: Stage, explanation: Explanation, widest: float) -> None:
     _head(part, f"What one noisy pixel changes: {stage.title}")
     panels = stage.panels
     first, *grid, bars = part.subplots(1, 8, width_ratios=[1] * 7 + [1.7])
     for axes in (first, *grid):
         axes.set_axis_off()
-    if is_first:
+    if stage is explanation.stages[0]:
         row, column = explanation.place
         _show(first, explanation.noisy, "the pixel")
         first.plot(column, row, "o", markersize=14, markerfacecolor="none", markeredgecolor=kit.VERMILION, mew=2)
