@@ -17,12 +17,11 @@ from cifar_lightning import __version__
 from cifar_lightning.compare import wording
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.disagreements import describe_agreement, find_disagreements
-from cifar_lightning.compare.figures import strategy_looks
+from cifar_lightning.compare.figures import draw_result, strategy_looks
 from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.grouping import flat_settings
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.questions import COMPUTE, SECONDS, SHARES, Words, correctness
-from cifar_lightning.compare.row_figures import draw_result
 from cifar_lightning.compare.table_sources import output_folder
 from cifar_lightning.plots.kit import GRID, INK, MUTED, PAPER, READING, STRATEGY_COLOURS, Chart
 from cifar_lightning.runs.disk import write_text

@@ -10,8 +10,6 @@ from cifar_lightning.compare.table_sources import Columns, read_columns
 from cifar_lightning.compare.units import count_strata, count_units
 from cifar_lightning.runs.run import Run
 
-_ADVICE = "remove one, or tell them apart by a column seed"
-
 
 @dataclass(frozen=True, eq=False)
 class TableRun(Run):
@@ -83,7 +81,9 @@ class _Grid:
         counts = np.bincount(self.cells)
         if counts.max() > 1:
             first, second, *_ = np.flatnonzero(self.cells == counts.argmax()).tolist()
-            per, advice = ("model and seed", "remove one") if "seed" in self.codes else ("model", _ADVICE)
+            per, advice = "model", "remove one, or tell them apart by a column seed"
+            if "seed" in self.codes:
+                per, advice = "model and seed", "remove one"
             raise ValueError(
                 f"expected each example once per {per}, but {self._name(int(counts.argmax()))} is in"
                 f" {self.columns.place(first)} and in {self.columns.place(second)}; {advice}"
