@@ -86,7 +86,7 @@ def _describe_verdicts(comparison: Comparison) -> str:
 
 
 def _find_shown(comparison: Comparison) -> list[Pair]:
-    """The pairs in which one is better: those of the first strategy if it leaves none open, otherwise all of them."""
+    """The pairs in which one is better: if the first strategy leaves none open, its own alone."""
     of_best = _pairs_of(comparison, comparison.strategies[0].name)
     is_open = any(pair.verdict is Verdict.NO_DIFFERENCE for pair in of_best)
     pairs = comparison.pairs if is_open or not any(pair.winner for pair in of_best) else of_best
@@ -112,7 +112,7 @@ def _describe_equal(pairs: Sequence[Pair], question: Question) -> str:
 
 
 def _name(names: Sequence[str], words: Words) -> str:
-    """The names, or how many they are where nobody would read them all."""
+    """The names, or how many they are."""
     return list_names(names) if len(names) <= MOST_NAMED else f"{len(names)} {words.strategies}"
 
 
@@ -143,7 +143,7 @@ def describe_numbers(comparison: Comparison) -> str:
 
 
 def _describe_cautions(comparison: Comparison) -> Iterator[str]:
-    """Sentences on pairs for which interval and verdict hold less firmly than for others, or say less."""
+    """Sentences on pairs for which interval and verdict hold less firmly, or say less."""
     if comparison.question.text == "gap" and learnt_all(run for each in comparison.strategies for run in each.runs):
         yield "Every training accuracy is 100 %, so the gap says no more than the test accuracy."
     judged = [pair for pair in comparison.pairs if pair.verdict is not Verdict.TOO_FEW_RUNS]
@@ -198,7 +198,7 @@ def describe_sensitivity(comparison: Comparison) -> str:
     powers = [pair.power for pair in comparison.pairs if pair.power is not None]
     if not powers:
         return ""
-    seen = {name for pair in comparison.pairs if pair.power is not None for name in (pair.a, pair.b)}
+    seen = {name for pair in comparison.pairs if pair.power for name in (pair.a, pair.b)}
     strategies = [summary for summary in comparison.strategies if summary.name in seen]
     scale, words = comparison.question.scale, comparison.question.words
     of_seeds = [count_runs(strategies)] if comparison.question.scope == "strategies" else []

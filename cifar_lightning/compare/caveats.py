@@ -74,7 +74,7 @@ def _describe_training_images(strategies: Mapping[str, Sequence[Run]], paired_se
 
 
 def _describe_pairing(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool) -> str:
-    # With five seeds it is 5 % (docs/calibration.md).
+    # With five seeds, 5 % (docs/calibration.md).
     if not paired_seeds or min(map(len, strategies.values())) > MIN_SEEDS:
         return ""
     return f"Of equal strategies, 6 % are called different where {MIN_SEEDS} seeds are paired that share nothing."

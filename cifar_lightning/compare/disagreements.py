@@ -32,7 +32,7 @@ class Disagreement:
 
 
 def find_disagreements(comparison: Comparison, most: int = 12) -> list[Disagreement]:
-    """The images whose shares of right runs differ most from strategy to strategy, at most `most` of them.
+    """The images whose shares of right runs differ most between strategies, at most `most` of them.
 
     They are sorted by the largest minus the smallest share, then by the variance over strategies. Empty where no run
     has its test images at hand.

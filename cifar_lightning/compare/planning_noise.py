@@ -9,18 +9,13 @@ from cifar_lightning.compare.analysis import Components, combine, find_component
 
 # How sure each mean square of a pilot is to be below its upper bound.
 CONFIDENCE = 0.8
-# The share of an answer's variance that is neither of the image nor of the seed; 0.21 to 0.42 in the lab's runs.
+# The share of an answer's variance that is neither of the image nor of the seed; 0.21 to 0.42 in the lab.
 CHANCE = 0.25
 
 
 @dataclass(frozen=True)
 class Noise:
-    """The noise of the difference of two strategies.
-
-    Attributes:
-        seen: the variance components as the pilot shows them, or as they are assumed.
-        upper: the same with each mean square at its upper bound.
-    """
+    """The noise of the difference of two strategies: as it is seen or assumed, and each mean square's upper bound."""
 
     seen: Components
     upper: Components

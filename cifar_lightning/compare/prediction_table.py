@@ -81,9 +81,9 @@ class _Grid:
         counts = np.bincount(self.cells)
         if counts.max() > 1:
             first, second, *_ = np.flatnonzero(self.cells == counts.argmax()).tolist()
-            per, advice = "model", "remove one, or tell them apart by a column seed"
-            if "seed" in self.codes:
-                per, advice = "model and seed", "remove one"
+            per, advice = "model and seed", "remove one"
+            if "seed" not in self.codes:
+                per, advice = "model", f"{advice}, or tell them apart by a column seed"
             raise ValueError(
                 f"expected each example once per {per}, but {self._name(int(counts.argmax()))} is in"
                 f" {self.columns.place(first)} and in {self.columns.place(second)}; {advice}"

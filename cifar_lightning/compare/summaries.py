@@ -52,7 +52,7 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
 def find_units(runs: Sequence[Run], places: np.ndarray | slice = slice(None)) -> Units:
     """The groups of near-duplicate test images, from the first run that knows them, and the classes as strata.
 
-    `places`: which of the test images are asked for, bool (N,); by default all.
+    `places`: bool (N,), which of the test images are asked for.
     """
     groups = next((run.groups[places] for run in runs if run.has(GROUPS)), None)
     return groups, runs[0].predictions("test").labels[places]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _FILTER_COLUMNS = 16
 _MOST_FILTERS = 64
-# Of a probability: what is not worth a colour.
+# A loss of probability that is not worth a colour.
 _NO_LOSS = 0.0005
 
 

@@ -113,7 +113,7 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def new_panel(height: float, title: str, reading: str, x_label: str, y_label: str = "") -> tuple["Figure", "Axes"]:
-    """An empty figure of a comparison: its title above, how to read it below, and `height` inches between them."""
+    """An empty figure of a comparison: title above, how to read it below, and `height` inches between them."""
     from matplotlib.ticker import MaxNLocator
 
     title, reading = _wrap(title, MEDIUM + 1), _wrap(reading, SMALL - 1)
@@ -237,6 +237,6 @@ def finish_panel(figure: "Figure", name: str, finding: str, reading: str) -> Cha
 
 
 def _wrap(text: str, size: float, share: float = 0.97) -> str:
-    """`text` in lines that take at most `share` of the width. Dollar signs are not taken for formulas."""
+    """`text` in lines that take at most `share` of the width."""
     longest = int(share * _PANEL_WIDTH * POINTS_PER_INCH / (CHARACTER_WIDTH * size))
     return textwrap.fill(text, longest).replace("$", r"\$")
