@@ -24,7 +24,7 @@ class Verdict(Enum):
 
 
 class ClaimVerdict(Enum):
-    """What is said of a claim of the lab text, in these words."""
+    """What is said of a claim of the lab text."""
 
     SUPPORTED = "supported"
     CONTRADICTED = "contradicted"

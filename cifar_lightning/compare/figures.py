@@ -107,7 +107,7 @@ def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart
     strategies = comparison.strategies
     if not comparison.classes:
         return None
-    estimates = {summary.name: recall_intervals(summary, comparison.classes) for summary in strategies}
+    estimates = {summary.name: _find_recalls(summary, comparison.classes) for summary in strategies}
     means = {
         name: [estimates[summary.name][name][0] for summary in strategies]
         for name in comparison.classes
@@ -143,18 +143,17 @@ def draw_recall(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart
     return kit.finish_panel(figure, "recall", finding, reading)
 
 
-def recall_intervals(summary: Summary, classes: Sequence[str]) -> dict[str, tuple[float, Interval]]:
+def _find_recalls(summary: Summary, classes: Sequence[str]) -> dict[str, tuple[float, Interval]]:
     """The mean recall of a strategy and its 95 % interval, by class; classes of fewer than two images are left out."""
     right = stack_correctness(summary.runs)
     labels = summary.runs[0].predictions("test").labels
-    by_class = {name: labels == place for place, name in enumerate(classes)}
     return {
         name: (
             float(right[:, of_class].mean()),
             mean_interval(right[:, of_class], SHARE_BOUNDS, *find_units(summary.runs, of_class)),
         )
-        for name, of_class in by_class.items()
-        if of_class.sum() > 1
+        for place, name in enumerate(classes)
+        if (of_class := labels == place).sum() > 1
     }
 
 

@@ -134,7 +134,7 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
 
 
 def _list_commands(run: Run) -> str:
-    """The commands that fit the run anew, if it still has its settings, and that test it again."""
+    """The commands that fit the run anew, if it has its settings, and test it again."""
     fit = f"cifar-lightning fit --config {shlex.quote(str(run.folder / CONFIG))}\n" if run.has(CONFIG) else ""
     return f"{fit}cifar-lightning test --ckpt_path {shlex.quote(str(run.folder))}\n"
 
@@ -163,7 +163,7 @@ def _describe_table(comparison: Comparison) -> dict[str, str]:
 
 
 def _describe_duplicates(comparison: Comparison) -> str:
-    """How many test images have a near-duplicate among the training images, and the accuracies without those."""
+    """How many test images have one among the training images, and the accuracies without those."""
     without = {
         summary.name: [run.scores["splits"]["test"].get("without_duplicates") for run in summary.runs]
         for summary in comparison.strategies

@@ -50,7 +50,7 @@ class Plan:
     scale: Scale = SHARES
 
     def detectable(self, num_seeds: int, num_images: int) -> float:
-        """The smallest difference that a study of this size shows with this power, whichever two strategies differ."""
+        """The smallest difference that a study of this size shows, whichever two strategies differ."""
         level = LEVEL / comb(self.num_strategies, 2)
         return max(noise.detectable(num_seeds, num_images, self.power, level) for noise in self.noise)
 
@@ -80,7 +80,7 @@ class Plan:
         return find_size(lambda images: self.detectable(num_seeds, images), self.difference, most)
 
     def hours(self, num_seeds: int) -> float | None:
-        """The hours of fitting, one run after another, on the pilot's machine; None where that is unknown."""
+        """The hours of fitting, one run after another, on the pilot's machine; None where unknown."""
         return None if self.seconds_per_seed is None else num_seeds * self.seconds_per_seed / 3600
 
     @property
@@ -187,15 +187,14 @@ def _plan_from_assumptions(
     _check(agreement, -1, 1, "an agreement", 0.6)
     _check(seed_deviation, 0, 50, "a seed deviation in points", 1)
     _check(strategies, 1, 1000, "a number of strategies", 2)
-    basis = [
-        f"assumed: {strategies} strategies, each with an accuracy of {100 * accuracy:g} % (--strategies, --accuracy)",
-        f"assumed: a correlation of {agreement:g} between the hard images of two nets (--agreement; 0.4 to 0.9 in the"
-        " lab)",
-        f"assumed: accuracies of a net that differ from seed to seed by {seed_deviation:g} points, standard deviation,"
+    assumed = [
+        f"{strategies} strategies, each with an accuracy of {100 * accuracy:g} % (--strategies, --accuracy)",
+        f"a correlation of {agreement:g} between the hard images of two nets (--agreement; 0.4 to 0.9 in the lab)",
+        f"accuracies of a net that differ from seed to seed by {seed_deviation:g} points, standard deviation,"
         f" with {num_images:,} images (--seed_deviation; 0.6 to 1.4 in the lab)",
-        f"assumed: of an answer's variance, {100 * CHANCE:g} % change with every run (21 to 42 % in the lab)",
-        _describe_verdicts(strategies),
+        f"of an answer's variance, {100 * CHANCE:g} % change with every run (21 to 42 % in the lab)",
     ]
+    basis = [*(f"assumed: {said}" for said in assumed), _describe_verdicts(strategies)]
     noise = assume_noise(accuracy, agreement, seed_deviation / 100, num_images)
     return Plan(difference / 100, power, num_images, [noise], strategies, basis)
 

@@ -9,7 +9,6 @@ from cifar_lightning.printing import plain_console, print_prose
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """Prints the answer, the strategies, the pairs, the lab's claims, and what the verdicts leave out."""
     console = plain_console()
     print_prose(console, comparison.answer, style="bold")
     print_prose(console, f"{comparison.numbers}\n")

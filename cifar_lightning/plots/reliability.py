@@ -40,7 +40,6 @@ class CalibrationBins:
 
     @classmethod
     def sort(cls, predictions: Predictions, num_bins: int = 10) -> "CalibrationBins":
-        """Sorts `predictions` into `num_bins` bins of equal width, at least one."""
         values = confidences(predictions)
         edges = np.linspace(0, 1, num_bins + 1)
         places = np.minimum(np.searchsorted(edges, values, side="right") - 1, num_bins - 1)
