@@ -135,7 +135,11 @@ def _compare_table(
     table = read_table(given, shared_only)
     asked = _ask(table, question, bounds, lower_is_better)
     asked = replace(asked, equal_within=equal_within, paired_seeds=paired_seeds)
-    summaries = [_summarise_model(name, table, asked) for name in table.models]
+    summaries = []
+    for name, runs in table.models.items():
+        values = np.stack([run.values for run in runs])
+        ci95 = mean_interval(values, asked.bounds, table.groups, table.strata)
+        summaries.append(Summary(name, runs, values, spread(values), ci95, table.groups, table.strata))
     summaries.sort(key=lambda summary: summary.mean, reverse=asked.higher_is_better)
     options = [] if bounds is None else ["--bounds", *(f"{bound:g}" for bound in bounds)]
     options += ["--lower_is_better"] if lower_is_better else []
@@ -166,7 +170,6 @@ def _ask(table: PredictionTable, text: str | None, bounds: Interval | None, lowe
     bounds = SHARE_BOUNDS if is_right else (bounds or (low, high))
     # Four digits of the spread of the values.
     digits = int(np.clip(3 - np.floor(np.log10(high - low)), 0, 9)) if high > low else 0
-    very = "" if table.has_seeds else ", of these very models"
     label = text or ("accuracy" if is_right else "value")
     return Question(
         text=label,
@@ -176,7 +179,7 @@ def _ask(table: PredictionTable, text: str | None, bounds: Interval | None, lowe
         bounds=bounds,
         higher_is_better=not lower_is_better,
         better="lower is better" if lower_is_better else "higher is better",
-        verdict=f"is better{very}",
+        verdict="is better" if table.has_seeds else "is better, of these very models",
         scope="strategies" if table.has_seeds else "models",
         words=_TABLE_WORDS,
     )
@@ -185,10 +188,3 @@ def _ask(table: PredictionTable, text: str | None, bounds: Interval | None, lowe
 def _answers(run: Run) -> np.ndarray:
     assert isinstance(run, TableRun)
     return run.values
-
-
-def _summarise_model(name: str, table: PredictionTable, question: Question) -> Summary:
-    runs = table.models[name]
-    values = np.stack([question.ask(run) for run in runs])
-    ci95 = mean_interval(values, question.bounds, table.groups, table.strata)
-    return Summary(name, runs, values, spread(values), ci95, table.groups, table.strata)
