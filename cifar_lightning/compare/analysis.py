@@ -23,7 +23,7 @@ FEW_IMAGES = 15
 
 @dataclass(frozen=True)
 class Components:
-    """Where the noise of a weighted sum of nets' means comes from; variances, none below 0.
+    """The variances, none below 0, that make up the noise of a weighted sum of nets' means.
 
     Attributes:
         images: the variance that a new image brings.
@@ -58,10 +58,7 @@ class Components:
         return self.variance(num_seeds, num_images) ** 2 / spread if spread > 0 else float(free_images)
 
     def detectable(self, num_seeds: np.ndarray, num_images: int, power: float = 0.8, level: float = 0.05) -> float:
-        """The true value that a share `power` of studies of this size tells from 0, with two-sided p below `level`.
-
-        By the noncentral t distribution.
-        """
+        """The true value that a share `power` of studies tells from 0, two-sided p below `level`: by noncentral t."""
         degrees_of_freedom = self.degrees_of_freedom(num_seeds, num_images)
         critical = stdtrit(degrees_of_freedom, 1 - level / 2)
         noncentrality = nctdtrinc(degrees_of_freedom, 1 - power, critical)
@@ -73,10 +70,8 @@ class Contrast:
     """An estimated weighted sum of nets' means.
 
     Attributes:
-        value: the estimate.
-        standard_error: its standard error.
-        degrees_of_freedom: the degrees of freedom of the standard error.
-        skewness: the skewness of the estimate, as far as it comes from the images.
+        degrees_of_freedom: those of the standard error.
+        skewness: that of the estimate, as far as it comes from the images.
         steps: where few images tell the nets apart, what one more of them would add to the value, and take from it.
     """
 
@@ -90,15 +85,13 @@ class Contrast:
     def ci95(self) -> Interval:
         """The 95 % interval: Student's, which excludes 0 where p is below 5 %, with ends beyond 0 moved outwards.
 
-        Where few images tell two nets apart, a sample with too few of them makes both the value and its standard error
-        too small, and Student's interval ends short of the truth (coverage in docs/calibration.md). With skewness k the
-        quantile q becomes q + k (2 q^2 + 1) / 6 on that side, unless the end would move across 0.
-        Source: Hall 1992, The Bootstrap and Edgeworth Expansion, chapter 2.6.
+        A sample with too few of the few images that tell two nets apart makes value and standard error too small
+        (coverage in docs/calibration.md). With skewness k the quantile q becomes q + k (2 q^2 + 1) / 6 on that side,
+        unless the end would move across 0. Source: Hall 1992, The Bootstrap and Edgeworth Expansion, chapter 2.6.
 
-        Where fewer than 15 images tell them apart, a sample cannot show its skewness either. The end is then that of a
-        score interval of so small a count, as Wilson's: with the step s that one more image makes, and a = 1.96^2 s, it
-        is (a + sqrt(a^2 + 4 h^2)) / 2 from the value in place of Student's h. With no such image at all that is nearly
-        the end of `find_unseen_interval`.
+        Fewer than 15 such images cannot show the skewness either. The end is then that of a score interval, as
+        Wilson's: with the step s that one more image makes, and a = 1.96^2 s, it is (a + sqrt(a^2 + 4 h^2)) / 2 from
+        the value in place of Student's h.
         """
         quantile = float(stdtrit(self.degrees_of_freedom, 0.975))
         half = quantile * self.standard_error
@@ -135,9 +128,8 @@ def find_components(nets: Sequence[np.ndarray], weights: Sequence[float], num_st
         seeds_g    = w_g^2 var_s(mean_i x_g,si) - residual_g / N
         images   = var_i(d) - sum_g residual_g / S_g
 
-    where a component below 0 becomes 0. A net with a single run brings neither seeds nor residual: its noise is in
-    var_i(d). With strata, the values are those of `units.pool`, and var_i has N minus the number of strata degrees of
-    freedom.
+    where a component below 0 becomes 0. A net with a single run brings neither seeds nor residual. With strata, the
+    values are those of `units.pool`, and var_i has N minus the number of strata degrees of freedom.
     """
     num_images = nets[0].shape[1]
     residual, seeds = [], []
@@ -167,9 +159,8 @@ def analyse_crossed(
 ) -> Contrast:
     """Estimates sum_g w_g mean(x_g) for new seeds and new images; `nets` float64 (S_g, N), S_g and N at least 2.
 
-    V = var_i(d)/N + sum_g w_g^2 (var_s(g)/S_g - mse_g/(N S_g)), from components that are 0 or above, so V is never
-    below the variance that the images alone or the seeds alone bring. For `groups` and `strata`, both int (N,), see
-    `units.pool`.
+    V = var_i(d)/N + sum_g w_g^2 (var_s(g)/S_g - mse_g/(N S_g)), from components that are 0 or above. For `groups` and
+    `strata`, both int (N,), see `units.pool`.
     """
     pooled = [pool(values, groups, strata) for values in nets]
     components = find_components(pooled, weights, count_strata(strata))
@@ -200,13 +191,11 @@ def analyse_images(
 
 
 def _contrast(differences: np.ndarray, sums: np.ndarray, standard_error: float, degrees_of_freedom: float) -> Contrast:
-    """The mean of these d_i, float64 (N,). Its third central moment is theirs over N^2.
-
-    `sums`, float64 (N,), are not centred: 0 where two nets answer alike.
-    """
+    """The mean of these d_i, float64 (N,). `sums`, float64 (N,), are not centred: 0 where two nets answer alike."""
     value, num_units = float(differences.mean()), len(differences)
     skewness, steps = 0.0, None
     if standard_error > NO_WIDTH:
+        # The third central moment of a mean is that of the d_i over N^2.
         skewness = float(((differences - value) ** 3).mean()) / (num_units**2 * standard_error**3)
         if count_differing(sums) < min(FEW_IMAGES, num_units):
             steps = (_find_step(sums), _find_step(-sums))
@@ -230,9 +219,9 @@ def _score_half(half: float, step: float) -> float:
 
 
 def judge(value: float, ci95: Interval, p: float, num_images: int, most: float) -> tuple[Interval, float]:
-    """The interval, cut to what is possible, and the p of a difference that is at most `most` either way.
+    """The interval and the p of a difference that is at most `most` either way.
 
-    Where nothing varies, a t-test would be certain; the answer is then what so many images may have failed to show.
+    Where nothing varies, they are what so many images may have failed to show.
     """
     if ci95[1] - ci95[0] >= NO_WIDTH:
         return (max(ci95[0], -most), min(ci95[1], most)), p
@@ -242,10 +231,9 @@ def judge(value: float, ci95: Interval, p: float, num_images: int, most: float) 
 def find_equal_p(contrast: Contrast, margin: float, num_images: int, most: float) -> float:
     """The p-value of a true difference of `margin` or more, either way; at most `most` is possible.
 
-    Of the two ends, the one that is harder to exclude counts ("two one-sided tests"). Its p is doubled, so that p is
-    below 5 % where Student's 95 % interval, not the 90 % one, lies within the margin: with so few images that tell good
-    nets apart, the latter would call too many nets equal (docs/calibration.md).
-    Source: Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15(6).
+    Of the two ends, the one that is harder to exclude counts ("two one-sided tests"). Its p is doubled: it is below 5 %
+    where Student's 95 % interval is within the margin. The 90 % one would call too many nets equal
+    (docs/calibration.md). Source: Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15(6).
     """
     margin = min(margin, most)
     if abs(contrast.value) >= margin:
@@ -259,16 +247,15 @@ def find_equal_p(contrast: Contrast, margin: float, num_images: int, most: float
 def find_unseen_interval(value: float, num_images: int, bounds: Interval = (-1.0, 1.0)) -> Interval:
     """The 95 % interval of a mean, within `bounds`, where all of `num_images` images show the same `value`.
 
-    No variance is seen then, but a share of up to u = 1 - 0.025^(1/N) of all images may behave in another way: N
-    images then miss it with a chance of 2.5 %. At worst, all of that share is at one of the bounds.
-    Source: Hanley & Lippman-Hand 1983, JAMA 249(13).
+    A share of u = 1 - 0.025^(1/N) of all images may behave in another way, and N images miss it with a chance of 2.5 %.
+    At worst, all of that share is at one of the bounds. Source: Hanley & Lippman-Hand 1983, JAMA 249(13).
     """
     unseen = 1 - 0.025 ** (1 / num_images)
     return value - unseen * (value - bounds[0]), value + unseen * (bounds[1] - value)
 
 
 def find_unseen_p(value: float, num_images: int, bounds: Interval = (-1.0, 1.0)) -> float:
-    """The two-sided p of a true mean of 0, by the same reasoning: twice the level at which the interval reaches 0."""
+    """The two-sided p of a true mean of 0: twice the level at which the interval above reaches 0."""
     bound = bounds[0] if value > 0 else bounds[1]
     # The share of images that would have to be at that bound is u = value / (value - bound).
     return min(2 * (bound / (bound - value)) ** num_images, 1.0)

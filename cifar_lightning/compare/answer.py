@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 from math import comb
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Power, Summary, Verdict
-from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
-from cifar_lightning.compare.questions import Question, Words, learnt_all
-from cifar_lightning.compare.scale import Scale
+from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS, round_up
+from cifar_lightning.compare.questions import Question, Scale, Words, learnt_all
 from cifar_lightning.compare.wording import (
     MOST_NAMED,
     capitalise,
@@ -24,7 +23,7 @@ _FEW_DIFFERING = 10
 
 
 def describe_answer(comparison: Comparison) -> str:
-    """The headline without numbers: which strategies are ahead, and which were still improving when training ended."""
+    """The headline: which strategies are ahead, and which were still improving when training ended."""
     question, unfinished = comparison.question, comparison.still_improving
     said = f"{_describe_verdicts(comparison)}."
     openings = ["of these very models"] if question.scope == "models" else []
@@ -42,15 +41,14 @@ def describe_answer(comparison: Comparison) -> str:
 
 
 def _describe_verdicts(comparison: Comparison) -> str:
-    """Who beats whom; which are equal; about which nothing is shown."""
     question, strategies = comparison.question, comparison.strategies
     best = strategies[0].name
     shown = _find_shown(comparison)
     # By winner, and whether by less than the margin.
     beaten: dict[tuple[str, bool], list[str]] = {}
     for pair in shown:
-        slightly = pair.verdict is Verdict.SLIGHTLY_BETTER
-        beaten.setdefault((pair.winner or "", slightly), []).append(_name_other(pair, pair.winner))
+        winner = pair.winner or ""
+        beaten.setdefault((winner, pair.verdict is Verdict.SLIGHTLY_BETTER), []).append(_name_other(pair, winner))
     named = {name for pair in shown for name in (pair.a, pair.b)}
     open_pairs = [pair for pair in _pairs_of(comparison, best) if pair.verdict is Verdict.NO_DIFFERENCE]
     open_to_best = [_name_other(pair, best) for pair in open_pairs if {pair.a, pair.b} <= named]
@@ -88,7 +86,7 @@ def _describe_verdicts(comparison: Comparison) -> str:
 
 
 def _find_shown(comparison: Comparison) -> list[Pair]:
-    """The pairs in which one is better: those of the first strategy if it leaves none open, otherwise all of them."""
+    """The pairs in which one is better: if the first strategy leaves none open, its own alone."""
     of_best = _pairs_of(comparison, comparison.strategies[0].name)
     is_open = any(pair.verdict is Verdict.NO_DIFFERENCE for pair in of_best)
     pairs = comparison.pairs if is_open or not any(pair.winner for pair in of_best) else of_best
@@ -99,7 +97,7 @@ def _pairs_of(comparison: Comparison, name: str) -> list[Pair]:
     return [pair for pair in comparison.pairs if name in (pair.a, pair.b)]
 
 
-def _name_other(pair: Pair, name: str | None) -> str:
+def _name_other(pair: Pair, name: str) -> str:
     return pair.b if name == pair.a else pair.a
 
 
@@ -114,14 +112,14 @@ def _describe_equal(pairs: Sequence[Pair], question: Question) -> str:
 
 
 def _name(names: Sequence[str], words: Words) -> str:
-    """The names, or how many they are where nobody would read them all."""
+    """The names, or how many they are."""
     return list_names(names) if len(names) <= MOST_NAMED else f"{len(names)} {words.strategies}"
 
 
 def describe_numbers(comparison: Comparison) -> str:
     """The numbers to the headline: how far the first strategy is ahead of the others, with 95 % intervals.
 
-    Where others beat some too, how far those are ahead of whom they beat; that alone where the first beats none.
+    Where others beat some too, their leads as well; those alone where the first beats none.
     """
     best = comparison.strategies[0].name
     of_best, shown = _pairs_of(comparison, best), _find_shown(comparison)
@@ -145,7 +143,7 @@ def describe_numbers(comparison: Comparison) -> str:
 
 
 def _describe_cautions(comparison: Comparison) -> Iterator[str]:
-    """Sentences on pairs for which interval and verdict hold less firmly than for others, or say less."""
+    """Sentences on pairs for which interval and verdict hold less firmly, or say less."""
     if comparison.question.text == "gap" and learnt_all(run for each in comparison.strategies for run in each.runs):
         yield "Every training accuracy is 100 %, so the gap says no more than the test accuracy."
     judged = [pair for pair in comparison.pairs if pair.verdict is not Verdict.TOO_FEW_RUNS]
@@ -181,7 +179,7 @@ def _describe_unequal_scatter(strategies: Sequence[Summary], words: Words) -> It
 def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -> str:
     """`ahead of avgpool by 3.4 points (95 % interval 1.0 to 5.8)`: `what` names the interval."""
     question, scale = comparison.question, comparison.question.scale
-    other = pair.b if leader == pair.a else pair.a
+    other = _name_other(pair, leader)
     notes = "" if pair.method == "crossed" or question.scope == "models" else ", seed noise left out"
     if pair.verdict is Verdict.NO_DIFFERENCE and pair.ci95[0] > 0:
         # The interval is the pair's own, the verdict that of all pairs together.
@@ -196,14 +194,11 @@ def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -
 
 
 def describe_sensitivity(comparison: Comparison) -> str:
-    """What a study of this size would probably miss, what it would find, and what it takes to see half of that.
-
-    Over all pairs, each with its own components of variance; empty where none is known.
-    """
+    """What a study of this size would probably miss, what it would find, and what it takes to see half of that."""
     powers = [pair.power for pair in comparison.pairs if pair.power is not None]
     if not powers:
         return ""
-    seen = {name for pair in comparison.pairs if pair.power is not None for name in (pair.a, pair.b)}
+    seen = {name for pair in comparison.pairs if pair.power for name in (pair.a, pair.b)}
     strategies = [summary for summary in comparison.strategies if summary.name in seen]
     scale, words = comparison.question.scale, comparison.question.words
     of_seeds = [count_runs(strategies)] if comparison.question.scope == "strategies" else []
@@ -224,7 +219,7 @@ def _describe_needed(powers: Sequence[Power], question: Question) -> str:
     if question.scope == "strategies":
         asked.append(("seeds", f"seeds per {words.strategy}", [power.seeds_for_half for power in powers]))
     for what, unit, sizes in asked:
-        known = sorted(_round_up(size) for size in sizes if size is not None)
+        known = sorted(round_up(size) for size in sizes if size is not None)
         if not known:
             not_enough.append(f"more {what} alone won't do")
             continue
@@ -237,12 +232,6 @@ def _describe_needed(powers: Sequence[Power], question: Question) -> str:
     if both:
         not_enough.append(f"{count(both, 'pair')} need{'s' if both == 1 else ''} more of both")
     return "; ".join([" or ".join(enough), *not_enough])
-
-
-def _round_up(size: int) -> int:
-    """`size` to two digits."""
-    unit = 10 ** max(len(str(size)) - 2, 0)
-    return -(-size // unit) * unit
 
 
 def _range(values: Sequence[float], scale: Scale) -> str:

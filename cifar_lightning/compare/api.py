@@ -1,23 +1,31 @@
-"""From runs to a comparison."""
+"""From runs, or a table of predictions, to a comparison."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cifar_lightning.compare.analysis import Interval
-from cifar_lightning.compare.caveats import describe_limits, describe_oddities
+from cifar_lightning.compare.caveats import (
+    describe_limits,
+    describe_oddities,
+    describe_table_limits,
+    describe_table_oddities,
+)
 from cifar_lightning.compare.claims import judge_claims
-from cifar_lightning.compare.comparison import Comparison
+from cifar_lightning.compare.comparison import Comparison, Summary
 from cifar_lightning.compare.grouping import group_strategies, leave_out_duplicates
 from cifar_lightning.compare.pairs import compare_pairs
-from cifar_lightning.compare.questions import parse_question
-from cifar_lightning.compare.summaries import summarise
-from cifar_lightning.compare.table_comparison import compare_table
+from cifar_lightning.compare.prediction_table import PredictionTable, TableRun, read_table
+from cifar_lightning.compare.questions import SHARE_BOUNDS, SHARES, Question, Scale, Words, parse_question
+from cifar_lightning.compare.summaries import is_unfinished, mean_interval, spread, summarise
 from cifar_lightning.compare.table_sources import is_table, is_table_file
-from cifar_lightning.compare.unfinished import is_unfinished
 from cifar_lightning.runs.folder import CURVES, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.run import Run, find_runs
+
+_TABLE_WORDS = Words("model", "models", "example", "examples", "models")
 
 
 def compare(
@@ -35,16 +43,15 @@ def compare(
     """Compares the strategies of some runs, or the models of a table of predictions.
 
     Args:
-        runs: runs, or folders at any height above run folders; one or several of them. Or a table
+        runs: runs, or folders above run folders; one or several of them. Or a table
             `model,seed,example,value[,stratum][,group]`: a DataFrame of pandas, a table of Arrow, a structured array of
             NumPy, columns by name, or the path of a CSV or Parquet file. Without a column `seed` these very models are
             compared, not how they were made.
-        question: what is compared, see `questions.parse_question`, accuracy by default; of a table, what its values
+        question: accuracy, recall:apple, noise:16, shift:2, consistency:2, loss or gap; of a table, what its values
             are.
         equal_within: the difference below which two strategies count as equal, in points (of loss, in its own unit);
             None: no two are called equal.
-        allow_mixed: whether runs may be compared that differ in more than the strategy, see
-            `grouping.group_strategies`.
+        allow_mixed: whether runs may differ in more than the strategy, see `grouping.group_strategies`.
         paired_seeds: whether runs of the same seed are compared with one another: for runs that share something by
             their seed, such as `study --vary_split` their training images. To be decided before the answer is seen.
         without_duplicates: whether test images with a near-duplicate among the training images are left out.
@@ -54,22 +61,14 @@ def compare(
         shared_only: whether examples of a table are left out that some model or seed lacks.
 
     Raises:
-        ValueError: if there are fewer than two strategies, the runs cannot be compared, a file is damaged, the runs
-            cannot answer the question, or `equal_within` is not above 0; or if the table is not one.
+        ValueError: if there are fewer than two strategies, the runs cannot be compared or cannot answer the question,
+            a file is damaged, `equal_within` is not above 0, or the table is not one.
         ImportError: if a Parquet file is given, and pyarrow is not installed.
     """
     if equal_within is not None and not equal_within > 0:
         raise ValueError(f"expected a number above 0 for equal_within, got {equal_within:g}; name the points you mind")
     if is_table(runs) or (isinstance(runs, Sequence) and any(map(is_table_file, runs))):
-        return compare_table(
-            runs,
-            question=question,
-            equal_within=equal_within,
-            bounds=bounds,
-            lower_is_better=lower_is_better,
-            shared_only=shared_only,
-            paired_seeds=paired_seeds,
-        )
+        return _compare_table(runs, question, bounds, lower_is_better, shared_only, equal_within, paired_seeds)
     if bounds or lower_is_better or shared_only:
         raise ValueError("expected a table for bounds, lower_is_better or shared_only, got run folders; leave it out")
     named = [runs] if isinstance(runs, str | Path | Run) else list(runs)
@@ -104,7 +103,7 @@ def compare(
         still_improving=[summary.name for summary in summaries if is_unfinished(summary.runs)],
         claims=judge_claims(strategies),
         does_not_say=describe_limits(strategies, paired_seeds),
-        notes=[*(f"Mixed: {sentence}." for sentence in mixed), *describe_oddities(strategies, tested, untested)],
+        notes=[f"Mixed: {sentence}." for sentence in mixed] + describe_oddities(strategies, tested, untested),
         mixed=bool(mixed),
         paths=paths,
         num_left_out=num_left_out,
@@ -112,8 +111,80 @@ def compare(
 
 
 def _read(run: Run) -> None:
-    """Reads all files of a run, so that a damaged one is reported before anything is written."""
+    """Reads all files of a run: a damaged one is reported before anything is written."""
     _ = run.has(CURVES) and run.curves, run.has(PROBES) and run.probes
     for split in ("test", "train"):
         if run.has(predictions_name(split)):
             run.predictions(split)
+
+
+def _compare_table(
+    given: Any,
+    question: str | None,
+    bounds: Interval | None,
+    lower_is_better: bool,
+    shared_only: bool,
+    equal_within: float | None,
+    paired_seeds: bool,
+) -> Comparison:
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        if len(given) > 1:
+            named = ", ".join(map(str, given))
+            raise ValueError(f"expected one table, or run folders, got {named}; put all rows into one table")
+        given = given[0]
+    table = read_table(given, shared_only)
+    asked = _ask(table, question, bounds, lower_is_better)
+    asked = replace(asked, equal_within=equal_within, paired_seeds=paired_seeds)
+    summaries = []
+    for name, runs in table.models.items():
+        values = np.stack([run.values for run in runs])
+        ci95 = mean_interval(values, asked.bounds, table.groups, table.strata)
+        summaries.append(Summary(name, runs, values, spread(values), ci95, table.groups, table.strata))
+    summaries.sort(key=lambda summary: summary.mean, reverse=asked.higher_is_better)
+    options = [] if bounds is None else ["--bounds", *(f"{bound:g}" for bound in bounds)]
+    options += ["--lower_is_better"] if lower_is_better else []
+    options += ["--shared_only"] if shared_only else []
+    return Comparison(
+        question=asked,
+        strategies=summaries,
+        pairs=compare_pairs(summaries, asked),
+        does_not_say=describe_table_limits(table),
+        notes=describe_table_oddities(table),
+        paths=[Path(given)] if is_table_file(given) else [],
+        table_options=options,
+    )
+
+
+def _ask(table: PredictionTable, text: str | None, bounds: Interval | None, lower_is_better: bool) -> Question:
+    """The question that a table's values answer."""
+    values = np.concatenate([run.values for runs in table.models.values() for run in runs])
+    low, high = float(values.min()), float(values.max())
+    is_right = bounds is None and bool(np.isin(values, (0, 1)).all())
+    if low == high and not is_right:
+        raise ValueError(f"expected values that differ, but all are {low:g}; there is nothing to compare")
+    if bounds is not None and not bounds[0] <= low <= high <= bounds[1]:
+        outside = low if low < bounds[0] else high
+        raise ValueError(
+            f"expected values within the bounds {bounds[0]:g} and {bounds[1]:g}, got {outside:g}; widen the bounds"
+        )
+    bounds = SHARE_BOUNDS if is_right else (bounds or (low, high))
+    # Four digits of the spread of the values.
+    digits = int(np.clip(3 - np.floor(np.log10(high - low)), 0, 9)) if high > low else 0
+    label = text or ("accuracy" if is_right else "value")
+    return Question(
+        text=label,
+        label=label,
+        ask=_answers,
+        scale=SHARES if tuple(bounds) == SHARE_BOUNDS else Scale(1, digits, "", ""),
+        bounds=bounds,
+        higher_is_better=not lower_is_better,
+        better="lower is better" if lower_is_better else "higher is better",
+        verdict="is better" if table.has_seeds else "is better, of these very models",
+        scope="strategies" if table.has_seeds else "models",
+        words=_TABLE_WORDS,
+    )
+
+
+def _answers(run: Run) -> np.ndarray:
+    assert isinstance(run, TableRun)
+    return run.values

@@ -1,4 +1,4 @@
-"""What the verdicts of a comparison leave out, and what was odd about its runs."""
+"""What the verdicts of a comparison leave out, and what was odd about its runs or its table."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from cifar_lightning.compare.grouping import differing_settings, flat_settings, name_seeds
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
-from cifar_lightning.compare.scale import COMPUTE
+from cifar_lightning.compare.prediction_table import PredictionTable
+from cifar_lightning.compare.questions import COMPUTE
 from cifar_lightning.compare.summaries import find_units
 from cifar_lightning.compare.units import count_units
 from cifar_lightning.compare.wording import list_names, name_first
@@ -19,7 +20,7 @@ def describe_limits(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool 
     runs = [run for its_runs in strategies.values() for run in its_runs]
     sentences = (
         _describe_variation(strategies, paired_seeds),
-        describe_scatter(strategies),
+        _describe_scatter(strategies),
         _describe_pairing(strategies, paired_seeds),
         _describe_duplicates(runs),
         _describe_groups(runs),
@@ -47,8 +48,7 @@ def _describe_variation(strategies: Mapping[str, Sequence[Run]], paired_seeds: b
     return f"{covered}. {_describe_training_images(strategies, paired_seeds)}"
 
 
-def describe_scatter(strategies: Mapping[str, Sequence[Run]]) -> str:
-    """A sentence on what few seeds hide, where there are few; else nothing."""
+def _describe_scatter(strategies: Mapping[str, Sequence[Run]]) -> str:
     judged = [len(its_runs) for its_runs in strategies.values() if len(its_runs) >= MIN_SEEDS]
     if len(judged) < 2 or min(judged) >= ENOUGH_SEEDS:
         return ""
@@ -74,7 +74,7 @@ def _describe_training_images(strategies: Mapping[str, Sequence[Run]], paired_se
 
 
 def _describe_pairing(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool) -> str:
-    # With five seeds it is 5 % (docs/calibration.md).
+    # With five seeds, 5 % (docs/calibration.md).
     if not paired_seeds or min(map(len, strategies.values())) > MIN_SEEDS:
         return ""
     return f"Of equal strategies, 6 % are called different where {MIN_SEEDS} seeds are paired that share nothing."
@@ -153,15 +153,60 @@ def _describe_classes(run: Run) -> str:
 
 def describe_oddities(
     strategies: Mapping[str, Sequence[Run]], tested: Sequence[Run], untested: Sequence[Run]
-) -> Iterator[str]:
+) -> list[str]:
     """Sentences on missing seeds, untested runs and missing files."""
+    sentences = list(_describe_missing_seeds(strategies, "strategies"))
+    if untested:
+        sentences.append(f"Left out, since not yet tested: {name_first([str(run.folder) for run in untested])}.")
+    for file in (CONFIG, CURVES, PROBES, GROUPS, predictions_name("train")):
+        if missing := [str(run.folder) for run in tested if not run.has(file)]:
+            sentences.append(f"Whatever needs {file} is left out, since it is missing in {name_first(missing)}.")
+    return sentences
+
+
+def _describe_missing_seeds(strategies: Mapping[str, Sequence[Run]], others: str) -> Iterator[str]:
     seeds = {name: {run.seed for run in runs} for name, runs in strategies.items()}
     every = set().union(*seeds.values())
     for name, its_seeds in seeds.items():
         if every - its_seeds:
-            yield f"{name} lacks {name_seeds(every - its_seeds)}, which other strategies have."
-    if untested:
-        yield f"Left out, since not yet tested: {name_first([str(run.folder) for run in untested])}."
-    for file in (CONFIG, CURVES, PROBES, GROUPS, predictions_name("train")):
-        if missing := [str(run.folder) for run in tested if not run.has(file)]:
-            yield f"Whatever needs {file} is left out, since it is missing in {name_first(missing)}."
+            yield f"{name} lacks {name_seeds(every - its_seeds)}, which other {others} have."
+
+
+def describe_table_limits(table: PredictionTable) -> list[str]:
+    """Sentences on what a verdict about this table does not say."""
+    covered = (
+        "The intervals cover new examples, and whatever made the rows of one model differ from seed to seed: training"
+        " it again, if they are from several trainings, but not if only the sampling of its answers was repeated."
+        if table.has_seeds
+        else "Each model counts as it is: the intervals cover new examples, and new answers to them where answers are"
+        " sampled, but not what another training or another prompt would change. A column seed puts that into them."
+    )
+    sentences = (
+        covered,
+        _describe_scatter(table.models) if table.has_seeds else "",
+        "The examples count as a random sample of all those that the verdict is meant for: of a benchmark put together"
+        " in another way, it holds for examples put together in that way.",
+        _describe_table_groups(table),
+        "Whether a model saw these examples when it was trained is not known here: one that did looks better than it"
+        " is on new ones.",
+    )
+    return [sentence for sentence in sentences if sentence]
+
+
+def _describe_table_groups(table: PredictionTable) -> str:
+    if table.groups is None:
+        return (
+            "Every example counts as independent of the others: where some belong together (questions on one passage,"
+            " frames of one clip, near-duplicates), a column group has to say so, or too much is called different."
+        )
+    return f"Examples of one group count as one: there are {len(np.unique(table.groups)):,} groups."
+
+
+def describe_table_oddities(table: PredictionTable) -> list[str]:
+    """Sentences on seeds that a model lacks, and on examples that were left out."""
+    sentences = list(_describe_missing_seeds(table.models, "models"))
+    if table.num_lost:
+        kept = len(next(iter(table.models.values()))[0].values)
+        lost = f"{table.num_lost:,} of {table.num_lost + kept:,} examples"
+        sentences.append(f"Left out, since not every model and seed has them: {lost}.")
+    return sentences

@@ -1,13 +1,11 @@
 """The lab text's claims about its nets, and whether these runs support them.
 
-Each claim (`_LINES`) says that one quantity is higher in one net than in others, so a difference above 0 speaks for it.
-It is judged by the crossed analysis of that quantity's values per seed and image (`analysis.py`).
-
-The p-values of all claims together are corrected by Holm's method: unlike equalities of pairs, claims about different
-quantities do not imply one another. A claim is supported where all its p-values are
-below 0.05 in its direction, contradicted where one is in the other direction, else not shown: also where a net has
-fewer than three seeds. A claim is left out where a run lacks the file with its quantity. Strategies are known by their
-names in the lab; where a run's settings name its net, it must be the lab's too.
+Each claim (`_LINES`) says that one quantity is higher in one net than in others. It is judged by the crossed analysis
+of the quantity per seed and image (`analysis.py`). The p-values of all claims together are corrected by Holm's method,
+since they do not imply one another. A claim is supported where all its p-values are below 0.05 in its direction,
+contradicted where one is in the other direction, else not shown: also where a net has fewer than three seeds. It is
+left out where a run lacks the file with its quantity. Strategies are known by their names in the lab; where a run's
+settings name its net, it must be the lab's too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,20 +19,13 @@ from cifar_lightning.compare.comparison import Claim, ClaimVerdict
 from cifar_lightning.compare.correction import holm
 from cifar_lightning.compare.grouping import flat_settings
 from cifar_lightning.compare.pairs import MIN_SEEDS
-from cifar_lightning.compare.questions import correctness, gap, learnt_all, probe_shares
-from cifar_lightning.compare.scale import SHARES
+from cifar_lightning.compare.questions import SHARES, correctness, gap, learnt_all, probe_shares
 from cifar_lightning.compare.summaries import find_units
 from cifar_lightning.compare.units import Units, count_units
 from cifar_lightning.compare.wording import write_p
 from cifar_lightning.runs.run import MissingFileError, Run
 
-_BACKBONES = "cifar_lightning.models.backbones."
-LAB_NETS = {
-    "maxpool": _BACKBONES + "MaxPoolNet",
-    "avgpool": _BACKBONES + "AvgPoolNet",
-    "stride": _BACKBONES + "StrideNet",
-    "baseline": _BACKBONES + "BaselineNet",
-}
+_LAB_NETS = {"maxpool": "MaxPoolNet", "avgpool": "AvgPoolNet", "stride": "StrideNet", "baseline": "BaselineNet"}
 
 
 @dataclass(frozen=True)
@@ -42,14 +33,11 @@ class _Line:
     """A claim: `quantity` of the net `about` is higher than that of the nets `against`.
 
     Attributes:
-        text: the claim in words.
-        about: the net that it is about.
-        against: the nets that it is compared with.
         quantity: float64 (N,), one value per test image of a run.
         phrase: what the quantity says of a net, with places for its name and the number.
         each: whether it must be so against each of the others; otherwise against their mean.
         most: the largest possible difference of two nets.
-        sign: "+" where the quantity is a change, and positive numbers get a sign too.
+        sign: "+" where positive numbers get a sign too.
     """
 
     text: str
@@ -63,7 +51,7 @@ class _Line:
 
 
 class _Difference(NamedTuple):
-    """How far the net of a claim is from others: value, 95 % interval and two-sided p."""
+    """How far the net of a claim is from others; `p` is two-sided."""
 
     value: float
     ci95: Interval
@@ -80,18 +68,14 @@ def small_shift_consistency(run: Run) -> np.ndarray:
     return probe_shares(run, ["consistency_1", "consistency_2"])
 
 
-def _line_on_noise(text: str, about: str) -> _Line:
-    phrase = "{}'s accuracy changes by {} points on average under noise of 8, 16 and 32 grey levels"
-    return _Line(text, about, _STRIDED, noise_change, phrase, most=2.0, sign="+")
-
-
 _STRIDED, _POOLED = ("stride", "baseline"), ("maxpool", "avgpool")
+_NOISE = "{}'s accuracy changes by {} points on average under noise of 8, 16 and 32 grey levels"
 _SHIFTS = "{} keeps {} % of its answers under shifts of 1 and 2 pixels"
 _GAP = "{}'s training accuracy minus its test accuracy is {} points"
 _LINES = (
-    _line_on_noise("max pooling is robust to noise", "maxpool"),
+    _Line("max pooling is robust to noise", "maxpool", _STRIDED, noise_change, _NOISE, most=2.0, sign="+"),
     _Line("max pooling is robust to small shifts", "maxpool", _STRIDED, small_shift_consistency, _SHIFTS),
-    _line_on_noise("average pooling smooths noise", "avgpool"),
+    _Line("average pooling smooths noise", "avgpool", _STRIDED, noise_change, _NOISE, most=2.0, sign="+"),
     _Line("a large stride loses detail", "stride", _POOLED, lambda run: 1 - correctness(run), "{} gets {} % wrong"),
     _Line("a large stride overfits most", "stride", ("baseline", *_POOLED), gap, _GAP, each=True, most=2.0, sign="+"),
 )
@@ -116,14 +100,11 @@ def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
 
 def _is_labs(strategy: str, run: Run) -> bool:
     backbone = flat_settings(run).get("model.backbone.class_path")
-    return backbone is None or backbone == LAB_NETS.get(strategy)
+    return backbone in (None, f"cifar_lightning.models.backbones.{_LAB_NETS.get(strategy)}")
 
 
 def _find_values(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> dict[str, np.ndarray]:
-    """The quantity by strategy, float64 (S, N), the net that the claim is about first.
-
-    It is empty where that net, all those that it is compared with, or a file is missing.
-    """
+    """The quantity by strategy, float64 (S, N), the net that the claim is about first; empty where any is missing."""
     names = [name for name in (line.about, *line.against) if name in strategies]
     if len(names) < 2 or names[0] != line.about:
         return {}

@@ -1,7 +1,7 @@
 """What a comparison found: plain values, from which the table, the files, the figures and the page are made."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Verdict(Enum):
 
 
 class ClaimVerdict(Enum):
-    """What is said of a claim of the lab text, in these words."""
+    """What is said of a claim of the lab text."""
 
     SUPPORTED = "supported"
     CONTRADICTED = "contradicted"
@@ -33,42 +33,43 @@ class ClaimVerdict(Enum):
 
 @dataclass(frozen=True)
 class Summary:
-    """One strategy.
+    """One strategy. A table of predictions tells neither its recalls nor its costs.
 
     Attributes:
         name: the name of the strategy.
         runs: its S runs in the order of their seeds.
         values: float64 (S, N), the answer to the question per run and image; a run's value is the mean over images.
-        mean: the mean of `values`.
         sd: the standard deviation over runs of the runs' values; None with one run.
         ci95: the 95 % interval of `mean` for new seeds and new images; with one run, for new images alone.
-        recall_mean: the mean recall over runs, by class.
-        fit_seconds_median: the median of the seconds of a fit over the runs that know it; None where none does.
-        flops_per_image: floating point operations per image, forward and backward.
-        num_parameters: the number of weights of the net.
         groups: int (N,), images with the same number count as one unit; None: each image is one.
         strata: int (N,), the stratum of each image, such as its class; None: all are in one.
-
-    A table of predictions tells neither recalls nor costs: there is no class then, and None for each cost.
+        recall_mean: the mean recall over runs, by class.
+        fit_seconds_median: the median seconds of a fit over the runs that know it; None where none does.
+        flops_per_image: floating point operations per image, forward and backward.
+        num_parameters: the number of weights of the net.
     """
 
     name: str
     runs: Sequence[Run]
     values: np.ndarray
-    mean: float
     sd: float | None
     ci95: Interval
-    recall_mean: dict[str, float | None]
-    fit_seconds_median: float | None
-    flops_per_image: int | None
-    num_parameters: int | None
     groups: np.ndarray | None = None
     strata: np.ndarray | None = None
+    recall_mean: dict[str, float | None] = field(default_factory=dict)
+    fit_seconds_median: float | None = None
+    flops_per_image: int | None = None
+    num_parameters: int | None = None
+
+    @property
+    def mean(self) -> float:
+        """The mean of `values`."""
+        return float(self.values.mean())
 
 
 @dataclass(frozen=True)
 class TrainingNoiseOnly:
-    """The answer to the other question: would another training run on these same test images say so?"""
+    """Would another training run on these same test images say so?"""
 
     ci95: Interval
     p: float
@@ -76,14 +77,12 @@ class TrainingNoiseOnly:
 
 @dataclass(frozen=True)
 class Power:
-    """What a comparison of this size can see in one pair, if no other pair differs.
-
-    Its p is held to 5 % divided by the number of pairs (two-sided), as the correction does with the smallest p.
+    """What a comparison of this size can see in one pair, with p below 5 % divided by the number of pairs.
 
     Attributes:
         detectable: the difference that 80 % of such studies find.
-        seeds_for_half: how many seeds per strategy would halve `detectable` with these images; None if no number does.
-        images_for_half: how many images would halve it with these seeds; None if no number does.
+        seeds_for_half: how many seeds per strategy halve `detectable` with these images; None if no number does.
+        images_for_half: how many images halve it with these seeds; None if no number does.
         missed_below: the difference that half of such studies find: a smaller one would probably be missed.
     """
 
@@ -102,16 +101,15 @@ class Pair:
         ci95: its 95 % interval for new seeds and new images.
         num_differing: on how many images the two differ, each taken as the mean over its runs.
         p: the two-sided p-value of no difference.
-        p_adjusted: `p` corrected by closed testing over all pairs of strategies with three seeds or more, by which the
-            verdict goes; None with fewer seeds.
-        p_holm: the same by Holm's correction, which was used before.
-        p_equal: the p-value of a difference of the margin (`Question.equal_within`) or more, after Holm's correction;
-            None where no margin was asked for, or a strategy has fewer than three seeds.
+        p_adjusted: `p` corrected by closed testing over all pairs of strategies with three seeds or more; None with
+            fewer seeds. It decides the verdict.
+        p_holm: `p` by Holm's correction, which was used before.
+        p_equal: the p-value of a difference of `Question.equal_within` or more, after Holm's correction; None where
+            not asked for, or with fewer than three seeds.
         training_noise_only: the other question, same images; None where there are too few seeds to ask it.
-        method: "crossed" (seeds by images), "mcnemar" (one seed each, right or wrong) or "images" (one seed on one
-            side, or one each and other values: t over images). Only "crossed" covers the noise of the seeds.
-        power: what a comparison of this size can see; None where there is no verdict, or the values do not vary.
-        verdict: whether one is better.
+        method: "crossed" (seeds by images), "mcnemar" (one seed each, right or wrong) or "images" (t over images, where
+            one has a single seed). Only "crossed" covers the noise of the seeds.
+        power: None where there is no verdict, or the values do not vary.
         winner: the better strategy, where one is.
     """
 
@@ -138,7 +136,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the lab text, whether the runs support it, and the numbers that say so."""
+    """One claim of the lab text, and the numbers for or against it."""
 
     text: str
     verdict: ClaimVerdict
@@ -151,34 +149,34 @@ class Comparison:
 
     Attributes:
         question: what was compared.
+        strategies: the strategies, best first.
+        pairs: each pair once, ordered as `strategies`.
         classes: the class names; none of a table of predictions.
         protocol: that of the runs, `holdout` or `lab`; None of a table.
         epochs: the number of epochs of the runs; None of a table.
-        strategies: the strategies, best first.
-        pairs: each pair once, ordered as `strategies`.
-        still_improving: the strategies whose training had not finished, see `unfinished.is_unfinished`.
+        still_improving: the strategies whose training had not finished, see `summaries.is_unfinished`.
         claims: those claims of the lab text that these runs can be asked about.
         does_not_say: sentences on what the verdicts leave out.
         notes: sentences on anything odd about the runs: missing seeds, mixed runs, missing files.
-        mixed: whether runs were compared that would be refused without `--allow_mixed`.
+        mixed: whether the runs would be refused without `--allow_mixed`.
         paths: the paths that were given; none where a table was given in Python.
-        num_left_out: how many test images were left out for a near-duplicate among the training images; None: none was
-            to be.
+        num_left_out: how many test images were left out for a near-duplicate among the training images; None if not
+            asked for.
         table_options: the options of the command line that say how to read a table.
     """
 
     question: Question
-    classes: Sequence[str]
-    protocol: str | None
-    epochs: int | None
     strategies: Sequence[Summary]
     pairs: Sequence[Pair]
-    still_improving: Sequence[str]
-    claims: Sequence[Claim]
     does_not_say: Sequence[str]
     notes: Sequence[str]
-    mixed: bool
     paths: Sequence[Path]
+    classes: Sequence[str] = ()
+    protocol: str | None = None
+    epochs: int | None = None
+    still_improving: Sequence[str] = ()
+    claims: Sequence[Claim] = ()
+    mixed: bool = False
     num_left_out: int | None = None
     table_options: Sequence[str] = ()
 
@@ -189,7 +187,7 @@ class Comparison:
 
     @property
     def has_costs(self) -> bool:
-        """Whether it is known what the nets cost, as it is of run folders."""
+        """Whether it is known what the nets cost."""
         return any(summary.flops_per_image is not None for summary in self.strategies)
 
     @property
@@ -232,7 +230,7 @@ class Comparison:
 
         `images`: whether test images may be on the page.
         """
-        # Half a second to import, so who prints the table first sees it at once.
+        # Half a second to import: whoever prints the table first sees it at once.
         from cifar_lightning.compare.figures import FIGURES, write_figures
         from cifar_lightning.compare.files import write_files
         from cifar_lightning.compare.page import write_page

@@ -1,7 +1,7 @@
 """Tables of predictions from what others write: lm-evaluation-harness, inspect_ai, Hugging Face and torchmetrics.
 
 Each function returns columns by name, `model`, `example`, `value` and what else it knows: `compare` takes them as they
-are, and `pandas.DataFrame(columns)` makes a table of them that can be saved.
+are, and so does `pandas.DataFrame`.
 """
 
 import json
@@ -25,10 +25,10 @@ def from_lm_eval(logs: Paths, metric: str, filter: str | None = None, group: str
     """The sample logs of lm-evaluation-harness, as `--log_samples` writes them: `<model>/samples_<task>_<time>.jsonl`.
 
     Args:
-        logs: sample logs, or folders that are searched for them. A model is called as the folder that holds its logs.
+        logs: sample logs, or folders that are searched for them. A model is called as the folder of its logs.
         metric: the metric per sample that is compared, such as `acc` or `exact_match`.
         filter: whose answers count where there are several filters, such as `strict-match`.
-        group: the field of a document that those have in common which belong together, such as `context`.
+        group: the field of a document that those which belong together share, such as `context`.
 
     Returns:
         With several tasks also `stratum`, the task of each example.
@@ -36,7 +36,7 @@ def from_lm_eval(logs: Paths, metric: str, filter: str | None = None, group: str
     Raises:
         ValueError: if there is no log, or it has no such metric or filter.
     """
-    columns: Columns = {name: [] for name in ("model", "example", "value", "stratum", *(["group"] if group else []))}
+    columns: Columns = {}
     for path in _find(logs, "samples_*.jsonl"):
         task = re.sub(r"^samples_|_\d{4}-\d\d-\d\dT[\d.-]*$", "", path.stem)
         with path.open(encoding="utf-8") as file:
@@ -45,8 +45,8 @@ def from_lm_eval(logs: Paths, metric: str, filter: str | None = None, group: str
         for sample in samples:
             if sample.get("filter", "none") == wanted:
                 _choose("metric", metric, sample, path)
-                row = {"model": path.parent.name, "example": f"{task}/{sample['doc_id']}", "value": sample[metric]}
-                _append(columns, {**row, "stratum": task, "group": sample["doc"][group] if group else None})
+                found = {"group": sample["doc"][group]} if group else {}
+                _append(columns, path.parent.name, task, sample["doc_id"], sample[metric], **found)
     return _drop_single_stratum(columns)
 
 
@@ -56,15 +56,15 @@ def from_inspect_ai(logs: Paths, scorer: str | None = None, group: str | None = 
     Args:
         logs: logs, or folders that are searched for them.
         scorer: whose scores are compared, where there are several scorers.
-        group: the key of the samples' metadata that those have in common which belong together.
+        group: the key of the samples' metadata that those which belong together share.
 
     Returns:
         With several tasks also `stratum`, the task of each example. C counts 1, P 0.5, I and N (no answer) 0.
 
     Raises:
-        ValueError: if there is no log, it is of an evaluation that has not ended well, or it has no such scorer.
+        ValueError: if there is no log, its evaluation has not succeeded, or it has no such scorer.
     """
-    columns: Columns = {name: [] for name in ("model", "example", "value", "stratum", *(["group"] if group else []))}
+    columns: Columns = {}
     for path in _find(logs, "*.json"):
         log = json.loads(path.read_text(encoding="utf-8"))
         if log.get("status") != "success" or not log.get("samples"):
@@ -77,9 +77,8 @@ def from_inspect_ai(logs: Paths, scorer: str | None = None, group: str | None = 
             samples.setdefault(sample["id"], []).append(sample)
         for name, epochs in samples.items():
             values = [_score(epoch.get("scores") or {}, scorer, path) for epoch in epochs]
-            row = {"model": log["eval"]["model"], "example": f"{log['eval']['task']}/{name}", "value": np.mean(values)}
-            found = epochs[0]["metadata"][group] if group else None
-            _append(columns, {**row, "stratum": log["eval"]["task"], "group": found})
+            found = {"group": epochs[0]["metadata"][group]} if group else {}
+            _append(columns, log["eval"]["model"], log["eval"]["task"], name, np.mean(values), **found)
     return _drop_single_stratum(columns)
 
 
@@ -129,7 +128,7 @@ def from_values(values: Mapping[Key, Any], examples: Sequence[Any] | None = None
 def from_datasets(
     datasets: Mapping[Key, Any], prediction: str = "prediction", reference: str = "label", example: str | None = None
 ) -> Columns:
-    """Whether the predictions in Hugging Face datasets are right, one dataset per model, or per model and seed.
+    """Whether the predictions in Hugging Face datasets are right.
 
     Args:
         datasets: by model, or by model and seed.
@@ -153,7 +152,6 @@ def _find(logs: Paths, pattern: str) -> Iterator[Path]:
 
 
 def _choose(what: str, asked: str | None, found: Mapping[str, Any], path: Path) -> str:
-    """The one that is asked for, or the only one that there is."""
     if asked is None and len(found) == 1:
         return next(iter(found))
     if asked is None or asked not in found:
@@ -162,19 +160,20 @@ def _choose(what: str, asked: str | None, found: Mapping[str, Any], path: Path) 
 
 
 def _score(scores: Mapping[str, Any], scorer: str | None, path: Path) -> float:
-    """A sample's score; NaN where it has none, since its evaluation failed."""
+    """A sample's score; NaN where its evaluation failed."""
     if not scores:
         return float("nan")
     value = scores[_choose("scorer", scorer, scores, path)]["value"]
     return _LETTERS[value] if isinstance(value, str) and value in _LETTERS else float(value)
 
 
-def _append(columns: Columns, row: dict[str, Any]) -> None:
-    for name, column in columns.items():
-        column.append(row[name])
+def _append(columns: Columns, model: str, task: str, sample: Any, value: Any, **found: Any) -> None:
+    row = {"model": model, "example": f"{task}/{sample}", "value": value, "stratum": task, **found}
+    for name, cell in row.items():
+        columns.setdefault(name, []).append(cell)
 
 
 def _drop_single_stratum(columns: Columns) -> Columns:
-    if len(set(columns["stratum"])) == 1:
+    if len(set(columns.get("stratum", ()))) == 1:
         del columns["stratum"]
     return columns

@@ -1,4 +1,4 @@
-"""P-values corrected for their number, so that one in twenty studies, not one in twenty p-values, is a false alarm."""
+"""P-values corrected for their number: one in twenty studies, not one in twenty p-values, is a false alarm."""
 
 from collections.abc import Callable, Sequence
 from math import comb
@@ -12,11 +12,10 @@ _MAX_PARTITIONED = 9
 def correct_pairs(p_values: Sequence[float], num_strategies: int) -> list[float]:
     """Corrects the p-values of all pairs of strategies, in the order of `itertools.combinations`, by closed testing.
 
-    Equalities imply one another: if a equals b and b equals c, then a equals c. So what can be true together is a
-    partition of the strategies into blocks of equal ones, and H, the pairs within its blocks. Such an H has the p-value
-    min(1, |H| min(p over H)), and a pair gets the largest p of all H that contain it. Holm's correction does the same
-    for every set of pairs, also those that cannot be true together, so its p is never smaller. Up to nine strategies,
-    all partitions are looked at; beyond, Shaffer's correction knows how many pairs can be true together, not which.
+    If a equals b and b equals c, then a equals c. So what can be true together is a partition of the strategies into
+    blocks of equal ones, and H, the pairs within its blocks. Such an H has the p-value min(1, |H| min(p over H)), and a
+    pair gets the largest p of all H that contain it. With more than nine strategies, Shaffer's correction knows how
+    many pairs can be true together, not which.
     Sources: Bergmann & Hommel 1988, in Multiple Hypothesenpruefung, Springer; Garcia & Herrera 2008, JMLR 9; Shaffer
     1986, Journal of the American Statistical Association 81(395).
     """
@@ -64,7 +63,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _step_down(p_values: Sequence[float], multiplier: Callable[[int], int]) -> list[float]:
-    """Each p times the multiplier of how many are left from it on, smallest first, never falling, at most 1."""
+    """Each p times the multiplier of how many are left from it on, smallest first."""
     order = np.argsort(p_values)
     multipliers = [multiplier(left) for left in range(len(p_values), 0, -1)]
     corrected = np.empty(len(p_values))

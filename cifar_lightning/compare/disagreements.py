@@ -22,7 +22,7 @@ class Disagreement:
         index: its place in the source's test split as published.
         truth: the name of its class.
         num_right: how many runs answer it correctly, by strategy.
-        image: the image itself, PNG as a `data:` URI.
+        image: PNG as a `data:` URI.
     """
 
     index: int
@@ -32,10 +32,10 @@ class Disagreement:
 
 
 def find_disagreements(comparison: Comparison, most: int = 12) -> list[Disagreement]:
-    """The images whose shares of right runs differ most from strategy to strategy, at most `most` of them.
+    """The images whose shares of right runs differ most between strategies, at most `most` of them.
 
-    They are sorted by the largest minus the smallest share, then by the variance over strategies, then as in the file.
-    None where no run has its test images at hand.
+    They are sorted by the largest minus the smallest share, then by the variance over strategies. Empty where no run
+    has its test images at hand.
     """
     images = _read_images(comparison)
     if images is None:

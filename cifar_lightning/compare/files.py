@@ -17,7 +17,7 @@ PAGE = "comparison.html"
 
 
 def write_files(folder: Path, comparison: Comparison) -> None:
-    """Writes both files into `folder`, and removes the page of an earlier comparison, which says something else.
+    """Writes both files into `folder`, and removes the page of an earlier comparison.
 
     The page comes last: where there is one, all files are of the same comparison.
     """
@@ -67,7 +67,6 @@ def _strategy(summary: Summary) -> dict[str, Any]:
 
 
 def _of_run_folders(summary: Summary) -> dict[str, Any]:
-    """What a table of predictions does not tell."""
     right = stack_correctness(summary.runs)
     return {
         "accuracy_mean": float(right.mean()),
@@ -87,28 +86,13 @@ def _pair(pair: Pair, question: Question) -> dict[str, Any]:
 
 
 def _write_pairs(path: Path, comparison: Comparison) -> None:
-    """Writes the pairs as a table, numbers in full."""
-    header = ["a", "b", "difference", "ci95_low", "ci95_high", "differs_by_at_most", "p", "p_adjusted", "p_holm"]
-    header += ["p_equal", "method", "verdict"]
-    header += ["training_noise_only_ci95_low", "training_noise_only_ci95_high", "training_noise_only_p", "detectable"]
+    copied = ("differs_by_at_most", "p", "p_adjusted", "p_holm", "p_equal", "method")
+    noises = [f"training_noise_only_{name}" for name in ("ci95_low", "ci95_high", "p")]
+    header = ["a", "b", "difference", "ci95_low", "ci95_high", *copied, "verdict", *noises, "detectable"]
     rows = []
     for pair in comparison.pairs:
         noise = pair.training_noise_only
-        rows.append(
-            [
-                pair.a,
-                pair.b,
-                pair.difference,
-                *pair.ci95,
-                pair.differs_by_at_most,
-                pair.p,
-                pair.p_adjusted,
-                pair.p_holm,
-                pair.p_equal,
-                pair.method,
-                word_verdict(pair, comparison.question),
-            ]
-            + ([*noise.ci95, noise.p] if noise else ["", "", ""])
-            + [pair.power.detectable if pair.power else ""]
-        )
+        row = [pair.a, pair.b, pair.difference, *pair.ci95, *(getattr(pair, name) for name in copied)]
+        row += [word_verdict(pair, comparison.question), *([*noise.ci95, noise.p] if noise else [""] * 3)]
+        rows.append([*row, pair.power.detectable if pair.power else ""])
     write_csv(path, header, rows)

@@ -4,6 +4,7 @@ import filecmp
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -25,20 +26,23 @@ _TRAINER = (
 
 
 def group_strategies(runs: Sequence[Run], allow_mixed: bool) -> tuple[dict[str, list[Run]], list[str]]:
-    """The runs by strategy, sorted by seed.
-
-    Returns:
-        The strategies, and a sentence for each thing that was mixed.
+    """The runs by strategy, sorted by seed, and a sentence for each thing that was mixed.
 
     Raises:
-        ValueError: if runs cannot be compared. Other classes, other test images and a seed of a strategy that appears
-            twice are always refused; other protocols, epochs, checkpoints, sources of images, and other settings
-            within a strategy are refused unless `allow_mixed`.
+        ValueError: if the classes, the test images, the protocols, epochs, checkpoints or sources of images differ, the
+            settings within a strategy do, or a seed of a strategy appears twice. All but classes, test images and seeds
+            may be mixed with `allow_mixed`.
     """
     runs = sorted(runs, key=lambda run: (run.strategy, run.seed))
     _refuse_other_tests(runs)
     mixed = list(_find_mixtures(runs))
-    _refuse_twins(runs, mixed)
+    for first, second in pairwise(runs):
+        if (first.strategy, first.seed) == (second.strategy, second.seed):
+            why = f" ({mixed[0]})" if mixed else ""
+            raise ValueError(
+                f"expected each seed of a strategy once, but {first.strategy}, seed {first.seed}, is in {first.folder}"
+                f" and in {second.folder}{why}; name the folders of one study"
+            )
     if mixed and not allow_mixed:
         raise ValueError(f"{mixed[0]}; name runs that go together, or compare them all the same with --allow_mixed")
     strategies: dict[str, list[Run]] = {}
@@ -53,7 +57,7 @@ def group_strategies(runs: Sequence[Run], allow_mixed: bool) -> tuple[dict[str, 
 
 
 def leave_out_duplicates(strategies: Mapping[str, Sequence[Run]]) -> tuple[dict[str, list[Run]], int]:
-    """The same runs without the test images that have a near-duplicate among the training images, and their number.
+    """The runs without the test images that have a near-duplicate among the training images, and their number.
 
     Raises:
         ValueError: if a run does not know them.
@@ -70,10 +74,7 @@ def flat_settings(run: Run) -> dict[str, Any]:
 
 
 def differing_settings(runs: Sequence[Run], wanted: Callable[[str], bool] | None = None) -> list[str]:
-    """The wanted keys, by default those of model, data and training, in which the settings of runs differ.
-
-    A run without a config.yaml differs from none.
-    """
+    """The wanted keys, by default those of model, data and training, in which the settings of runs differ."""
     settings = [flat for run in runs if (flat := flat_settings(run))]
     keys = dict.fromkeys(key for flat in settings for key in flat if (wanted or _is_training)(key))
     return [key for key in keys if _differs(key, settings)]
@@ -97,7 +98,7 @@ def _describe_groups(expected: str, runs: Sequence[Run], value: Callable[[Run], 
 
 
 def _name_runs(runs: Sequence[Run]) -> str:
-    """The runs as `maxpool (seeds 0, 1), stride (seed 0)`, the first few of many, and the folder of the first."""
+    """`maxpool (seeds 0, 1), stride (seed 0), as FOLDER`: the first few of many, and the folder of the first."""
     seeds: dict[str, list[int]] = {}
     for run in runs:
         seeds.setdefault(run.strategy, []).append(run.seed)
@@ -116,12 +117,15 @@ def name_seeds(seeds: Iterable[int]) -> str:
 
 
 def _find_mixtures(runs: Sequence[Run]) -> Iterator[str]:
-    yield from _describe_groups("one protocol in all runs", runs, lambda run: run.facts.protocol)
-    yield from _describe_groups("one number of epochs in all runs", runs, lambda run: run.facts.epochs)
-    yield from _describe_groups("one checkpoint in all runs", runs, lambda run: run.facts.checkpoint)
     # The best epoch differs from run to run, the last one must not.
     last = [run for run in runs if run.facts.checkpoint == LAST_CHECKPOINT]
-    yield from _describe_groups("one epoch tested in all runs", last, lambda run: run.facts.epoch)
+    for what, those, name in (
+        ("protocol", runs, "protocol"),
+        ("number of epochs", runs, "epochs"),
+        ("checkpoint", runs, "checkpoint"),
+        ("epoch tested", last, "epoch"),
+    ):
+        yield from _describe_groups(f"one {what} in all runs", those, attrgetter(f"facts.{name}"))
     known = [run for run in runs if run.has(CONFIG)]
     for key in differing_settings(known, _is_source):
         yield from _describe_groups(f"one {key} in all runs", known, partial(_setting, key))
@@ -153,10 +157,7 @@ def _setting(key: str, run: Run) -> str:
 
 
 def _find_other_images(runs: Sequence[Run]) -> Iterator[str]:
-    """A sentence if the sheets of runs show other images under the same indices.
-
-    A folder of images may have been moved, or filled anew: the settings do not say so.
-    """
+    """A sentence if the sheets of runs show other images: a folder may have been filled anew."""
     sheets = [(run, run.folder / TEST_IMAGES) for run in runs if run.has(TEST_IMAGES)]
     for (one, first), (other, second) in pairwise(sheets):
         # The same images may be packed in other bytes on another machine.
@@ -165,16 +166,6 @@ def _find_other_images(runs: Sequence[Run]) -> Iterator[str]:
             images, others = read_test_images(first, count), read_test_images(second, count)
             if images is not None and others is not None and not np.array_equal(images, others):
                 yield f"expected one {TEST_IMAGES} in all runs, but those of {one.folder} and {other.folder} differ"
-
-
-def _refuse_twins(runs: Sequence[Run], mixed: Sequence[str]) -> None:
-    for first, second in pairwise(runs):
-        if (first.strategy, first.seed) == (second.strategy, second.seed):
-            why = f" ({mixed[0]})" if mixed else ""
-            raise ValueError(
-                f"expected each seed of a strategy once, but {first.strategy}, seed {first.seed}, is in {first.folder}"
-                f" and in {second.folder}{why}; name the folders of one study"
-            )
 
 
 def _refuse_other_tests(runs: Sequence[Run]) -> None:

@@ -15,9 +15,8 @@ def mcnemar(a: np.ndarray, b: np.ndarray) -> tuple[float, Interval]:
 
     The p-value is that of the binomial test of the images on which exactly one net is right (McNemar 1947, exact).
     The difference is the share d of such images, times 2 s - 1, where s is the share of them that are `a`'s. Each end
-    of the interval is a quantile of that product over the confidence distributions of s and d, those of Clopper and
-    Pearson's intervals ("melding"). The interval excludes 0 exactly where p < 0.05.
-    Source: Fay & Lumbard 2021, Statistics in Medicine 40(5).
+    of the interval is a quantile of that product over Clopper and Pearson's confidence distributions of s and d
+    ("melding"). It excludes 0 exactly where p < 0.05. Source: Fay & Lumbard 2021, Statistics in Medicine 40(5).
 
     Args:
         a: float64 (N,), 1 where the first net is right, else 0.
@@ -39,7 +38,6 @@ def mcnemar(a: np.ndarray, b: np.ndarray) -> tuple[float, Interval]:
 
 def _meld(only_a: int, only_b: int, disagreements: int, count: int) -> float:
     """The lower end of the interval: the product is below it with a probability of 2.5 %."""
-    # Needed with one seed only.
     from scipy.optimize import brentq
 
     share = 2 * betaincinv(only_a, only_b + 1, _PLACES) - 1 if only_a else np.full(_GRID, -1.0)
@@ -47,7 +45,7 @@ def _meld(only_a: int, only_b: int, disagreements: int, count: int) -> float:
     share[share == 0] = 1e-300
 
     def find_probability(end: float) -> float:
-        """The probability of a product below `end`: few disagreements where `a` is ahead, many where it is behind."""
+        """Of a product below `end`: few disagreements where `a` is ahead, many where it is behind."""
         most = np.clip(end / share, 0, 1)
         few = betainc(disagreements, count - disagreements + 1, most)
         many = betainc(disagreements + 1, count - disagreements, most) if disagreements < count else most == 1

@@ -17,20 +17,16 @@ from cifar_lightning import __version__
 from cifar_lightning.compare import wording
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.disagreements import describe_agreement, find_disagreements
-from cifar_lightning.compare.figures import strategy_looks
+from cifar_lightning.compare.figures import draw_result, strategy_looks
 from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.grouping import flat_settings
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
-from cifar_lightning.compare.questions import Words, correctness
-from cifar_lightning.compare.row_figures import draw_result
-from cifar_lightning.compare.scale import COMPUTE, SECONDS, SHARES
+from cifar_lightning.compare.questions import COMPUTE, SECONDS, SHARES, Words, correctness
 from cifar_lightning.compare.table_sources import output_folder
 from cifar_lightning.plots.kit import GRID, INK, MUTED, PAPER, READING, STRATEGY_COLOURS, Chart
 from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT
 from cifar_lightning.runs.run import Run
-
-_WORDING = ("capitalise", "count", "count_data", "word_verdict", "write_p")
 
 # What the page calls the colours of the figures, so that they follow its light and its dark theme.
 _COLOURS = {
@@ -54,7 +50,7 @@ _SVG = """<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="{n
 
 
 class _InWords(Extension):
-    """Templates speak of strategies, nets and test images; a page on a table says what they are there."""
+    """Templates speak of strategies, nets and test images; a page on a table has its own words for them."""
 
     # Not what is part of a tag, a style or a longer word.
     _WORD = re.compile(r"(?<![-.#\w\"])(?:test )?(images?|nets|strategy|strategies)(?![-\w\"])")
@@ -71,9 +67,9 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
 
     Args:
         comparison: what is reported.
-        folder: the folder of the page; figures need not be in it.
+        folder: the folder of the page.
         charts: what `write_figures` returned for the same comparison.
-        with_images: whether test images may be on the page. They are where a run still has `test_images.png`.
+        with_images: whether test images are on the page, where a run still has `test_images.png`.
     """
     page = _render(
         "page.html.jinja",
@@ -81,19 +77,19 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         charts,
         shares=SHARES,
         accuracy=lambda run: float(correctness(run).mean()),
-        min_seeds=comparison.question.min_seeds,
         enough_seeds=ENOUGH_SEEDS,
         few_seeds=any(MIN_SEEDS <= len(summary.runs) < ENOUGH_SEEDS for summary in comparison.strategies),
-        no_difference=wording.NO_DIFFERENCE,
-        too_few=wording.TOO_FEW,
         verdicts={wording.word_verdict(pair, comparison.question) for pair in comparison.pairs},
         methods={pair.method for pair in comparison.pairs},
         several_runs=wording.has_several_runs(comparison.strategies),
         disagreements=find_disagreements(comparison) if with_images else [],
         agreement=describe_agreement(comparison) if comparison.classes else "",
-        facts=describe_facts(comparison) if comparison.classes else describe_table(comparison),
-        commands=reproducing_commands,
-        compare_command=compare_command(comparison, folder, with_images) if comparison.paths else "",
+        facts={
+            **(_describe_runs(comparison) if comparison.classes else _describe_table(comparison)),
+            "Page made": f"{date.today().isoformat()} by cifar-lightning {__version__}",
+        },
+        commands=_list_commands,
+        compare_command=_find_command(comparison, folder, with_images) if comparison.paths else "",
     )
     write_text(folder / PAGE, page)
 
@@ -104,7 +100,7 @@ def render_summary(comparison: Comparison) -> str:
 
 
 def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **more: Any) -> str:
-    looks = strategy_looks(comparison)
+    looks, question = strategy_looks(comparison), comparison.question
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -112,22 +108,23 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["words"] = comparison.question.words
-    if comparison.question.words != Words():
+    environment.globals["words"] = question.words
+    if question.words != Words():
         environment.add_extension(_InWords)
-    environment.globals.update({name: getattr(wording, name) for name in _WORDING})
     environment.filters["together"] = wording.keep_together
     # Long names may be broken between their words.
     environment.filters["parts"] = lambda name: Markup(escape(name).replace("_", Markup("_<wbr>")))
     return environment.get_template(template).render(
         comparison=comparison,
+        question=question,
+        wording=wording,
         charts={chart.name: chart for chart in charts},
-        svgs={chart.name: inline_svg(chart) for chart in charts},
+        svgs={chart.name: _inline_svg(chart) for chart in charts},
         strategy_colours=[*STRATEGY_COLOURS.items()],
         colour_of=lambda name: _COLOURS[looks[name].colour],
         swatch_of=lambda name: _SWATCHES[looks[name].marker],
-        scale=comparison.question.scale,
-        of_models=comparison.question.scope == "models",
+        scale=question.scale,
+        of_models=question.scope == "models",
         compute=COMPUTE,
         seconds=SECONDS,
         several_pairs=comparison.num_judged > 1,
@@ -136,14 +133,13 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
     )
 
 
-def reproducing_commands(run: Run) -> str:
-    """The commands that fit the run anew, if it still has its settings, and that test it again."""
+def _list_commands(run: Run) -> str:
+    """The commands that fit the run anew, if it has its settings, and test it again."""
     fit = f"cifar-lightning fit --config {shlex.quote(str(run.folder / CONFIG))}\n" if run.has(CONFIG) else ""
     return f"{fit}cifar-lightning test --ckpt_path {shlex.quote(str(run.folder))}\n"
 
 
-def describe_facts(comparison: Comparison) -> dict[str, str]:
-    """What is compared, how it was trained and tested, and when and by what this page was made."""
+def _describe_runs(comparison: Comparison) -> dict[str, str]:
     runs = [run for summary in comparison.strategies for run in summary.runs]
     ways = sorted({(run.facts.epochs, _describe_protocol(run)) for run in runs})
     places = {
@@ -156,22 +152,18 @@ def describe_facts(comparison: Comparison) -> dict[str, str]:
         "Training": "; ".join(f"{wording.count(epochs, 'epoch')}, {protocol}" for epochs, protocol in ways),
         "With a near-duplicate among the training images": _describe_duplicates(comparison),
         "Tested on": "; ".join(sorted(places)),
-        "Page made": f"{date.today().isoformat()} by cifar-lightning {__version__}",
     }
 
 
-def describe_table(comparison: Comparison) -> dict[str, str]:
-    """The table that is compared, and when and by what this page was made."""
-    is_grouped = comparison.num_groups < comparison.num_images
-    return {
-        "Table": ", ".join(map(str, comparison.paths)) or "given in Python",
-        **({"Groups": f"{comparison.num_groups:,}, each counts as one example"} if is_grouped else {}),
-        "Page made": f"{date.today().isoformat()} by cifar-lightning {__version__}",
-    }
+def _describe_table(comparison: Comparison) -> dict[str, str]:
+    facts = {"Table": ", ".join(map(str, comparison.paths)) or "given in Python"}
+    if comparison.num_groups < comparison.num_images:
+        facts["Groups"] = f"{comparison.num_groups:,}, each counts as one example"
+    return facts
 
 
 def _describe_duplicates(comparison: Comparison) -> str:
-    """How many test images have a near-duplicate among the training images, and the accuracies without those."""
+    """How many test images have one among the training images, and the accuracies without those."""
     without = {
         summary.name: [run.scores["splits"]["test"].get("without_duplicates") for run in summary.runs]
         for summary in comparison.strategies
@@ -197,14 +189,13 @@ def _describe_protocol(run: Run) -> str:
     return "a share of the training images held out for validation"
 
 
-def compare_command(comparison: Comparison, output: Path, with_images: bool = True) -> str:
-    """The command that makes this comparison in the folder `output`."""
+def _find_command(comparison: Comparison, output: Path, with_images: bool) -> str:
+    question = comparison.question
     words = ["cifar-lightning", "compare", *map(str, comparison.paths)]
     words += [] if output == output_folder(comparison.paths[0]) else ["--output", str(output)]
-    words += [] if comparison.question.text == "accuracy" else ["--question", comparison.question.text]
-    margin = comparison.question.equal_within
-    words += [] if margin is None else ["--equal_within", f"{margin:g}"]
-    words += ["--paired_seeds"] if comparison.question.paired_seeds else []
+    words += [] if question.text == "accuracy" else ["--question", question.text]
+    words += [] if question.equal_within is None else ["--equal_within", f"{question.equal_within:g}"]
+    words += ["--paired_seeds"] if question.paired_seeds else []
     words += [] if comparison.num_left_out is None else ["--without_duplicates"]
     words += ["--allow_mixed"] if comparison.mixed else []
     words += comparison.table_options
@@ -212,11 +203,10 @@ def compare_command(comparison: Comparison, output: Path, with_images: bool = Tr
     return shlex.join(words)
 
 
-def inline_svg(chart: Chart) -> Markup:
+def _inline_svg(chart: Chart) -> Markup:
     """The figure as an element of a page: as wide as there is room, in the page's colours and letters.
 
-    How to read it is left out: the page says so in letters that do not shrink with the figure. matplotlib has escaped
-    the names in it, so none is taken for a tag.
+    How to read it is left out: the page says so in letters that do not shrink. matplotlib has escaped the names.
     """
     svg = chart.svg[chart.svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<title>.*?</title>|<style .*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)

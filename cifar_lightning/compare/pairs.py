@@ -15,7 +15,7 @@ from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.questions import MIN_SEEDS, Question
 from cifar_lightning.compare.units import count_strata, count_units, pool, sum_groups
 
-# With fewer, false alarms are up to 10 % where one strategy scatters far more over seeds than the other.
+# With fewer, false alarms are up to 10 % where one strategy scatters far more than the other.
 ENOUGH_SEEDS = 10
 # The p-value below which a difference is shown.
 LEVEL = 0.05
@@ -23,11 +23,11 @@ _WITH_WINNER = (Verdict.BETTER, Verdict.SLIGHTLY_BETTER)
 # Means that differ by less are the same count of right answers, added up in another order.
 _SAME = 1e-12
 # Larger studies are not looked at.
-_MAX_SEEDS, _MAX_IMAGES = 10_000, 10_000_000
+MAX_SEEDS, MAX_IMAGES = 10_000, 10_000_000
 
 
 class _Estimate(NamedTuple):
-    """Of a pair: method (see `Pair.method`), 95 % interval of the difference, and p-values that are not corrected."""
+    """Four attributes of a `Pair`, the p-values not yet corrected."""
 
     method: str
     ci95: analysis.Interval
@@ -36,10 +36,9 @@ class _Estimate(NamedTuple):
 
 
 def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pair]:
-    """Compares every two strategies, `a` the one with the higher mean.
+    """Compares every two strategies.
 
-    The p-values are corrected for the number of pairs, by closed testing, and decide the verdicts at 5 %. Pairs with
-    fewer than three seeds on a side get no verdict and take no part in that.
+    Pairs with fewer than three seeds on a side get no verdict and take no part in the correction of p-values.
 
     Raises:
         ValueError: if seeds are to be paired, but two strategies share too few.
@@ -60,7 +59,9 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
             b=b.name,
             difference=a.mean - b.mean,
             ci95=estimate.ci95,
-            num_differing=_count_differing(a, b),
+            num_differing=analysis.count_differing(
+                sum_groups(analysis.combine((a.values, b.values), (1, -1)), a.groups)
+            ),
             p=estimate.p,
             p_adjusted=adjusted.get(place),
             p_holm=by_holm.get(place),
@@ -68,7 +69,10 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
             training_noise_only=paired_t_test(a, b),
             method=estimate.method,
             # The correction asks this of the smallest p.
-            power=_find_power(a, b, question, LEVEL / max(len(judged), 1)),
+            power=find_power(
+                *(a.values, b.values, LEVEL / max(len(judged), 1), _most(question)),
+                *(a.groups, a.strata, question.paired_seeds, question.min_seeds),
+            ),
             verdict=(verdict := _judge(estimate.ci95, adjusted.get(place), equal.get(place), _margin(question))),
             winner=(a if question.higher_is_better else b).name if verdict in _WITH_WINNER else None,
         )
@@ -87,30 +91,13 @@ def _share_seeds(a: Summary, b: Summary) -> list[Summary]:
     shared = []
     for summary in (a, b):
         places = [place for place, run in enumerate(summary.runs) if run.seed in seeds]
-        values = summary.values[places]
-        shared.append(
-            replace(summary, runs=[summary.runs[place] for place in places], values=values, mean=float(values.mean()))
-        )
+        shared.append(replace(summary, runs=[summary.runs[place] for place in places], values=summary.values[places]))
     return shared
 
 
 def _nets(a: np.ndarray, b: np.ndarray, paired_seeds: bool) -> tuple[list[np.ndarray], list[float]]:
-    """What is analysed, and its weights: two nets, or with paired seeds their difference as if it were one.
-
-    What seeds share, such as training images, is then no noise of the difference.
-    """
+    """What is analysed, and its weights: two nets, or with paired seeds their difference as if it were one net."""
     return ([a - b], [1]) if paired_seeds else ([a, b], [1, -1])
-
-
-def _find_power(a: Summary, b: Summary, question: Question, level: float) -> Power | None:
-    return find_power(
-        a.values, b.values, level, _most(question), a.groups, a.strata, question.paired_seeds, question.min_seeds
-    )
-
-
-def _count_differing(a: Summary, b: Summary) -> int:
-    differences = analysis.combine((a.values, b.values), (1, -1))
-    return analysis.count_differing(sum_groups(differences, a.groups))
 
 
 def _judge(ci95: analysis.Interval, p_adjusted: float | None, p_equal: float | None, margin: float) -> Verdict:
@@ -132,17 +119,16 @@ def _most(question: Question) -> float:
 
 
 def _estimate(a: Summary, b: Summary, question: Question) -> _Estimate:
-    """The difference of two strategies, not yet corrected for the number of pairs.
+    """Several seeds of both give the crossed analysis.
 
-    Several seeds of both give the crossed analysis. With one seed of each there is only McNemar's test of right and
-    wrong answers; a single seed on one side, or other values, leave the images alone.
+    With one seed of each there is only McNemar's test of right and wrong answers; a single seed on one side, or other
+    values, leave the images alone.
     """
     nets, weights = _nets(a.values, b.values, question.paired_seeds)
-    groups, strata = a.groups, a.strata
-    num_units = count_units(a.values.shape[1], groups)
+    num_units = count_units(a.values.shape[1], a.groups)
     method = "crossed" if min(len(a.values), len(b.values)) > 1 else "images"
     analyse = analysis.analyse_crossed if method == "crossed" else analysis.analyse_images
-    contrast = analyse(nets, weights, groups, strata)
+    contrast = analyse(nets, weights, a.groups, a.strata)
     ci95, p = contrast.ci95, contrast.p
     is_single = len(a.values) == len(b.values) == 1 and num_units == a.values.shape[1]
     if is_single and np.isin((a.values, b.values), (0, 1)).all():
@@ -158,8 +144,8 @@ def _estimate(a: Summary, b: Summary, question: Question) -> _Estimate:
 def paired_t_test(a: Summary, b: Summary) -> TrainingNoiseOnly | None:
     """The paired t-test over the seeds that both have, on these very images, as `scipy.stats.ttest_rel`.
 
-    None with fewer than two seeds in common, or where all of them differ by the same amount other than 0: that happens
-    by chance with few images, and no t-test can judge it.
+    None with fewer than two seeds in common, or where all of them differ by the same amount other than 0, which no
+    t-test can judge.
     """
     means_a, means_b = _means_by_seed(a), _means_by_seed(b)
     differences = np.array([means_a[seed] - means_b[seed] for seed in means_a if seed in means_b])
@@ -188,7 +174,9 @@ def find_power(
     paired_seeds: bool = False,
     min_seeds: int = MIN_SEEDS,
 ) -> Power | None:
-    """The differences that a study of this size can see, and the sizes that would see half of that (see `Power`).
+    """The differences that a study of this size can see, and the sizes that would see half of that.
+
+    None where there are fewer than `min_seeds` seeds, or the nets' values do not vary at all.
 
     Args:
         a: float64 (S_a, N), N at least 2.
@@ -199,9 +187,6 @@ def find_power(
         strata: int (N,), see `units.pool`.
         paired_seeds: whether the s-th runs of both are compared with one another.
         min_seeds: the number of seeds that a verdict takes.
-
-    Returns:
-        None where there are too few seeds for a verdict, or the nets' values do not vary at all.
     """
     nets, weights = _nets(a, b, paired_seeds)
     nets = [pool(values, groups, strata) for values in nets]
@@ -216,15 +201,19 @@ def find_power(
     found = detectable(num_seeds, num_images)
     if found < analysis.NO_WIDTH:
         return None
-    images_for_half = find_size(lambda images: detectable(num_seeds, images), found / 2, _MAX_IMAGES)
+    images_for_half = find_size(lambda images: detectable(num_seeds, images), found / 2, MAX_IMAGES)
     return Power(
         detectable=min(found, max_difference),
-        seeds_for_half=find_size(
-            lambda seeds: detectable(np.full(len(nets), seeds), num_images), found / 2, _MAX_SEEDS
-        ),
+        seeds_for_half=find_size(lambda seeds: detectable(np.full(len(nets), seeds), num_images), found / 2, MAX_SEEDS),
         images_for_half=images_for_half and images_for_half * a.shape[1] // num_images,
         missed_below=min(detectable(num_seeds, num_images, power=0.5), max_difference),
     )
+
+
+def round_up(size: int) -> int:
+    """`size` to two digits."""
+    unit = 10 ** max(len(str(size)) - 2, 0)
+    return -(-size // unit) * unit
 
 
 def find_size(detectable: Callable[[int], float], wanted: float, max_size: int) -> int | None:

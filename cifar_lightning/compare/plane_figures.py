@@ -6,15 +6,14 @@ import numpy as np
 
 from cifar_lightning.compare import wording
 from cifar_lightning.compare.comparison import Comparison, Summary
-from cifar_lightning.compare.questions import SHARE_BOUNDS, probe_shares, stack_correctness
-from cifar_lightning.compare.scale import COMPUTE
+from cifar_lightning.compare.questions import COMPUTE, SHARE_BOUNDS, probe_shares, stack_correctness
 from cifar_lightning.compare.summaries import find_units, mean_interval
 from cifar_lightning.plots import kit
 from cifar_lightning.runs.curves import Band, find_band
 from cifar_lightning.runs.folder import CURVES, PROBES
 from cifar_lightning.runs.overfitting import validation_name
 
-# For all strategies together: a line with more points than a screen has looks the same and makes the page heavy.
+# For all strategies together: more points than a screen has make the page heavy.
 _MOST_POINTS = 1200
 _HEIGHT = 3.8  # inches, without title, legend and how to read it
 _DASHED = (0, (4, 2))
@@ -22,12 +21,10 @@ _ASIDE = 4.0  # points between two strategies of equal cost
 
 
 def draw_loss_curves(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws the loss of train and validation over the epochs."""
     return _draw_curves(comparison, looks, "loss", 1, "loss (cross-entropy)", "{:.2f}")
 
 
 def draw_accuracy_curves(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws the accuracy of train and validation over the epochs."""
     return _draw_curves(comparison, looks, "accuracy", 100, "accuracy, %", "{:.1f} %")
 
 
@@ -39,10 +36,7 @@ def _draw_curves(
     y_label: str,
     written: str,
 ) -> kit.Chart | None:
-    """Draws means over seeds: training images dashed, validation solid with a band from the lowest to the highest seed.
-
-    None where there is no strategy whose runs all have curves.
-    """
+    """Draws means over seeds, with a band for validation; None without a strategy whose runs all have curves."""
     from matplotlib.ticker import MaxNLocator
 
     most = _MOST_POINTS // len(comparison.strategies)
@@ -61,11 +55,11 @@ def _draw_curves(
         return None
     val_name = validation_name(comparison.protocol == "lab")
     title = f"{wording.capitalise(quantity)} over the epochs, {wording.count_runs(strategies)}"
-    spread = (
-        ", mean over seeds, with a band from the lowest to the highest" if wording.has_several_runs(strategies) else ""
-    )
-    reading = f"Solid: {val_name}{spread}. Dashed: training images." if val else "Dashed: training images."
-    # The first epochs, still near guessing, would press all others together, so their lines leave the axes.
+    reading = "Dashed: training images."
+    if val:
+        band_is = ", mean over seeds, with a band from the lowest to the highest"
+        reading = f"Solid: {val_name}{band_is if wording.has_several_runs(strategies) else ''}. {reading}"
+    # The first epochs, still near guessing, would press all others together.
     bands = [*train.values(), *val.values()]
     lowest, highest = 0.0, 101.0
     if quantity == "accuracy":
@@ -109,12 +103,10 @@ def _quantile(values: np.ndarray, share: float) -> float:
 
 
 def draw_shift(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws accuracy against how far the images were moved."""
     return _draw_probe(comparison, looks, "shift", "shifted images", "shift, pixels", "pixels")
 
 
 def draw_noise(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws accuracy against Gaussian noise."""
     label = "standard deviation of the noise, grey levels"
     return _draw_probe(comparison, looks, "noise", "noisy images", label, "grey levels")
 
@@ -122,10 +114,7 @@ def draw_noise(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart 
 def _draw_probe(
     comparison: Comparison, looks: dict[str, kit.Look], probe: str, what: str, x_label: str, unit: str
 ) -> kit.Chart | None:
-    """Draws mean accuracy and its interval on plain images and at each level of the probe.
-
-    None where there is no strategy whose runs were all probed.
-    """
+    """Draws mean accuracy at each level of the probe; None without a strategy whose runs were all probed."""
     strategies = [summary for summary in comparison.strategies if all(run.has(PROBES) for run in summary.runs)]
     if not strategies:
         return None
@@ -159,14 +148,14 @@ def _probe_values(summary: Summary, probe: str, level: int) -> np.ndarray:
 
 
 def draw_compute(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws the answer to the question against the floating point operations per image; None where none are known."""
+    """Draws the answer to the question against the floating point operations per image."""
     costs = {s.name: s.flops_per_image / 1e6 for s in comparison.strategies if s.flops_per_image is not None}
     label = "MFLOP per image (forward and backward)"
     return _draw_cost(comparison, looks, costs, "compute", "compute", label, lambda mega: COMPUTE.value(1e6 * mega))
 
 
 def draw_fit_time(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    """Draws the answer to the question against the seconds of a fit; None where no run knows them."""
+    """Draws the answer to the question against the seconds of a fit."""
     costs = {s.name: s.fit_seconds_median for s in comparison.strategies if s.fit_seconds_median is not None}
     label, note = "seconds of a fit, median of the runs", " Times depend on the machine and its load."
     return _draw_cost(comparison, looks, costs, "fit_time", "the time of a fit", label, "{:.0f} s".format, note)
@@ -182,7 +171,7 @@ def _draw_cost(
     write: Callable[[float], str],
     note: str = "",
 ) -> kit.Chart | None:
-    """Draws mean and interval of each strategy against its cost; those of equal cost side by side."""
+    """Draws mean and interval of each strategy against its cost; None where none is known."""
     from matplotlib.transforms import ScaledTranslation
 
     if not costs:

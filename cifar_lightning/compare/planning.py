@@ -13,16 +13,14 @@ import numpy as np
 from cifar_lightning.compare.analysis import NO_WIDTH, combine
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.pairs import ENOUGH_SEEDS, LEVEL, MIN_SEEDS, find_size
+from cifar_lightning.compare.pairs import ENOUGH_SEEDS, LEVEL, MAX_IMAGES, MAX_SEEDS, MIN_SEEDS, find_size, round_up
 from cifar_lightning.compare.planning_noise import CHANCE, CONFIDENCE, Noise, assume_noise, find_noise, raise_to_bound
-from cifar_lightning.compare.scale import SHARES, Scale
+from cifar_lightning.compare.questions import SHARES, Scale
 from cifar_lightning.compare.units import pool
 from cifar_lightning.compare.wording import count
 from cifar_lightning.plots.kit import Chart
 from cifar_lightning.runs.disk import write_bytes, write_text
 from cifar_lightning.runs.run import Run
-
-_MAX_SEEDS, _MAX_IMAGES = 10_000, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Plan:
         num_strategies: how many strategies are compared; p-values are corrected for all their pairs.
         basis: sentences on what the plan is made from.
         pilot: the fewest seeds of a strategy in the pilot, and its images; None without a pilot.
-        seconds_per_seed: the seconds that fitting one seed of every strategy took there; None where that is unknown.
+        seconds_per_seed: the seconds that fitting one seed of every strategy took there; None where unknown.
         scale: how differences are written.
     """
 
@@ -52,38 +50,37 @@ class Plan:
     scale: Scale = SHARES
 
     def detectable(self, num_seeds: int, num_images: int) -> float:
-        """The smallest difference that a study of this size shows with this power, whichever two strategies differ."""
+        """The smallest difference that a study of this size shows, whichever two strategies differ."""
         level = LEVEL / comb(self.num_strategies, 2)
         return max(noise.detectable(num_seeds, num_images, self.power, level) for noise in self.noise)
 
     @cached_property
     def num_seeds(self) -> int | None:
         """The fewest seeds per strategy that show the difference with `num_images`; None if no number does."""
-        found = find_size(lambda seeds: self.detectable(seeds, self.num_images), self.difference, _MAX_SEEDS)
+        found = find_size(lambda seeds: self.detectable(seeds, self.num_images), self.difference, MAX_SEEDS)
         return found and max(found, MIN_SEEDS)
 
     @cached_property
     def enough(self) -> tuple[int, int] | None:
         """Seeds per strategy and images that show the difference; None if not even ten million images do.
 
-        Where more images are needed, more seeds spare some of them: ten seeds are doubled until at most half of the
-        images could be spared in this way. Images are rounded up to two digits.
+        Where more images are needed, ten seeds are doubled until even more could spare at most half of the images,
+        which are rounded up to two digits.
         """
         if self.num_seeds is not None:
             return self.num_seeds, self.num_images
-        fewest, seeds = self._find_images(_MAX_SEEDS, _MAX_IMAGES), ENOUGH_SEEDS
+        fewest, seeds = self._find_images(MAX_SEEDS, MAX_IMAGES), ENOUGH_SEEDS
         if fewest is None:
             return None
         while (images := self._find_images(seeds, 2 * fewest)) is None:
             seeds *= 2
-        step = 10 ** max(len(str(images)) - 2, 0)
-        return seeds, -(-images // step) * step
+        return seeds, round_up(images)
 
     def _find_images(self, num_seeds: int, most: int) -> int | None:
         return find_size(lambda images: self.detectable(num_seeds, images), self.difference, most)
 
     def hours(self, num_seeds: int) -> float | None:
-        """The hours of fitting, one run after another, on the pilot's machine; None where that is unknown."""
+        """The hours of fitting, one run after another, on the pilot's machine; None where unknown."""
         return None if self.seconds_per_seed is None else num_seeds * self.seconds_per_seed / 3600
 
     @property
@@ -96,7 +93,7 @@ class Plan:
         """How many seeds, or images, are enough, and how long they take."""
         goal = f"a difference of {self.wanted} in {100 * self.power:g} % of studies"
         if self.enough is None:
-            return f"No number of seeds shows {goal}, not even with {_MAX_IMAGES:,} images."
+            return f"No number of seeds shows {goal}, not even with {MAX_IMAGES:,} images."
         seeds, images = self.enough
         hours = self.hours(seeds)
         cost = f"{seeds * self.num_strategies:,} runs" + ("" if hours is None else f", {hours:,.1f} hours of fitting")
@@ -139,29 +136,29 @@ def plan(
 ) -> Plan:
     """Plans a study that is to show a difference of accuracy between any two strategies, as `compare` judges it.
 
-    Each mean square of a pilot is taken at its upper 80 % bound: with few seeds it is often far too small by chance,
-    and the study would be too small as well. A pilot with more seeds gives a cheaper plan (docs/calibration.md).
+    Each mean square of a pilot is taken at its upper 80 % bound: with few seeds it is often far too small by chance. A
+    pilot with more seeds gives a cheaper plan (docs/calibration.md).
 
     Args:
-        runs: the pilot: runs, or folders above run folders, with two seeds or more of every strategy. Without any, the
+        runs: the pilot: runs, or folders above run folders, with two seeds or more of every strategy. Without, the
             plan is made from the assumptions below.
         difference: the difference to be shown, in points.
         power: the share of studies that are to show it.
         images: the number of test images; None: those of the pilot, or 300.
         accuracy: assumed of every net; None: 0.9.
-        agreement: the assumed correlation of two nets' hard images; None: 0.6. The lab's pairs have 0.4 to 0.9.
+        agreement: the assumed correlation of two nets' hard images, 0.4 to 0.9 in the lab; None: 0.6.
         seed_deviation: the assumed standard deviation over seeds of a run's accuracy, in points, as `compare` prints it
             with that many images; None: 1.
         strategies: the assumed number of strategies; None: 2.
 
     Raises:
-        ValueError: if the pilot cannot be compared or has one seed of a strategy, there are both a pilot and
-            assumptions, or a number is out of range.
+        ValueError: if the pilot cannot be compared or has one seed of a strategy, there are assumptions beside a pilot,
+            or a number is out of range.
     """
     _check(difference, 0, 100, "a difference in points", 2)
     _check(power, 0.5, 1, "a power", 0.8)
     if images is not None:
-        _check(images, 1, _MAX_IMAGES, "a number of images", 300)
+        _check(images, 1, MAX_IMAGES, "a number of images", 300)
     runs = [runs] if isinstance(runs, str | Path | Run) else list(runs)
     assumed = {"accuracy": accuracy, "agreement": agreement, "seed_deviation": seed_deviation, "strategies": strategies}
     given: dict[str, Any] = {name: value for name, value in assumed.items() if value is not None}
@@ -190,15 +187,14 @@ def _plan_from_assumptions(
     _check(agreement, -1, 1, "an agreement", 0.6)
     _check(seed_deviation, 0, 50, "a seed deviation in points", 1)
     _check(strategies, 1, 1000, "a number of strategies", 2)
-    basis = [
-        f"assumed: {strategies} strategies, each with an accuracy of {100 * accuracy:g} % (--strategies, --accuracy)",
-        f"assumed: a correlation of {agreement:g} between the hard images of two nets (--agreement; 0.4 to 0.9 in the"
-        " lab)",
-        f"assumed: accuracies of a net that differ from seed to seed by {seed_deviation:g} points, standard deviation,"
+    assumed = [
+        f"{strategies} strategies, each with an accuracy of {100 * accuracy:g} % (--strategies, --accuracy)",
+        f"a correlation of {agreement:g} between the hard images of two nets (--agreement; 0.4 to 0.9 in the lab)",
+        f"accuracies of a net that differ from seed to seed by {seed_deviation:g} points, standard deviation,"
         f" with {num_images:,} images (--seed_deviation; 0.6 to 1.4 in the lab)",
-        f"assumed: of an answer's variance, {100 * CHANCE:g} % change with every run (21 to 42 % in the lab)",
-        _describe_verdicts(strategies),
+        f"of an answer's variance, {100 * CHANCE:g} % change with every run (21 to 42 % in the lab)",
     ]
+    basis = [*(f"assumed: {said}" for said in assumed), _describe_verdicts(strategies)]
     noise = assume_noise(accuracy, agreement, seed_deviation / 100, num_images)
     return Plan(difference / 100, power, num_images, [noise], strategies, basis)
 

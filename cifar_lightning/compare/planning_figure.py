@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _HEIGHT = 4.6  # inches, without title and how to read it
 _POINTS = 40  # of each axis
 _GREEN, _PALE_GREEN = "#00805e", "#d8ebe3"
-# Of these as many are drawn as there is room for.
 _LEVELS = np.outer(10.0 ** np.arange(-4, 4), [1, 1.5, 2, 3, 5, 7]).ravel()
 
 

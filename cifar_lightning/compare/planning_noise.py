@@ -9,18 +9,13 @@ from cifar_lightning.compare.analysis import Components, combine, find_component
 
 # How sure each mean square of a pilot is to be below its upper bound.
 CONFIDENCE = 0.8
-# The share of an answer's variance that is neither of the image nor of the seed; 0.21 to 0.42 in the lab's runs.
+# The share of an answer's variance that is neither of the image nor of the seed; 0.21 to 0.42 in the lab.
 CHANCE = 0.25
 
 
 @dataclass(frozen=True)
 class Noise:
-    """The noise of the difference of two strategies.
-
-    Attributes:
-        seen: the variance components as the pilot shows them, or as they are assumed.
-        upper: the same with each mean square at its upper bound.
-    """
+    """The noise of the difference of two strategies: as it is seen or assumed, and each mean square's upper bound."""
 
     seen: Components
     upper: Components
@@ -28,9 +23,8 @@ class Noise:
     def detectable(self, num_seeds: int, num_images: int, power: float, level: float) -> float:
         """As `Components.detectable` with so many seeds of both, from the upper bound of the variance.
 
-        Mean squares are independent, so they are not all too small at once: what their bounds add to the variance is
-        the root of the sum of squares. Source: Graybill & Wang 1980, Journal of the American Statistical Association
-        75(372).
+        Mean squares are independent: what their bounds add to the variance is the root of the sum of squares. Source:
+        Graybill & Wang 1980, Journal of the American Statistical Association 75(372).
         """
         seeds = np.array([num_seeds, num_seeds])
         of_images = (self.upper.images - self.seen.images) / num_images
@@ -41,17 +35,15 @@ class Noise:
         return self.seen.detectable(seeds, num_images, power, level) * raised**0.5
 
 
-def find_noise(a: np.ndarray, b: np.ndarray, confidence: float = CONFIDENCE) -> Noise:
+def find_noise(a: np.ndarray, b: np.ndarray) -> Noise:
     """The noise that a pilot of two strategies shows.
 
-    A mean square M with f degrees of freedom stands for f M / q at most, with that confidence, q the quantile
-    1 - `confidence` of chi-square. Few images tell good nets apart, so the mean square of the d_i (see
-    `find_components`) scatters more than that; f = 2 (N - 1) / (kurtosis - 1) scatters as much.
+    A mean square M with f degrees of freedom stands for f M / q at most, with q the quantile 1 - `CONFIDENCE` of
+    chi-square. The mean square of the d_i (see `find_components`) scatters as one with f = 2 (N - 1) / (kurtosis - 1).
 
     Args:
         a: float64 (S_a, N), S_a and N at least 2; its values and those of b differ on some image.
         b: float64 (S_b, N).
-        confidence: that of each bound.
     """
     seen = find_components([a, b], (1, -1))
     differences, num_images = combine([a, b], (1, -1)), a.shape[1]
@@ -61,29 +53,23 @@ def find_noise(a: np.ndarray, b: np.ndarray, confidence: float = CONFIDENCE) -> 
     num_seeds = np.array([len(a), len(b)])
     of_seeds = np.array([values.mean(axis=1).var(ddof=1) for values in (a, b)])
     upper = Components(
-        float(seen.images + (raise_to_bound(freedom, confidence) - 1) * differences.var(ddof=1)),
-        seen.seeds + (raise_to_bound(num_seeds - 1, confidence) - 1) * of_seeds,
-        seen.residual * raise_to_bound((num_seeds - 1) * (num_images - 1), confidence),
+        float(seen.images + (raise_to_bound(freedom) - 1) * differences.var(ddof=1)),
+        seen.seeds + (raise_to_bound(num_seeds - 1) - 1) * of_seeds,
+        seen.residual * raise_to_bound((num_seeds - 1) * (num_images - 1)),
     )
     return Noise(seen, upper)
 
 
-def raise_to_bound(freedom: np.ndarray | float, confidence: float = CONFIDENCE) -> np.ndarray | float:
+def raise_to_bound(freedom: np.ndarray | float) -> np.ndarray | float:
     """What a mean square is multiplied by to reach its upper bound: 4.5 with two degrees of freedom."""
-    return freedom / chdtri(freedom, confidence)
+    return freedom / chdtri(freedom, CONFIDENCE)
 
 
 def assume_noise(accuracy: float, agreement: float, seed_deviation: float, num_images: int) -> Noise:
-    """The noise that the assumptions of `plan` amount to.
+    """The noise that the assumptions of `plan` amount to, `seed_deviation` 0.01 for one point.
 
     Of an answer's variance m (1 - m), the share `CHANCE` is the residual and the rest is that of the images, which two
     nets have in common as far as they agree. Seeds have what the residual leaves of their deviation.
-
-    Args:
-        accuracy: m, of both nets.
-        agreement: the correlation of their hard images.
-        seed_deviation: the standard deviation over seeds of the accuracy, 0.01 for one point.
-        num_images: with so many images.
     """
     variance = accuracy * (1 - accuracy)
     residual = CHANCE * variance

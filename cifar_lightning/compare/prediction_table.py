@@ -6,22 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.compare.table_columns import Columns
+from cifar_lightning.compare.table_sources import Columns, read_columns
 from cifar_lightning.compare.units import count_strata, count_units
 from cifar_lightning.runs.run import Run
-
-_ADVICE = "remove one, or tell them apart by a column seed"
 
 
 @dataclass(frozen=True, eq=False)
 class TableRun(Run):
-    """A model's answers of one seed in a table: a run of which no file is known.
-
-    Attributes:
-        model: the name of the model.
-        number: the seed; 0 in a table without seeds.
-        values: float64 (N,), the value of each example.
-    """
+    """A model's answers of one seed in a table: a run without files. `values`: float64 (N,)."""
 
     model: str
     number: int
@@ -44,8 +36,7 @@ class PredictionTable:
     """What a table says.
 
     Attributes:
-        models: the runs of each model, in the order of their seeds.
-        has_seeds: whether there is a column `seed`.
+        models: the runs of each model, in the order of their seeds; seed 0 without such a column.
         strata: int (N,), the stratum of each example; None without such a column.
         groups: int (N,), the group of each example; None without such a column.
         num_lost: how many examples were left out, since not every run has them.
@@ -59,12 +50,9 @@ class PredictionTable:
 
 
 class _Grid:
-    """The rows of a table by run, which is a model and a seed, and example.
+    """The R rows of a table by run, S models and seeds, and by example, N names.
 
-    Attributes:
-        runs: S models and seeds.
-        examples: the names of N examples.
-        cells: int (R,), of each row the place of its run times N, plus that of its example.
+    `cells`, int (R,), has for each row the place of its run times N, plus that of its example.
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -89,15 +77,13 @@ class _Grid:
         return seeds
 
     def fill(self) -> np.ndarray:
-        """The values, float64 (S, N), NaN where there is none.
-
-        Raises:
-            ValueError: if a run has an example twice.
-        """
+        """The values, float64 (S, N), NaN where there is none."""
         counts = np.bincount(self.cells)
         if counts.max() > 1:
             first, second, *_ = np.flatnonzero(self.cells == counts.argmax()).tolist()
-            per, advice = ("model and seed", "remove one") if "seed" in self.codes else ("model", _ADVICE)
+            per, advice = "model and seed", "remove one"
+            if "seed" not in self.codes:
+                per, advice = "model", f"{advice}, or tell them apart by a column seed"
             raise ValueError(
                 f"expected each example once per {per}, but {self._name(int(counts.argmax()))} is in"
                 f" {self.columns.place(first)} and in {self.columns.place(second)}; {advice}"
@@ -122,11 +108,7 @@ class _Grid:
         return f"{model}{with_seed} on example {self.examples[cell % len(self.examples)]}"
 
     def of_examples(self, name: str) -> np.ndarray | None:
-        """The stratum or group of each example, int (N,); None without such a column.
-
-        Raises:
-            ValueError: if an example has two of them.
-        """
+        """The stratum or group of each example, int (N,); None without such a column."""
         if name not in self.codes:
             return None
         found = np.zeros(len(self.examples), np.int32)
@@ -143,14 +125,20 @@ class _Grid:
         return found
 
 
-def build_table(columns: Columns, shared_only: bool) -> PredictionTable:
-    """The table of these columns.
+def read_table(given: Any, shared_only: bool) -> PredictionTable:
+    """Reads a table.
+
+    Args:
+        given: the path of a CSV or Parquet file; or a DataFrame of pandas, a table of Arrow, a structured array of
+            NumPy, or columns by name.
+        shared_only: whether examples that some model or seed lacks are left out; otherwise they are refused.
 
     Raises:
-        ValueError: if an example appears twice with a model and seed, is missing with one (unless `shared_only`, which
-            leaves it out), or is in two groups or strata; or if there are fewer than two models or examples, or no
-            more examples than strata.
+        ValueError: if it is no table of predictions, an example appears twice with a model and seed or is in two groups
+            or strata, or there are fewer than two models or examples, or no more examples than strata.
+        ImportError: if it is a Parquet file, and pyarrow is not installed.
     """
+    columns = read_columns(given)
     if not columns.num_rows:
         raise ValueError("expected a table with rows, got an empty one; add some")
     grid = _Grid(columns)

@@ -1,4 +1,4 @@
-"""What is compared. To add a question, add it to `_list_questions`; nothing else needs to know of it.
+"""What is compared, and how its numbers are written. To add a question, add it to `_list_questions`.
 
 Each question asks something of every test image, and its mean over images is a run's value.
 """
@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from cifar_lightning.compare.analysis import Interval
-from cifar_lightning.compare.scale import GAPS, LOSSES, SHARES, Scale
 from cifar_lightning.hints import did_you_mean
 from cifar_lightning.runs.folder import PROBES, predictions_name
 from cifar_lightning.runs.run import Run
 
+MINUS = "\N{MINUS SIGN}"
+_MOST_DIGITS = 9
 # With one seed there are more than 6 % false alarms, and with two little is found (docs/calibration.md).
 MIN_SEEDS = 3
 SHARE_BOUNDS = (0.0, 1.0)
@@ -32,8 +33,57 @@ _PROBE_LABELS = {
 
 
 @dataclass(frozen=True)
+class Scale:
+    """How values of one kind are written.
+
+    Attributes:
+        factor: what a value is multiplied by.
+        digits: the digits after the point, more where these would show a zero that is none.
+        unit: the unit of a value, with the space before it: " %", " points" or "".
+        difference_unit: the unit of a difference of two values.
+    """
+
+    factor: float
+    digits: int
+    unit: str
+    difference_unit: str
+
+    def number(self, value: float, sign: str = "") -> str:
+        """`value` without its unit; with `sign` "+" positive numbers get a sign too."""
+        scaled, digits = self.factor * value, self.digits
+        # A number rounded to zero would hide its sign; anything smaller than the last digit is rounding error.
+        while round(scaled, digits) == 0 and round(scaled, _MOST_DIGITS) != 0:
+            digits += 1
+        # Adding 0.0 turns minus zero into zero.
+        return f"{round(scaled, digits) + 0.0:{sign}.{digits}f}".replace("-", MINUS)
+
+    def value(self, value: float) -> str:
+        """A value with its unit, `94.1 %`."""
+        return self.number(value) + self.unit
+
+    def difference(self, value: float) -> str:
+        """A difference with its sign and unit, `+3.4 points`."""
+        return self.number(value, "+") + self.difference_unit
+
+    def interval(self, interval: Interval) -> str:
+        """An interval of values, `91.5 to 96.1`."""
+        return f"{self.number(interval[0])} to {self.number(interval[1])}"
+
+    def difference_interval(self, interval: Interval) -> str:
+        """An interval of differences, `+0.1 to +6.8`."""
+        return f"{self.number(interval[0], '+')} to {self.number(interval[1], '+')}"
+
+
+SHARES = Scale(100, 1, " %", " points")
+GAPS = Scale(100, 1, " points", " points")
+LOSSES = Scale(1, 3, "", "")
+SECONDS = Scale(1, 0, " s", " s")
+COMPUTE = Scale(1e-6, 2, " MFLOP", " MFLOP")
+
+
+@dataclass(frozen=True)
 class Words:
-    """What is compared, and on what, as people call it who made the predictions."""
+    """What the strategies and the images are called."""
 
     strategy: str = "strategy"
     strategies: str = "strategies"
@@ -50,10 +100,7 @@ class Question:
         text: what the user types, `noise:16`.
         label: the same in words, `accuracy under noise of 16 grey levels`.
         ask: the answer of a run, float64 (N,), one value per test image.
-        scale: how the values are written.
         bounds: the lowest and the highest possible value.
-        higher_is_better: False for loss and gap.
-        better: which values are the better ones.
         verdict: what is said of the better of two strategies.
         beats: the same, followed by the names of those that it is better than.
         ahead: the same, followed by the name of one and the difference.
@@ -61,9 +108,7 @@ class Question:
         equal_within: the difference below which strategies count as equal, as it is written: 2.0 is 2 points. None: not
             asked for.
         paired_seeds: whether runs of the same seed are compared with one another.
-        scope: "strategies" where each may be trained again, and a verdict is about that too; "models" where these very
-            models are the question, each with a single row of answers.
-        words: what the strategies and the images are called.
+        scope: "strategies", or "models" where these very models are the question, each with one row of answers.
     """
 
     text: str
@@ -93,11 +138,7 @@ class Question:
         return f"{self.equal_within:g}{self.scale.difference_unit}"
 
     def values(self, runs: Sequence[Run]) -> np.ndarray:
-        """The answers of S runs for the N images that the question is about, float64 (S, N).
-
-        Raises:
-            ValueError: if it is about fewer than two images.
-        """
+        """The answers of S runs for the N images that the question is about, float64 (S, N)."""
         values = np.stack([self.ask(run) for run in runs])[:, self.find_places(runs[0])]
         if values.shape[1] < 2:
             raise ValueError(
@@ -125,35 +166,23 @@ def stack_correctness(runs: Sequence[Run]) -> np.ndarray:
 def gap(run: Run) -> np.ndarray:
     """The train accuracy of a run, minus 1 for each test image that it answers correctly; float64 (N,).
 
-    The mean over test images is train minus test accuracy. The train accuracy is taken as it is: the interval covers
-    other seeds and other test images, and other training images only as far as the runs have them.
-
-    Raises:
-        MissingFileError: if the run has no predictions of its training images.
+    The mean over test images is train minus test accuracy.
     """
     return run.predictions("train").is_right.mean() - correctness(run)
 
 
 def learnt_all(runs: Iterable[Run]) -> bool:
-    """Whether all runs have a train accuracy of 1, to three digits: then the gap is the test error by another name."""
+    """Whether all runs have a train accuracy of 1, to three digits."""
     return all(run.predictions("train").is_right.mean() >= _LEARNT_ALL for run in runs)
 
 
 def probe_shares(run: Run, names: Sequence[str]) -> np.ndarray:
-    """The mean of a run's shares over the named probes, float64 (N,), 0..1.
-
-    Raises:
-        MissingFileError: if the run has no probes.
-    """
+    """The mean of a run's shares over the named probes, float64 (N,), 0..1."""
     return np.mean([run.probes.shares[name] for name in names], axis=0)
 
 
 def parse_question(text: str, runs: Sequence[Run]) -> Question:
-    """The question meant by `text`, such as accuracy, recall:apple, noise:16, shift:2, consistency:2, loss or gap.
-
-    Raises:
-        ValueError: if there is none, or some of `runs` cannot answer it.
-    """
+    """The question `text`; ValueError if there is none, or some of `runs` cannot answer it."""
     answerable = [{question.text: question for question in _list_questions(run)} for run in runs]
     unable = [run for run, questions in zip(runs, answerable, strict=True) if text not in questions]
     if not unable:

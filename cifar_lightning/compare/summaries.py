@@ -1,4 +1,4 @@
-"""A strategy by itself: its mean, and how sure that is."""
+"""A strategy by itself: its mean, how sure that is, and whether its training had finished."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -17,17 +17,15 @@ from cifar_lightning.compare.analysis import (
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
 from cifar_lightning.compare.units import Units, count_units
-from cifar_lightning.runs.folder import GROUPS
+from cifar_lightning.runs.folder import CURVES, GROUPS
 from cifar_lightning.runs.predictions import wilson_interval
 from cifar_lightning.runs.run import Run
 
+_FALL_THAT_COUNTS, _LEARNT = 0.005, 0.95
+
 
 def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
-    """The answers of one strategy's runs to the question.
-
-    Raises:
-        ValueError: if a run cannot answer.
-    """
+    """The answers of one strategy's runs to the question."""
     values = question.values(runs)
     right = stack_correctness(runs)
     test = runs[0].predictions("test")
@@ -37,9 +35,10 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
         name=name,
         runs=runs,
         values=values,
-        mean=float(values.mean()),
         sd=spread(values),
         ci95=mean_interval(values, question.bounds, groups, strata),
+        groups=groups,
+        strata=strata,
         recall_mean={
             class_name: float(right[:, test.labels == place].mean()) if (test.labels == place).any() else None
             for place, class_name in enumerate(test.class_names)
@@ -47,15 +46,13 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
         fit_seconds_median=median(seconds) if seconds else None,
         flops_per_image=runs[0].facts.flops_per_image,
         num_parameters=runs[0].facts.num_parameters,
-        groups=groups,
-        strata=strata,
     )
 
 
 def find_units(runs: Sequence[Run], places: np.ndarray | slice = slice(None)) -> Units:
     """The groups of near-duplicate test images, from the first run that knows them, and the classes as strata.
 
-    `places`: which of the test images are asked for, bool (N,); by default all.
+    `places`: bool (N,), which of the test images are asked for.
     """
     groups = next((run.groups[places] for run in runs if run.has(GROUPS)), None)
     return groups, runs[0].predictions("test").labels[places]
@@ -74,17 +71,15 @@ def mean_interval(
 ) -> Interval:
     """The 95 % interval of the mean of `values` for new seeds and images; if S is 1, for new images alone.
 
-    It takes the variance V and the degrees of freedom of the crossed analysis in `analysis.py`. The mean m of shares
-    gets Wilson's interval, with Student's t and as many images as make a binomial share vary like it, m (1 - m) / V;
-    near 0 and 1 the plain interval, which other values get, would contain the truth too rarely. With fewer than 15
-    mistakes per run (or right answers) V is often too small by chance: of the images that it makes more than there are,
-    half count.
-    Source: Dean & Pagano 2015, Journal of Survey Statistics and Methodology 3(4).
+    With the variance V and degrees of freedom of `analysis.py`, the mean m of shares gets Wilson's interval, with
+    Student's t and as many images as make a binomial share vary like it, m (1 - m) / V; other values get Student's.
+    With fewer than 15 mistakes per run (or right answers) V is often too small by chance: of the images that it makes
+    more than there are, half count. Source: Dean & Pagano 2015, Journal of Survey Statistics and Methodology 3(4).
 
     Args:
         values: float64 (S, N), N at least 2.
         bounds: the lowest and the highest possible value; (0, 1) for shares.
-        groups: int (N,), see `units.pool`; N is then the number of groups.
+        groups: int (N,), see `units.pool`.
         strata: int (N,), see `units.pool`.
     """
     contrast = (analyse_crossed if len(values) > 1 else analyse_images)([values], [1.0], groups, strata)
@@ -100,3 +95,20 @@ def mean_interval(
     if min(mean, 1 - mean) * num_units < FEW_IMAGES:
         count = min(count, (count + num_units) / 2)
     return wilson_interval(mean, count, float(stdtrit(contrast.degrees_of_freedom, 0.975)))
+
+
+def is_unfinished(runs: Sequence[Run]) -> bool:
+    """Whether these runs of one strategy were still improving at their last epoch. Runs without curves do not count.
+
+    They were if, averaged over the runs, the training loss of the last fifth of the epochs is at least 0.5 % below that
+    of the fifth before, and the training accuracy of the last fifth is below 95 %. The loss alone would not do: it
+    still falls long after all training images are right (docs/calibration.md, "Unfinished training").
+    """
+    falls, accuracies = [], []
+    for curves in (run.curves for run in runs if run.has(CURVES) and len(run.curves.epochs)):
+        fifth = max(1, len(curves.epochs) // 5)
+        before, last = curves.train_loss[-2 * fifth : -fifth], curves.train_loss[-fifth:]
+        # A single epoch has no loss before it.
+        falls.append(1 - last.mean() / before.mean() if len(before) else 1.0)
+        accuracies.append(curves.train_accuracy[-fifth:].mean())
+    return bool(falls) and bool(np.mean(falls) >= _FALL_THAT_COUNTS and np.mean(accuracies) < _LEARNT)

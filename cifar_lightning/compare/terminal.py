@@ -3,13 +3,12 @@
 from rich.table import Table
 
 from cifar_lightning.compare.comparison import Comparison
-from cifar_lightning.compare.scale import COMPUTE, SECONDS
-from cifar_lightning.compare.wording import covered_by, word_verdict, write_p
+from cifar_lightning.compare.questions import COMPUTE, SECONDS
+from cifar_lightning.compare.wording import covered_by, in_unit, word_verdict, write_p
 from cifar_lightning.printing import plain_console, print_prose
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """Prints the answer, the strategies, the pairs, the lab's claims, and what the verdicts leave out."""
     console = plain_console()
     print_prose(console, comparison.answer, style="bold")
     print_prose(console, f"{comparison.numbers}\n")
@@ -34,7 +33,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 def _strategies_table(comparison: Comparison) -> Table:
     scale = comparison.question.scale
-    title = f"{comparison.question.label}{',' if scale.unit else ''}{scale.unit}"
+    title = f"{comparison.question.label}{in_unit(scale.unit)}"
     if not comparison.question.higher_is_better:
         title += f"; {comparison.question.better}"
     table = Table(title=title, title_justify="left")
@@ -62,11 +61,10 @@ def _strategies_table(comparison: Comparison) -> Table:
 
 def _pairs_table(comparison: Comparison) -> Table:
     scale = comparison.question.scale
-    unit = f",{scale.difference_unit}" if scale.difference_unit else ""
     covered = covered_by([pair.method for pair in comparison.pairs], comparison.question)
     several = comparison.num_judged > 1
     by = "; verdicts by adjusted p" if several else ""
-    table = Table(title=f"differences{unit}, for {covered}{by}", title_justify="left")
+    table = Table(title=f"differences{in_unit(scale.difference_unit)}, for {covered}{by}", title_justify="left")
     table.add_column("pair", overflow="fold")
     for column in ("a - b", "95 % interval", *(("adjusted p", "Holm's p") if several else ("p",))):
         table.add_column(column, justify="right")

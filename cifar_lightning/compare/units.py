@@ -21,8 +21,7 @@ def pool(values: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarra
     """Turns the values x of a net into one value per group, so that the mean of every seed stays the same.
 
     With m the mean of the net, a group gets x_g = (G / N) sum over its images of (x - m) + m. With strata, m in the sum
-    is the net's mean in the stratum of the image: then the spread between strata, which all samples of so many images
-    per stratum share, is in no variance.
+    is the net's mean in the stratum of the image: the spread between strata is then in no variance.
 
     Args:
         values: float64 (S, N).

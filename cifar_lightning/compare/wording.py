@@ -23,7 +23,7 @@ def word_verdict(pair: Pair, question: Question) -> str:
 
 
 def write_p(p: float | None) -> str:
-    """A p-value with two digits, or more where two would hide on which side of 0.05 it is; without one, a dash."""
+    """A p-value with two digits, or as many as show on which side of 0.05 it is; without one, a dash."""
     if p is None:
         return "\N{EN DASH}"
     if p < 0.0001:
@@ -35,7 +35,7 @@ def write_p(p: float | None) -> str:
 
 
 def keep_together(text: str) -> str:
-    """The same text for a page: no line ends between a number and its unit, within an interval or our own name."""
+    """The text for a page: no line ends between a number and its unit, within an interval or our own name."""
     # Commands, which begin with the name too, keep the hyphen that they are typed with.
     text = re.sub(r"cifar-lightning(?= \d)", "cifar\N{NON-BREAKING HYPHEN}lightning", text)
     text = re.sub(r"(?<=\d) (to) (?=[+\N{MINUS SIGN}]?\d)", "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
@@ -50,7 +50,7 @@ def count(number: int, noun: str) -> str:
 
 
 def describe_units(comparison: Comparison) -> str:
-    """What else is to be said of the number of images: ` (294 groups that count as one each)`; mostly nothing."""
+    """What qualifies the number of images: ` (294 groups that count as one each)`; mostly nothing."""
     said = []
     if comparison.num_groups < comparison.num_images:
         said.append(f"{count(comparison.num_groups, 'group')} that count as one each")
@@ -71,32 +71,28 @@ def count_runs(strategies: Sequence[Summary]) -> str:
 
 
 def count_data(comparison: Comparison) -> list[str]:
-    """What the comparison rests on: `10 seeds` and `300 images`; of very models the examples alone."""
+    """What the comparison rests on: `10 seeds` and `300 images`."""
     question = comparison.question
     seeds = [count_runs(comparison.strategies)] if question.scope == "strategies" else []
     return [*seeds, count(comparison.num_images, question.words.image)]
 
 
 def has_several_runs(strategies: Sequence[Summary]) -> bool:
-    """Whether any strategy has more than one run."""
     return any(len(summary.runs) > 1 for summary in strategies)
 
 
 def mark_of(strategies: Sequence[Summary], question: Question) -> str:
-    """What the mark of a strategy in a figure is."""
     if question.scope == "models":
         return f"mean over {question.words.images}"
     return "mean over seeds" if has_several_runs(strategies) else "the one run"
 
 
 def interval_of(strategies: Sequence[Summary], question: Question) -> str:
-    """What the interval of a mean covers."""
     methods = ["crossed" if len(summary.runs) > 1 else "images" for summary in strategies]
     return f"95 % interval for {covered_by(methods, question)}"
 
 
 def read_marks(strategies: Sequence[Summary], question: Question) -> str:
-    """How to read the marks and lines of a figure."""
     return f"Mark: {mark_of(strategies, question)}. Line: {interval_of(strategies, question)}."
 
 

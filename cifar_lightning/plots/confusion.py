@@ -8,7 +8,6 @@ import numpy as np
 from cifar_lightning.plots import kit
 from cifar_lightning.runs.predictions import OTHER
 
-_COLOURS = "Blues"
 _NAME_WIDTH = 1.6  # inches; two of them fit into the title
 _SMALLEST_COUNT = 7  # font size
 
@@ -18,13 +17,9 @@ def draw_confusion(
 ) -> None:
     """Draws how often each class (row) was predicted as each class (column), shaded by the share of the row.
 
-    The counts are written into the cells as long as they can be read.
+    The counts are written into the cells as long as they can be read; `net`, strategy and seed, is in the title.
 
-    Args:
-        path: the PNG file.
-        net: the strategy and seed, for the title.
-        confusion_matrix: int (K, K) or, with a last column for unused outputs, (K, K + 1).
-        class_names: K names.
+    `confusion_matrix`: int (K, K) or, with a last column for unused outputs, (K, K + 1), for K `class_names`.
     """
     from matplotlib.colors import PowerNorm
 
@@ -47,7 +42,7 @@ def draw_confusion(
     figure = kit.new_figure(width, height)
     axes = figure.subplots()
     # The square root shows rare mistakes that a linear scale leaves white.
-    image = axes.imshow(shares, cmap=_COLOURS, norm=PowerNorm(0.5, vmin=0, vmax=1), interpolation="nearest")
+    image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1), interpolation="nearest")
     axes.set_xticks(range(num_columns), names, fontsize=label_size, rotation=90 if upright else 0)
     axes.set_yticks(range(num_rows), names[:num_rows], fontsize=label_size)
     axes.tick_params(length=0)
@@ -71,7 +66,6 @@ def draw_confusion(
 
 
 def _describe_confusion(counts: np.ndarray, names: Sequence[str]) -> str:
-    """The accuracy and the most frequent mistake, in words."""
     total, right = counts.sum(), counts.diagonal().sum()
     title = f"{right} of {total} right ({100 * right / max(total, 1):.1f} %)"
     mistakes = counts.copy()
@@ -79,7 +73,5 @@ def _describe_confusion(counts: np.ndarray, names: Sequence[str]) -> str:
     if not mistakes.any():
         return title
     row, column = map(int, np.unravel_index(mistakes.argmax(), mistakes.shape))
-    times = mistakes[row, column]
-    return (
-        f"{title}\nmost often wrong: {names[row]} taken for {names[column]}, {times} {'times' if times > 1 else 'time'}"
-    )
+    times = f"{mistakes[row, column]} time{'s' if mistakes[row, column] > 1 else ''}"
+    return f"{title}\nmost often wrong: {names[row]} taken for {names[column]}, {times}"

@@ -15,15 +15,10 @@ if TYPE_CHECKING:
 
 
 def draw_curves(path: Path, net: str, curves: Curves, val_name: str = "validation") -> None:
-    """Draws loss and accuracy, train against validation, over the epochs; the title says how far the net over-fits.
+    """Draws loss and accuracy, train against validation, and marks the epoch of the lowest validation loss.
 
-    The epoch of the lowest validation loss is marked.
-
-    Args:
-        path: the PNG file.
-        net: the strategy and seed, for the title.
-        curves: the curves of the run.
-        val_name: what the run calls validation: `test (lab protocol)` where the test split was drawn every epoch.
+    The title names `net`, strategy and seed, and says how far it over-fits. `val_name` is what the run calls
+    validation: `test (lab protocol)` where the test split was drawn every epoch.
     """
     if not len(curves.epochs):
         kit.draw_sentence(path, net, "No epoch is finished")
@@ -32,13 +27,13 @@ def draw_curves(path: Path, net: str, curves: Curves, val_name: str = "validatio
     sentences = describe_overfitting(curves, val_name).split("; ")
     kit.add_title(figure, net, "\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences))
     loss, accuracy = figure.subplots(1, 2)
-    marks = ["", ""]
+    lowest = then = ""
     if curves.best is not None:
-        epoch, lowest = curves.epochs[curves.best], describe_loss(curves.val_loss[curves.best])
+        epoch = curves.epochs[curves.best]
+        lowest = f"lowest: {describe_loss(curves.val_loss[curves.best])} at epoch {epoch}"
         then = f"{100 * curves.val_accuracy[curves.best]:.1f} % at that epoch ({epoch})"
-        marks = [f"lowest: {lowest} at epoch {epoch}", then]
-    _draw_quantity(loss, curves, "loss", 1, "loss (cross-entropy)", [val_name, marks[0]])
-    _draw_quantity(accuracy, curves, "accuracy", 100, "accuracy, %", [val_name, marks[1]])
+    _draw_quantity(loss, curves, "loss", 1, "loss (cross-entropy)", [val_name, lowest])
+    _draw_quantity(accuracy, curves, "accuracy", 100, "accuracy, %", [val_name, then])
     loss.set_ylim(bottom=0)
     accuracy.set_ylim(top=101)
     kit.save_figure(figure, path)
@@ -47,10 +42,7 @@ def draw_curves(path: Path, net: str, curves: Curves, val_name: str = "validatio
 def _draw_quantity(
     axes: "Axes", curves: Curves, quantity: str, factor: float, y_label: str, labels: Sequence[str]
 ) -> None:
-    """Draws one quantity of both splits, and a mark at the epoch of the lowest validation loss.
-
-    `labels` name the validation and that mark.
-    """
+    """Draws one quantity of both splits; `labels` name the validation and its mark."""
     from matplotlib.ticker import MaxNLocator
 
     train, val = (factor * curves[f"{split}_{quantity}"] for split in ("train", "val"))

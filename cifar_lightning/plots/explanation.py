@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _FILTER_COLUMNS = 16
 _MOST_FILTERS = 64
-# Of a probability: what is not worth a colour.
+# A loss of probability that is not worth a colour.
 _NO_LOSS = 0.0005
 
 
@@ -25,8 +25,7 @@ class ExplainedImage:
 
     Attributes:
         pixels: uint8 (S, S, 3), RGB.
-        answer: the class that the net names.
-        probability: its probability.
+        answer: the class that the net names, with `probability`.
         grad_cam: float (S, S), 0..1: how much each place speaks for the answer.
         occlusion: float (S, S): how much of the probability is lost where the image is covered.
     """
@@ -43,7 +42,7 @@ class Panel:
     """One feature map.
 
     Attributes:
-        name: what the map comes out of.
+        name: the layer that it comes out of.
         feature_map: float (H, W), of the channel that the noisy pixel changes most.
         change: float (H, W): what the noisy pixel changes in it.
         share: the size of such a change relative to that of all channels together, a mean over images and pixels.
@@ -57,12 +56,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Stage:
-    """A place in the net where noise is looked at.
-
-    Attributes:
-        title: which layer it is.
-        panels: of a pooling the maps before it, after average and after max pooling; or the map of each convolution.
-    """
+    """A layer of the net: of a pooling the maps before it, after average and after max pooling; or convolutions."""
 
     title: str
     panels: Sequence[Panel]
@@ -73,8 +67,7 @@ class Explanation:
     """What the figure shows.
 
     Attributes:
-        images: some images.
-        noisy: the first of them with one noisy pixel, uint8 (S, S, 3).
+        noisy: the first of `images` with one noisy pixel, uint8 (S, S, 3).
         place: row and column of that pixel.
         filters: of the first convolution, float (C, 3, k, k); none where its input is no RGB image.
         stages: the poolings; of a net without any, one stage with its convolutions.
@@ -92,19 +85,12 @@ class Explanation:
 
     @property
     def finding(self) -> str:
-        """What can be seen, with numbers."""
         shares = (f"{_percent(panel.share)} ({panel.name})" for panel in self.stages[0].panels)
         return f"One noisy pixel changes the maps by {', '.join(shares)}"
 
 
 def draw_explanation(path: Path, net: str, explanation: Explanation) -> None:
-    """Draws all of `explanation` as one PNG file.
-
-    Args:
-        path: the PNG file.
-        net: the strategy and seed, for the title.
-        explanation: what to draw.
-    """
+    """Draws the PNG file `path`; the title names the `net`, strategy and seed."""
     stages, filters = explanation.stages, explanation.filters[:_MOST_FILTERS]
     heights = [2.4, *(2.6 for _ in stages)]
     if len(filters):
@@ -117,7 +103,7 @@ def draw_explanation(path: Path, net: str, explanation: Explanation) -> None:
         _draw_filters(rows.pop(0), filters)
     widest = 1.25 * max(100 * panel.share for stage in stages for panel in stage.panels)
     for row, stage in zip(rows, stages, strict=True):
-        _draw_stage(row, stage, explanation, widest, is_first=stage is stages[0])
+        _draw_stage(row, stage, explanation, widest)
     pixels, images = explanation.num_cases
     figure.supxlabel(
         "Maps: of each layer the channel that the pixel changes most. Changes: red is more, blue is less.\n"
@@ -158,13 +144,13 @@ def _draw_filters(part: "SubFigure", filters: np.ndarray) -> None:
         axes.imshow(0.5 + weights.transpose(1, 2, 0) / (2 * np.abs(weights).max() + 1e-12))
 
 
-def _draw_stage(part: "SubFigure", stage: Stage, explanation: Explanation, widest: float, is_first: bool) -> None:
+def _draw_stage(part: "SubFigure", stage: Stage, explanation: Explanation, widest: float) -> None:
     _head(part, f"What one noisy pixel changes: {stage.title}")
     panels = stage.panels
     first, *grid, bars = part.subplots(1, 8, width_ratios=[1] * 7 + [1.7])
     for axes in (first, *grid):
         axes.set_axis_off()
-    if is_first:
+    if stage is explanation.stages[0]:
         row, column = explanation.place
         _show(first, explanation.noisy, "the pixel")
         first.plot(column, row, "o", markersize=14, markerfacecolor="none", markeredgecolor=kit.VERMILION, mew=2)

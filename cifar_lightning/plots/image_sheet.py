@@ -19,13 +19,9 @@ _DAMAGED = (
 
 
 def draw_test_images(path: Path, images: np.ndarray) -> None:
-    """Writes `images` pixel by pixel, 20 per row without gaps.
+    """Writes `images`, uint8 (N, S, S, 3), RGB, N at least 1, pixel by pixel, 20 per row without gaps.
 
-    The rest of the last row is white.
-
-    Args:
-        path: the PNG file.
-        images: uint8 (N, S, S, 3), RGB, N at least 1, in the order of `test_predictions.csv`.
+    They are in the order of `test_predictions.csv`. The rest of the last row is white.
     """
     count, side = images.shape[:2]
     num_rows = -(-count // SHEET_COLUMNS)

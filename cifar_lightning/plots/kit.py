@@ -1,10 +1,8 @@
 """What all figures share: colours, font sizes, how a strategy looks, and PNG and SVG files.
 
-The figures of a run are slides, 13 inches wide. Those of a comparison have one panel and large letters, so that they
-can be read from the back row and on a phone.
-
-matplotlib is imported when a figure is drawn and not before: that takes a good part of a second. Its `pyplot` is never
-used: it keeps global state and may open windows.
+The figures of a run are slides, 13 inches wide. Those of a comparison have one panel and large letters, to be read from
+the back row and on a phone. matplotlib takes long to import, so that is done when a figure is drawn. Its `pyplot` is
+never used: it keeps global state and may open windows.
 """
 
 import io
@@ -31,8 +29,8 @@ BLUE = "#0072B2"
 PALE_BLUE = "#99C7E0"
 VERMILION = "#C44E00"  # a little darker than theirs, so that text can be read on white
 GREY = "#595959"
-# Each strategy's colour in light and in dark surroundings; at least 3:1 against white and against the page's black, and
-# told apart by the colour-blind. After the same source, without its yellow and light blue.
+# Each strategy's colour in light and in dark surroundings, from the same source without its yellow and light blue; at
+# least 3:1 against white and against the page's black.
 STRATEGY_COLOURS = {
     "#0072b2": "#56b4e9",
     "#d55e00": "#ff8a4c",
@@ -49,7 +47,7 @@ _MARKER_SIZES = {"o": 1, "s": 0.92, "^": 1.2, "D": 0.85, "v": 1.2}
 
 SMALL, MEDIUM, LARGE = 12, 14, 17
 POINTS_PER_INCH = 72
-# The width of a character is about this share of the font size.
+# The width of a character, about, as a share of the font size.
 CHARACTER_WIDTH = 0.6
 _RUN_DOTS_PER_INCH, _PANEL_DOTS_PER_INCH = 120, 200
 _PANEL_WIDTH = 6.2  # inches
@@ -66,8 +64,6 @@ class Chart:
         name: the name of its files, without `.png` and `.svg`.
         finding: what can be seen in it, with numbers, for those who cannot see it.
         reading: how to read it.
-        png: the bytes of the PNG file.
-        svg: the text of the SVG file.
         reading_height: how many points at the lower end of the SVG hold `reading`.
     """
 
@@ -103,10 +99,7 @@ def looks_of(names: Iterable[str]) -> dict[str, Look]:
 
 
 def shorten(name: str, width: float = _NAME_WIDTH, size: float = SMALL) -> str:
-    """`name` in about `width` inches, without its middle: names in one study often differ at the end alone.
-
-    Dollar signs are not taken for formulas.
-    """
+    """`name` in about `width` inches, without its middle; dollar signs are not taken for formulas."""
     most = max(3, int(width * POINTS_PER_INCH / (CHARACTER_WIDTH * size)))
     short = name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
     return short.replace("$", r"\$")
@@ -120,7 +113,7 @@ def new_figure(width: float, height: float) -> "Figure":
 
 
 def new_panel(height: float, title: str, reading: str, x_label: str, y_label: str = "") -> tuple["Figure", "Axes"]:
-    """An empty figure of a comparison: its title above, how to read it below, and `height` inches between them."""
+    """An empty figure of a comparison: title above, how to read it below, and `height` inches between them."""
     from matplotlib.ticker import MaxNLocator
 
     title, reading = _wrap(title, MEDIUM + 1), _wrap(reading, SMALL - 1)
@@ -185,7 +178,7 @@ def add_legend(figure: "Figure", axes: "Axes", looks: Sequence[Look]) -> None:
 
 @contextmanager
 def any_letters() -> Iterator[None]:
-    """Draws names without a warning: they are the user's. A letter that the font lacks becomes a box; SVG keeps it."""
+    """Draws the user's names without a warning. A letter that the font lacks becomes a box; SVG keeps it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from|Matplotlib currently does not support")
         yield
@@ -216,7 +209,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
 @any_letters()
 def finish_panel(figure: "Figure", name: str, finding: str, reading: str) -> Chart:
-    """Draws a figure of a comparison as PNG and as SVG; the same figure gives the same bytes."""
+    """A figure of a comparison as PNG and as SVG; the same figure gives the same bytes."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -232,8 +225,7 @@ def finish_panel(figure: "Figure", name: str, finding: str, reading: str) -> Cha
     shades.save(png, format="PNG")
     (label,) = figure.findobj(lambda artist: artist.get_gid() == READING)
     reading_height = label.get_window_extent().y1 / figure.dpi * POINTS_PER_INCH
-    # The salt keeps the ids of figures apart that appear on one page. Text stays text: it can be searched, and takes
-    # the letters and the colour of its surroundings.
+    # The salt keeps the ids of figures on one page apart. Text stays text: it can be searched, and looks like the page.
     text = io.StringIO()
     with rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None, "Title": finding})
@@ -245,6 +237,6 @@ def finish_panel(figure: "Figure", name: str, finding: str, reading: str) -> Cha
 
 
 def _wrap(text: str, size: float, share: float = 0.97) -> str:
-    """`text` in lines that take at most `share` of the width. Dollar signs are not taken for formulas."""
+    """`text` in lines that take at most `share` of the width."""
     longest = int(share * _PANEL_WIDTH * POINTS_PER_INCH / (CHARACTER_WIDTH * size))
     return textwrap.fill(text, longest).replace("$", r"\$")

@@ -19,13 +19,9 @@ def find_worst_mistakes(predictions: Predictions, most: int = 20) -> np.ndarray:
 
 
 def draw_mistakes(path: Path, net: str, images: np.ndarray, predictions: Predictions) -> None:
-    """Draws the most confident mistakes, each with truth, prediction and probability.
+    """Draws the most confident mistakes, each with truth, prediction and probability; `net` is in the title.
 
-    Args:
-        path: the PNG file.
-        net: the strategy and seed, for the title.
-        images: uint8 (N, S, S, 3), RGB, in the order of `predictions`.
-        predictions: the answers to these N images.
+    `images`: uint8 (N, S, S, 3), RGB, in the order of `predictions`.
     """
     assert len(images) == len(predictions.labels)
     worst = find_worst_mistakes(predictions)
@@ -50,11 +46,8 @@ def draw_mistakes(path: Path, net: str, images: np.ndarray, predictions: Predict
         axes.spines[:].set_color("#BFBFBF")
         axes.imshow(images[place], interpolation="nearest")
         axes.set_title(f"truth: {names[predictions.labels[place]]}", fontsize=kit.SMALL, color=kit.BLUE, pad=4)
-        said = f"net: {names[predictions.predicted[place]]}\n{_percent(confidence)}"
+        # A net is never quite certain, and "100.0 %" would say so.
+        percent = "> 99.9 %" if confidence > 0.999 else f"{100 * confidence:.1f} %"
+        said = f"net: {names[predictions.predicted[place]]}\n{percent}"
         axes.set_xlabel(said, fontsize=kit.SMALL, color=kit.VERMILION, labelpad=4)
     kit.save_figure(figure, path)
-
-
-def _percent(share: float) -> str:
-    # A net is never quite certain, and "100.0 %" would say so.
-    return "> 99.9 %" if share > 0.999 else f"{100 * share:.1f} %"

@@ -15,8 +15,7 @@ _FEW = 10
 def confidences(predictions: Predictions) -> np.ndarray:
     """The probability of each answer, float64 (N,), 0..1.
 
-    For an unused output it is what the classes leave over, 1 - sum: the table does not say how several unused outputs
-    share it.
+    For an unused output it is what the classes leave over, 1 - sum.
     """
     left_over = 1 - predictions.probabilities.sum(axis=1, keepdims=True)
     probabilities = np.concatenate([predictions.probabilities, left_over], axis=1)
@@ -41,7 +40,6 @@ class CalibrationBins:
 
     @classmethod
     def sort(cls, predictions: Predictions, num_bins: int = 10) -> "CalibrationBins":
-        """Sorts `predictions` into `num_bins` bins of equal width, at least one."""
         values = confidences(predictions)
         edges = np.linspace(0, 1, num_bins + 1)
         places = np.minimum(np.searchsorted(edges, values, side="right") - 1, num_bins - 1)
@@ -57,8 +55,7 @@ class CalibrationBins:
         """The sum over bins of (share of the images) * |accuracy - mean confidence|, 0..1; NaN without images.
 
         Source: Naeini 2015 (AAAI), formula as in Guo 2017, arXiv:1706.04599, eq. 3. torchmetrics'
-        `MulticlassCalibrationError(norm="l1")` gives the same, but rounds to float32 and puts confidences of 1 into a
-        bin of their own.
+        `MulticlassCalibrationError(norm="l1")` rounds to float32 and has another bin for confidences of 1.
         """
         filled = self.counts > 0
         gaps = np.abs(self.accuracy - self.confidence)[filled]
@@ -66,10 +63,7 @@ class CalibrationBins:
 
 
 def draw_reliability(path: Path, net: str, predictions: Predictions) -> None:
-    """Draws accuracy against confidence, and the images per bin.
-
-    The title names the net (strategy and seed) and says how far its confidence can be believed.
-    """
+    """Draws accuracy against confidence, and the images per bin; the title names `net`, strategy and seed."""
     bins = CalibrationBins.sort(predictions)
     filled = bins.counts > 0
     left, width = bins.edges[:-1], bins.edges[1]
@@ -99,7 +93,6 @@ def draw_reliability(path: Path, net: str, predictions: Predictions) -> None:
 
 
 def _describe_calibration(bins: CalibrationBins) -> str:
-    """The expected calibration error, and whether the net is over- or under-confident beyond chance."""
     filled, count = bins.counts > 0, int(bins.counts.sum())
     weights = bins.counts[filled] / count
     confidence, accuracy = (float(values[filled] @ weights) for values in (bins.confidence, bins.accuracy))

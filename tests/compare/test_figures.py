@@ -10,9 +10,8 @@ from PIL import Image
 from simulated_runs import NAMES, write_run, write_study
 
 from cifar_lightning.compare.api import compare
-from cifar_lightning.compare.figures import strategy_looks, write_figures
+from cifar_lightning.compare.figures import draw_differences, draw_result, strategy_looks, write_figures
 from cifar_lightning.compare.plane_figures import draw_compute, draw_loss_curves
-from cifar_lightning.compare.row_figures import draw_differences, draw_result
 from cifar_lightning.compare.wording import word_verdict
 from cifar_lightning.plots.kit import INK, MUTED, PAPER, STRATEGY_COLOURS
 from cifar_lightning.runs.folder import CURVES, PROBES, predictions_name

@@ -24,7 +24,7 @@ def summary(name, values, seeds=None):
     values = np.asarray(values, float)
     seeds = range(len(values)) if seeds is None else seeds
     runs = [SimpleNamespace(seed=seed) for seed in seeds]
-    return Summary(name, runs, values, float(values.mean()), None, (0, 1), {}, None, 1_000_000, 100)
+    return Summary(name, runs, values, None, (0, 1))
 
 
 def draw(accuracy, seeds, images=300, seed=0):

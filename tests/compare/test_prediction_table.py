@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cifar_lightning.compare.table_sources import read_table
+from cifar_lightning.compare.prediction_table import read_table
 
 
 def table(models="aabb", examples="xyxy", values=(1, 0, 1, 1), **more):

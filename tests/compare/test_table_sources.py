@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from cifar_lightning.compare.table_sources import is_table, is_table_file, output_folder, read_table
+from cifar_lightning.compare.prediction_table import read_table
+from cifar_lightning.compare.table_sources import is_table, is_table_file, output_folder
 
 MODELS, EXAMPLES, VALUES = ["a", "a", "b", "b"], ["x", "y", "x", "y"], [1.0, 0.0, 0.25, 1.0]
 TEXT = "model,example,value\na,x,1\na,y,0\nb,x,0.25\nb,y,1\n"
