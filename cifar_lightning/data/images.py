@@ -14,7 +14,7 @@ from torchvision.transforms.functional import pil_to_tensor
 _FORMATS = ("PNG", "JPEG", *(("WEBP",) if features.check("webp") else ()))
 _KINDS = f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}"
 
-# What Pillow raises on damaged or very large files, or on none at all.
+# What Pillow raises on damaged or very large files.
 _DAMAGED = (
     *(OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, struct.error),
     *(Image.DecompressionBombError, Image.DecompressionBombWarning),
@@ -56,7 +56,7 @@ class LabelledImages:
 
     def subset(self, positions: Tensor) -> "LabelledImages":
         """The images at `positions`, int64 (M,)."""
-        # In the memory format channels_last: the one copy that loaders and nets work on.
+        # In channels_last, the memory format that loaders and nets work on.
         images = self.images.permute(0, 2, 3, 1).index_select(0, positions).permute(0, 3, 1, 2)
         return LabelledImages(images, self.labels[positions], self.class_names, self.indices[positions])
 
@@ -70,9 +70,9 @@ class LabelledImages:
 
 
 def find_images(*paths: Path) -> list[Path]:
-    """The image files directly in each of the folders `paths`, by name; a path may be a file itself.
+    """The image files directly in each of the folders `paths`, sorted by name; a path may be a file itself.
 
-    Other files are skipped, and named in one warning; hidden ones are passed over in silence.
+    One warning names the other files, but for hidden ones.
 
     Raises:
         ValueError: if there is no such path, or a folder has no image.
@@ -102,12 +102,11 @@ def find_images(*paths: Path) -> list[Path]:
 def read_image(path: Path, size: int = 32) -> Tensor:
     """Reads an image of any size and mode as RGB, uint8 (3, `size`, `size`).
 
-    The camera's orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, of an animation
-    the first frame is taken, and other shapes than a square are squeezed into one.
+    The camera's orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, an animation
+    gives its first frame, and other shapes are squeezed into the square.
 
     Raises:
-        ValueError: if the file is no PNG, JPEG or WebP image, is broken, or has more pixels than Pillow takes unwarned
-            (89 million).
+        ValueError: if the file is no PNG, JPEG or WebP image, is broken, or has more than 89 million pixels.
     """
     try:
         with warnings.catch_warnings():
@@ -124,13 +123,10 @@ def read_image(path: Path, size: int = 32) -> Tensor:
 
 def to_pixels(image: Image.Image, size: int) -> Tensor:
     """An image of any mode and shape as RGB, uint8 (3, `size`, `size`); see `read_image`."""
-    return pil_to_tensor(_to_rgb(image).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         image = image.convert("I").point(lambda value: value / 257 + 0.5).convert("L")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    scaled = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return pil_to_tensor(scaled)
