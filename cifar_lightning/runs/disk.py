@@ -29,11 +29,9 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(folder: Path, wait: bool, shared: bool = False) -> Iterator[None]:
-    """Keeps out other processes that lock `folder` too. The lock ends with its process, however that ends.
+    """Keeps out other processes that lock `folder` too; a `shared` lock keeps out only those that do not share it.
 
-    Several processes may share a lock, which keeps out those that do not share it.
-
-    Where there are no such locks (Windows, some network disks), nobody is kept out.
+    The lock ends with its process. Where there are none (Windows, some network disks), nobody is kept out.
 
     Raises:
         BlockingIOError: if another process has the lock and `wait` is false.
@@ -71,14 +69,14 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = ""
     try:
-        # A signal right after the file is made would leave it behind, with nobody who knows its name.
+        # A signal in between would leave behind a file whose name nobody knows.
         with signals_held():
             descriptor, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
         with naming(path), os.fdopen(descriptor, "wb") as file:
             file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files that nobody else can read; run folders are for sharing.
+        # Others cannot read what mkstemp makes.
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
@@ -87,7 +85,6 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            # The reader of the message knows no temporary file.
             error.filename, error.filename2 = str(path), None
         raise
 

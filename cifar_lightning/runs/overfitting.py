@@ -6,7 +6,7 @@ import numpy as np
 
 from cifar_lightning.runs.curves import Curves
 
-# A smaller rise above the lowest loss does not count: losses move as much by chance from epoch to epoch.
+# Losses move as much by chance from epoch to epoch.
 _RISE_THAT_COUNTS = 0.05
 
 
@@ -16,15 +16,12 @@ def validation_name(lab_protocol: bool) -> str:
 
 
 def describe_loss(loss: float) -> str:
-    """The loss with three decimals; one that has blown up with three digits, as `3.21e+34`."""
+    """The loss with three decimals, or as `3.21e+34` if it has blown up."""
     return f"{loss:.3f}" if loss < 1000 else f"{loss:.2e}"
 
 
 def describe_overfitting(curves: Curves, val_name: str = "validation") -> str:
-    """One line: when the validation loss was lowest, how far it has risen since, and how the accuracies ended.
-
-    `val_name` is the name of the second curve, see `validation_name`.
-    """
+    """One line: when the loss of `val_name` was lowest, how far it has risen since, and how the accuracies ended."""
     if not len(curves.epochs):
         return "no epoch is finished"
     if not np.isfinite(curves.train_loss[-1]):

@@ -19,7 +19,7 @@ from cifar_lightning.runs.settings import read_settings
 
 
 class MissingFileError(ValueError):
-    """A run folder lacks the file that was asked for."""
+    """A run folder lacks a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ class Run:
         return self.has(SCORES)
 
     def reread(self) -> None:
-        """Forgets what was read, so that files that have changed are read anew."""
+        """Forgets what was read."""
         for name in ("settings", "facts", "_scores", "curves", "probes", "duplicates", "groups"):
             self.__dict__.pop(name, None)
         self._predictions.clear()
@@ -150,7 +150,6 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
             what = f"got the file {root}" if root.exists() else f"but there is no {root}"
             raise ValueError(f"expected a folder with run folders below it, {what}; check the path")
     found = {path.resolve(): path for root in roots for path in _walk(root)}
-    # A config.yaml above run folders belongs to no run.
     above = {parent.resolve() for path in found.values() for parent in path.absolute().parents}
     runs = [Run(path) for place, path in found.items() if place not in above or (path / SCORES).is_file()]
     if not runs:
@@ -166,13 +165,13 @@ def _walk(root: Path) -> Iterator[Path]:
         raise error
 
     seen = set()
-    # Without `refuse`, a folder that may not be read would be left out without a word.
     for name, folders, files in os.walk(root, followlinks=True, onerror=refuse):
         place = os.path.realpath(name)
-        # A link may lead back to a folder above it.
         if place in seen:
+            # A link led back to a folder above it.
             folders.clear()
-        folders.sort()
-        if place not in seen and (SCORES in files or CONFIG in files):
-            yield Path(name)
+            continue
         seen.add(place)
+        folders.sort()
+        if SCORES in files or CONFIG in files:
+            yield Path(name)
