@@ -12,7 +12,7 @@ from torch.nn import functional
 from cifar_lightning.models.backbones import FlattenPooled, SeenCrop
 from cifar_lightning.models.classifier import ImageClassifier
 
-# Layers that treat every channel alike and by itself: on maps, on features, and on either.
+# Layers that treat every channel alike and by itself: on maps, and on any values.
 _ON_MAPS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, SeenCrop)
 _ON_VALUES = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Identity)
 # What an optimiser keeps of a whole tensor, which is the same in every net; all else it keeps of each weight.
@@ -22,9 +22,9 @@ _SHARED_STATE = ("step", "mu_product")
 class NetStack:
     """Several classifiers of one architecture, run as one; each keeps its own weights.
 
-    A CPU is busy with one net, so there they run in turn, each as it would alone, to the last bit. A GPU runs them
-    together, up to rounding: a chain of torch's usual layers layer by layer, with the channels of all nets side by side
-    in channels_last and grouped convolutions; any other net under `torch.func.vmap` (docs/performance.md).
+    A CPU runs them in turn, each as it would alone, to the last bit. A GPU runs them together, up to rounding: a chain
+    of torch's usual layers layer by layer, with grouped convolutions over the channels of all nets; any other net under
+    `torch.func.vmap` (docs/performance.md).
 
     Args:
         models: S classifiers that differ in their weights alone; the first is used to run all.
@@ -57,13 +57,15 @@ class NetStack:
 
     def run_in_turn(self, images: Tensor) -> Tensor:
         """As a call: one net after another."""
+        # Unbound at once: the gradient of an index is as large as the whole.
         parameters = {name: stacked.unbind() for name, stacked in self.parameters.items()}
-        buffers = {
-            name: buffer.expand(len(images), *buffer.shape) if self._buffer_dims[name] is None else buffer
-            for name, buffer in self._buffers.items()
-        }
-        nets = [{name: rows[place] for name, rows in (parameters | buffers).items()} for place in range(len(images))]
-        return torch.stack([functional_call(self._net, net, (own,)) for net, own in zip(nets, images, strict=True)])
+        logits = []
+        for place, own in enumerate(images):
+            net = {name: rows[place] for name, rows in parameters.items()}
+            for name, buffer in self._buffers.items():
+                net[name] = buffer if self._buffer_dims[name] is None else buffer[place]
+            logits.append(functional_call(self._net, net, (own,)))
+        return torch.stack(logits)
 
     def run_together(self, images: Tensor) -> Tensor:
         """As a call: all nets at a time."""
