@@ -25,7 +25,6 @@ class Evaluation(Experiment):
         callbacks: further callbacks of the trainer.
 
     Attributes:
-        checkpoint: what was read.
         run_folder: the run folder that the checkpoint is in; None if it is in none.
         strategy: the name of the run.
         loggers: the settings of the run's loggers beside its own.
@@ -70,9 +69,7 @@ class Evaluation(Experiment):
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
-        # As the trainer will do, so that the weights are compared in the precision that they were saved in.
-        self.trainer.precision_plugin.convert_module(self.model)
-        self.checkpoint.check_model(self.model)
+        self.check(self.checkpoint)
 
 
 def checkpoint_of(run: Run | str | Path) -> Path:

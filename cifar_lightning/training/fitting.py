@@ -54,9 +54,6 @@ def fit(
         ckpt_path: what to resume: a run, a checkpoint file of one, or `"last"`: the newest run of that name.
         progress: whether to show a progress bar.
 
-    Returns:
-        The run, whose folder has its settings, curves and checkpoints.
-
     Raises:
         ValueError: if a setting is wrong, the training diverges, or the settings keep no run folder.
     """
@@ -80,11 +77,7 @@ class Ending(Enum):
 
 
 class Fit(Experiment):
-    """A fit that is set up, and run by `run`.
-
-    Args:
-        arguments: settings as on the command line, with `--ckpt_path` to resume a run.
-        progress: whether to show a progress bar.
+    """A fit that is set up, and run by `run`; the arguments are those of `fit`.
 
     Attributes:
         checkpoint: the checkpoint to resume from; None for a new run.
@@ -123,13 +116,10 @@ class Fit(Experiment):
 
     def instantiate_classes(self) -> None:
         # jsonargparse would not say why a logger cannot be built; `instantiate_trainer` builds them.
-        loggers, self.config.trainer.logger = self.config.trainer.logger, False
-        self._loggers = loggers
+        self._loggers, self.config.trainer.logger = self.config.trainer.logger, False
         super().instantiate_classes()
         if self.checkpoint is not None:
-            # As the trainer will do, so that the weights are compared in the precision that they were saved in.
-            self.trainer.precision_plugin.convert_module(self.model)
-            self.checkpoint.check_model(self.model)
+            self.check(self.checkpoint)
             refuse_resuming(self.checkpoint, self.config.trainer.max_epochs, self.trainer.max_steps)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -141,7 +131,6 @@ class Fit(Experiment):
             callbacks.append(EpochProgress())
         elif not self._progress:
             kwargs["enable_progress_bar"] = False
-        # Without a logger there is no folder that a run could be kept in.
         has_folder = bool(settings.logger) and settings.enable_checkpointing is not False
         if not has_folder and not settings.callbacks:
             # Else Lightning would write checkpoints of its own to the working folder.
@@ -169,11 +158,10 @@ class Fit(Experiment):
         return trainer
 
     def _config_to_save(self) -> str:
-        """The resolved settings as YAML, enough to make this run again as a new one."""
+        """The resolved settings as YAML, to make this run again as a new one."""
         config = self.settings()
         config["ckpt_path"] = None
         if self.resumed is not None:
-            # The run keeps its settings, but for how long it is.
             limits, config = config["trainer"], read_settings(self.resumed / folder.CONFIG)
             for key in LIMITS:
                 name = key.removeprefix("trainer.")
@@ -181,7 +169,7 @@ class Fit(Experiment):
                     self.new_limits += [f"--{key}", "null" if limits[name] is None else str(limits[name])]
                 config["trainer"][name] = limits[name]
         elif config["trainer"]["logger"]:
-            # A number claimed by this run is no setting: fitting the same config again takes the next one.
+            # Fitting the same config again takes the next number.
             run_logger_options(config["trainer"])["version"] = None
         return yaml.safe_dump(config, sort_keys=False)
 
@@ -193,7 +181,7 @@ class Fit(Experiment):
 
     @property
     def logger(self) -> RunLogger | None:
-        """The logger that owns the run folder; None for `trainer.logger` false."""
+        """The logger of the run folder; None for `trainer.logger` false."""
         return self.trainer.logger if isinstance(self.trainer.logger, RunLogger) else None
 
     @property
@@ -234,7 +222,7 @@ class Fit(Experiment):
         """Holds the run folder while a block trains the net, and ends what its loggers record."""
         logger = self.logger
         for one in self.trainer.loggers:
-            # Others have those of a resumed run, and MLflow would refuse new limits.
+            # MLflow would refuse the new limits of a resumed run.
             if one is logger or self.resumed is None:
                 one.log_hyperparams(_hyperparameters(self.config))
         is_first = getattr(rank_zero_only, "rank", 0) == 0

@@ -14,9 +14,8 @@ _STANDARD_LIBRARY = Path(os.__file__).parent
 
 
 class OwnFramesAlone(contextlib.AbstractContextManager[None]):
-    """Takes the frames of libraries and of this package out of the traceback of an error in the user's own code.
+    """Leaves the user's own frames alone in the traceback of an error of their code, and none in a ValueError of ours.
 
-    Of a ValueError that this package raises, the sentence says all: it loses what led to it as well.
     `CIFAR_LIGHTNING_DEBUG=1` leaves everything in.
     """
 

@@ -41,10 +41,9 @@ class EpochProgress(ProgressBar):
             _print("\n".join(textwrap.wrap(_describe_training(trainer, pl_module), width)))
         if not self._enabled or not is_live(console):
             return
-        # Refreshed from the training loop: a thread of its own would take time from the convolutions.
+        # A thread of its own would take time from the convolutions.
         self._progress = Progress(
             TextColumn("epoch"),
-            # Where it is narrow the bar gives way, no number does.
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[scores]}"),
@@ -57,7 +56,7 @@ class EpochProgress(ProgressBar):
         total = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
         self._task: TaskID = self._progress.add_task("", total=total, completed=trainer.current_epoch, scores="")
 
-    # An epoch's scores are there once all `on_train_epoch_end` hooks have run: at the start of the next, or at the end.
+    # An epoch's scores are there once all `on_train_epoch_end` hooks have run.
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.current_epoch > self._first_epoch:
             self._show(trainer, trainer.current_epoch, is_last=False)
@@ -93,7 +92,7 @@ def _print(line: str) -> None:
     try:
         print(line, flush=True)
     except BrokenPipeError:
-        # Whoever read along has seen enough (`| head`); the training goes on without a word.
+        # Of `| head`, say; the training goes on.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 

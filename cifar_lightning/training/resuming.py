@@ -65,7 +65,6 @@ def refuse_resuming(checkpoint: Checkpoint, max_epochs: int | None, max_steps: i
     """Raises a ValueError if a fit with these limits cannot resume from `checkpoint`."""
     num_epochs = checkpoint.resume.num_epochs
     if not checkpoint.resume.is_finished:
-        # The rest of its epoch would pass for the whole.
         raise ValueError(
             f"expected a checkpoint of a finished epoch to resume from, but {checkpoint.path} was saved within epoch"
             f" {num_epochs + 1}, as callbacks do after a step or validation; resume from {folder.LAST_CHECKPOINT} of"

@@ -20,9 +20,8 @@ _ID_KEYS = ("run_id", "id")
 def arrange_loggers(settings: Any) -> None:
     """Puts a `RunLogger` before the other loggers of `settings`, so that every run has a run folder.
 
-    Without one among them, the run folder takes the name of the first other logger, or of the first config, or of the
-    backbone, and is in `lightning_logs` or where that logger writes. `trainer.logger` false: no logger, and no run
-    folder.
+    Without one among them, the run has the name of the first other logger, or else of the first config or the backbone,
+    and its folder is in `lightning_logs` or where that logger writes. `trainer.logger` false: no run folder.
     """
     loggers = settings.trainer.logger
     if not loggers:
@@ -113,7 +112,7 @@ def make_loggers(loggers: Iterable[Any]) -> list[Logger]:
 
 
 def log_elsewhere(loggers: Sequence[Logger], scores: SplitScores, epoch: int) -> None:
-    """Adds the scores of the test split to what loggers have of a run: `test_loss`, `test_recall/<class>`, ..."""
+    """Adds the scores of the test split to the records of a run: `test_loss`, `test_recall/<class>`, ..."""
     recalls = {f"test_recall/{one.name}": one.recall for one in scores.classes if one.recall is not None}
     means = {"test_loss": scores.loss, "test_accuracy": scores.accuracy, "test_macro_f1": scores.macro_f1}
     for logger in loggers:
@@ -128,11 +127,6 @@ def finish(loggers: Iterable[Logger]) -> None:
         import wandb
 
         wandb.finish()
-
-
-def versions_of(loggers: Iterable[Logger]) -> dict[str, str]:
-    """What each logger, by the name of its class, calls its record of this run."""
-    return {type(logger).__name__: str(logger.version) for logger in loggers}
 
 
 def _is_ours(logger: Any) -> bool:

@@ -56,7 +56,6 @@ def score(checkpoint: Path, arguments: Sequence[str]) -> Scores:
     evaluation = Evaluation(checkpoint, arguments, [collector])
     run = evaluation.run_folder
     loggers = make_loggers(evaluation.loggers) if run is not None else []
-    # No other process may train or test the run meanwhile.
     with folder.hold(run) if run is not None else contextlib.nullcontext():
         evaluation.trainer.test(
             evaluation.model,
@@ -65,7 +64,7 @@ def score(checkpoint: Path, arguments: Sequence[str]) -> Scores:
             verbose=False,
             weights_only=True,
         )
-        # The trainer has brought the net back to the host; the probes run where the test ran.
+        # The trainer has brought the net back to the host.
         evaluation.model.to(evaluation.trainer.strategy.root_device)
         with evaluation.trainer.precision_plugin.forward_context():
             scores = _score(evaluation, collector.logits)
@@ -164,7 +163,7 @@ def _facts(evaluation: Evaluation) -> RunFacts:
 def draw_figures(
     run: Path, predictions: Predictions, images: LabelledImages, scores: Scores, data: SubsetDataModule
 ) -> list[Path]:
-    """Draws the figures of a test into the run folder; returns those that people look at."""
+    """Draws the figures into the run folder; returns those that people look at."""
     # Half a second to import, for this command alone.
     from cifar_lightning.plots.confusion import draw_confusion
     from cifar_lightning.plots.curve_figure import draw_curves

@@ -17,7 +17,7 @@ from cifar_lightning.training.own_code import OwnFramesAlone
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.run_loggers import other_loggers
 
-# Settings of the trainer that a stack follows, or that change nothing in a run.
+# What a stack follows, or what changes nothing in a run.
 _FOLLOWED = (
     *("accelerator", "devices", "num_nodes", "strategy", "max_epochs", "logger", "deterministic", "benchmark"),
     *("enable_progress_bar", "enable_model_summary", "log_every_n_steps", "num_sanity_val_steps", "default_root_dir"),

@@ -27,11 +27,8 @@ from cifar_lightning.training.step_graph import Compute, record
 def fit_together(arguments: Sequence[Sequence[str]]) -> list[Exception | None]:
     """Fits runs that differ in their seeds alone, and have the same number of epochs so far, as one net.
 
-    Each run folder becomes what a fit of its own would make it, up to rounding. The seconds of a run are its share of
-    the time that all take together.
-
-    Args:
-        arguments: for each run, those of its `Fit`.
+    Each run folder becomes what a fit with these `arguments` would make it, up to rounding. The seconds of a run are
+    its share of the time that all take together.
 
     Returns:
         For each run, None where it is fitted, or the ValueError of one that diverged.
@@ -48,10 +45,9 @@ def fit_together(arguments: Sequence[Sequence[str]]) -> list[Exception | None]:
 
 
 class _Member:
-    """One run of the stack: a fit that is set up, whose trainer is never started.
+    """One run of the stack, at this `place`: a fit that is set up, whose trainer is never started.
 
     Attributes:
-        place: its place in the stack.
         finished: the state of the stack after the run's last epoch; None before its first.
         error: why the run ended before the others; None while it has not.
     """
@@ -92,7 +88,7 @@ class _Member:
             logger.log_metrics({**values, "epoch": epoch}, step=epoch)
 
     def hold(self, num_batches: int, is_best: bool = False) -> None:
-        """Holds the state after the last epoch for the run's checkpoints; `num_batches` are the steps of an epoch."""
+        """Holds the state after the last epoch, of `num_batches` steps, for the run's checkpoints."""
         assert self.finished is not None
         parameters, optimizer_state, scheduler_state = self.finished
         with torch.no_grad():
@@ -101,9 +97,8 @@ class _Member:
         self.optimizer.load_state_dict(unstack_state(optimizer_state, self.place))
         if self.scheduler:
             self.scheduler.load_state_dict(scheduler_state)
-        # What a fit of its own would have: the net draws nothing.
+        # As in a fit of its own, which saves within the last hook of an epoch.
         torch.set_rng_state(self._random_state)
-        # As within the last hook of an epoch, where a fit of its own saves.
         num_epochs = self.recorder.state.num_epochs
         set_progress(self.trainer, num_epochs - 1, num_epochs * num_batches)
         self.recorder.save(self.trainer, is_best)
@@ -122,7 +117,7 @@ _State = tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]
 
 
 class _Images:
-    """The images of a split on the device, of which each net sees those at places of its own."""
+    """The images of a split on the device; each net sees those at its own `places`."""
 
     def __init__(self, pool: LabelledImages, parts: Sequence[LabelledImages], device: torch.device) -> None:
         place_of = torch.zeros(int(pool.indices.max()) + 1, dtype=torch.int64)
@@ -217,7 +212,7 @@ class _StackedFit:
     def _step(self, places: Tensor) -> Tensor:
         """One step on the images at `places`, int64 (S, B); returns the logits, (S, B, num_outputs)."""
         if places.shape not in self._compute:
-            # Of each epoch, the last batch may be a smaller one.
+            # The last batch may be smaller.
             self._compute[places.shape] = record(self._compute_gradients, places)
         logits, *gradients = self._compute[places.shape](places)
         for parameter, gradient in zip(self._stack.trainable, gradients, strict=True):
