@@ -101,8 +101,8 @@ class ImageClassifier(LightningModule):
         self.register_buffer("std", std * ones, persistent=False)
         self.train_metrics = EpochMetrics(num_classes, num_outputs)
         self.val_metrics = EpochMetrics(num_classes, num_outputs)
-        # By the place of their loader.
-        self._test_outputs: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        # Logits and labels of the last test, by the place of their loader.
+        self.test_outputs: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
     def _describe(self, backbone: nn.Module) -> None:
         """Makes the hyper-parameters plain values that say what the weights are for."""
@@ -171,20 +171,22 @@ class ImageClassifier(LightningModule):
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         images, labels = batch
         logits = self(images)
-        self._test_outputs.setdefault(dataloader_idx, []).append((logits.float(), labels))
+        self.test_outputs.setdefault(dataloader_idx, []).append((logits.float(), labels))
         return logits
+
+    def on_test_epoch_start(self) -> None:
+        self.test_outputs.clear()
 
     def on_test_epoch_end(self) -> None:
         """Logs `test_loss` and `test_accuracy`, and those of a loader called `train` as `test_loss/train` and so on."""
         loaders = self.trainer.test_dataloaders
         names = dict(enumerate(loaders if isinstance(loaders, dict) else ["test"]))
-        for place, outputs in self._test_outputs.items():
+        for place, outputs in self.test_outputs.items():
             name = names.get(place, f"loader_{place}")
             suffix = "" if name == "test" else f"/{name}"
-            self.val_metrics.outputs = outputs
+            self.val_metrics.outputs = list(outputs)
             loss, accuracy, _ = self.val_metrics.compute()
             self.log_dict({f"test_loss{suffix}": loss, f"test_accuracy{suffix}": accuracy})
-        self._test_outputs.clear()
 
     def predict_step(self, batch: Tensor | tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Probabilities, float64 (N, num_outputs), of uint8 images (N, 3, S, S), with or without their labels."""
