@@ -16,7 +16,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 def list_configs() -> dict[str, tuple[Path, str]]:
     """Path and purpose by name; the purpose is the first line of a config's header."""
-    # Inside an installed package, beside the package in a checkout.
+    # Inside an installed package, beside it in a checkout.
     inside = _PACKAGE / "configs"
     folder = inside if inside.is_dir() else _PACKAGE.parent / "configs"
     return {path.stem: (path, path.read_text().splitlines()[0].lstrip("# ")) for path in sorted(folder.glob("*.yaml"))}

@@ -35,7 +35,7 @@ from cifar_lightning.training.run_loggers import (
 )
 from cifar_lightning.training.saved_settings import LIMITS, refuse_other_experiment
 
-# `plain_loop` builds on Lightning's own loop, which is no public interface; other releases take their own steps.
+# `plain_loop` builds on Lightning's own loop, which is no public interface.
 _TESTED_LIGHTNING = "2.6."
 
 
@@ -133,7 +133,7 @@ class Fit(Experiment):
             kwargs["enable_progress_bar"] = False
         has_folder = bool(settings.logger) and settings.enable_checkpointing is not False
         if not has_folder and not settings.callbacks:
-            # Else Lightning would write checkpoints of its own to the working folder.
+            # Else Lightning would write its own to the working folder.
             kwargs["enable_checkpointing"] = False
         if has_folder and not settings.fast_dev_run:
             self.recorder = RunRecorder(
@@ -145,7 +145,7 @@ class Fit(Experiment):
             callbacks.append(self.recorder)
         self.trainer_defaults["callbacks"] = callbacks
         trainer: Any = super().instantiate_trainer(**kwargs)
-        # Checkpoints of other callbacks must hold the epoch's line of the curves, which the recorder adds.
+        # Other checkpoints need the epoch's line of the curves, which the recorder adds.
         trainer.callbacks.sort(
             key=lambda callback: (isinstance(callback, CheckpointCallback), callback is not self.recorder)
         )
@@ -175,7 +175,6 @@ class Fit(Experiment):
 
     @property
     def folder(self) -> Path:
-        """The run folder."""
         # Not the trainer's `log_dir`, which waits for all processes.
         return Path(self.logger.log_dir if self.logger else self.trainer.default_root_dir)
 
@@ -186,18 +185,15 @@ class Fit(Experiment):
 
     @property
     def is_kept(self) -> bool:
-        """Whether the run folder has a checkpoint."""
         return self.recorder is not None and (self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file()
 
     @property
     def num_new_epochs(self) -> int:
-        """The epochs that this fit has added to the run."""
         before = self.checkpoint.resume.num_epochs if self.checkpoint else 0
         return self.recorder.state.num_epochs - before if self.recorder else 0
 
     @property
     def why_not_kept(self) -> str | None:
-        """Why there is no checkpoint; None if there is one."""
         settings = self.config.trainer
         if self.is_kept:
             return None
@@ -208,12 +204,7 @@ class Fit(Experiment):
         return "trainer.enable_checkpointing is false" if self.recorder is None else "no epoch was finished"
 
     def run(self) -> None:
-        """Trains the net.
-
-        Raises:
-            ValueError: if the training diverges, or another process has the run folder.
-            KeyboardInterrupt: on Ctrl-C, when the last finished epoch is on the disk.
-        """
+        """Trains the net. Raises KeyboardInterrupt on Ctrl-C, when the last finished epoch is on the disk."""
         with self.recording():
             self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=self.config.ckpt_path, weights_only=True)
 
@@ -247,7 +238,7 @@ class Fit(Experiment):
 
     @property
     def ending(self) -> Ending | None:
-        """Why the run ended early or trained nothing; None if it trained all epochs that were asked for."""
+        """None if the run trained all epochs that were asked for."""
         if is_time_up(self.trainer):
             return Ending.TIME_UP
         num_epochs, max_epochs = self.trainer.current_epoch, self.trainer.max_epochs or -1
@@ -259,7 +250,7 @@ class Fit(Experiment):
         """Scores of the last finished epoch, as `train/loss`; empty if nothing was trained."""
         metrics = {key: value.item() for key, value in self.trainer.callback_metrics.items()}
         if metrics and self.recorder:
-            # The trainer's may be those of an epoch that was cut short.
+            # The trainer's may be of an epoch that was cut short.
             metrics = self.recorder.last_epoch()
         return {
             f"{split}/{metric}": metrics[f"{split}_{metric}"]
@@ -270,7 +261,7 @@ class Fit(Experiment):
 
 
 def _hyperparameters(settings: Any) -> dict[str, Any]:
-    """The settings in which runs differ, flat, for TensorBoard's table."""
+    """The settings for TensorBoard's table of runs."""
     model, data = settings.model, settings.data
     optimizer = model.optimizer
     return {

@@ -29,8 +29,7 @@ class RunLogger(TensorBoardLogger):
     `val_loss` is `loss` in `val`. The run folder itself gets the hyper-parameters and the final scores.
 
     Args:
-        save_dir: where all runs go.
-        name: of the run; its folder is `save_dir/name/version_N`.
+        save_dir, name: the run folder is `save_dir/name/version_N`.
         version: N, or the folder's name; None: the next free N, taken for good as soon as it is asked for.
     """
 
@@ -51,7 +50,7 @@ class RunLogger(TensorBoardLogger):
         root.mkdir(parents=True, exist_ok=True)
         while True:
             try:
-                # Two fits that start at once each get a folder of their own.
+                # Fits that start at once each get a folder.
                 (root / f"version_{number}").mkdir()
                 self._claimed = [root / f"version_{number}", *missing]
                 return number
@@ -98,7 +97,7 @@ class RunLogger(TensorBoardLogger):
 
     @rank_zero_only
     def log_scores(self, scores: dict[str, float], epoch: int) -> None:
-        """Writes the hyper-parameters and the scores of a finished run for TensorBoard's HParams tab, and closes it."""
+        """Writes hyper-parameters and scores of a finished run for TensorBoard's HParams tab."""
         expected = dict.fromkeys([*scores, "test/loss", "test/accuracy"], 0.0)
         with signals_held():
             for summary in hparams(self.hparams, expected):

@@ -39,7 +39,7 @@ def is_of_own_code(trace: TracebackType | None) -> bool:
 
 
 def keep_own_frames(error: BaseException | None) -> None:
-    """Cuts the tracebacks of `error` and of the errors that it came from down to the frames of the user's code."""
+    """Leaves the user's frames alone in the tracebacks of `error` and of what it came from."""
     while error is not None:
         own = None
         for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
@@ -50,13 +50,13 @@ def keep_own_frames(error: BaseException | None) -> None:
 
 
 def is_of_library(frame: FrameType) -> bool:
-    """Whether the frame is of an installed package, of Python itself, or has no source text at all."""
+    """Whether the frame is of an installed package or of Python, or has no source text."""
     name = frame.f_code.co_filename
     path = Path(name)
     return (
         _STANDARD_LIBRARY in path.parents
         or bool({"site-packages", "dist-packages"} & set(path.parts))
-        # Code that a library has written. That of a notebook's cell is known to `linecache`.
+        # Code that a library has made; a notebook's cell is known to `linecache`.
         or not linecache.getlines(name)
     )
 

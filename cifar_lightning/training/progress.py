@@ -73,7 +73,7 @@ class EpochProgress(ProgressBar):
                 self._last_refresh = now
                 self._progress.update(self._task, completed=epoch, scores=_describe(trainer, "  "))
                 self._progress.refresh()
-        elif self._enabled and (is_last or _is_milestone(epoch, total)):
+        elif self._enabled and (is_last or (total > 0 and 20 * epoch // total > 20 * (epoch - 1) // total)):
             seconds_left = (now - self._start) / max(epoch - self._first_epoch, 1) * (total - epoch)
             left = f", {seconds_left:.0f} s left" if total > epoch else ""
             of_total = f"/{total}" if total > 0 else ""
@@ -102,7 +102,6 @@ def is_live(console: Console) -> bool:
 
 
 def _describe_training(trainer: Any, model: Any) -> str:
-    """What is trained, on which images and where."""
     data, device = trainer.datamodule, model.device
     classes = ", ".join(model.class_names) if len(model.class_names) <= 5 else f"{len(model.class_names)} classes"
     parts = [
@@ -127,8 +126,3 @@ def _describe(trainer: Trainer, separator: str) -> str:
         for split in ("train", "val")
         if f"{split}_loss" in metrics
     )
-
-
-def _is_milestone(epoch: int, total: int) -> bool:
-    """Whether this is the first epoch of another twentieth of `total`."""
-    return total > 0 and (20 * epoch) // total > (20 * (epoch - 1)) // total

@@ -12,7 +12,6 @@ import torch
 
 from cifar_lightning.runs.signals import signals_handled
 
-# The beginnings of their texts; anything else is shown.
 _NO_ACTION = (
     ".*does not have many workers.*",  # batches are cut from memory; workers would only cost time
     ".*smaller than the logging interval.*",  # metrics are logged per epoch

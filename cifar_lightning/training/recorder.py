@@ -83,14 +83,14 @@ class RunRecorder(lightnings.Checkpoint):
         self._folder = Path(trainer.log_dir or trainer.default_root_dir)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Without this, a run that EarlyStopping ended would train until EarlyStopping ends it again.
+        # Or a run that EarlyStopping ended would train until it is ended again.
         trainer.should_stop = trainer.should_stop or self.state.stopped_early
         if self._resumed is not None and not self._resumed.has_loops:
             set_progress(trainer, self.state.num_epochs, self._resumed.global_step)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            # A run that exists keeps its settings and scores until another epoch is kept (`sync`).
+            # Until another epoch is kept (`sync`).
             self._overwrites_config = (self._folder / CONFIG).exists()
             if not self._overwrites_config:
                 write_text(self._folder / CONFIG, self.state.config)
@@ -110,7 +110,7 @@ class RunRecorder(lightnings.Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
-            # Cut short by `max_steps` or `max_time`: an unfinished epoch is run again.
+            # An epoch that was cut short is run again.
             return
         now = time.monotonic()
         metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name in COLUMNS}
@@ -126,7 +126,7 @@ class RunRecorder(lightnings.Checkpoint):
             self.sync(trainer)
 
     def add_epoch(self, epoch: int, metrics: dict[str, float], seconds: float, has_finite_weights: bool) -> bool:
-        """Adds a finished epoch, `seconds` after the start of this fit, to the curves; returns whether it is the best.
+        """Adds an epoch, `seconds` after the start of this fit, to the curves; returns whether it is the best.
 
         Raises:
             ValueError: if a loss or a weight is not finite.
@@ -160,13 +160,13 @@ class RunRecorder(lightnings.Checkpoint):
         """Writes what is held, and the curves."""
         if not self._checkpoints.held:
             return
-        # There is none if another callback saved before the first epoch was finished.
+        # None if another callback saved before the first epoch was finished.
         if last := self._checkpoints.held.get(self._folder / CHECKPOINTS / LAST_CHECKPOINT):
             if self._overwrites_config:
                 (self._folder / SCORES).unlink(missing_ok=True)
                 write_text(self._folder / CONFIG, self.state.config)
                 self._overwrites_config = False
-            # The checkpoints come last, so that the curves always hold the epochs of both.
+            # Before the checkpoints, whose epochs it must hold.
             write_text(self._folder / CURVES, last[BLOCK]["curves"])
         if isinstance(trainer.logger, RunLogger):
             trainer.logger.flush()
@@ -190,7 +190,6 @@ def is_time_up(trainer: Trainer) -> bool:
 
 
 def _refuse_divergence(metrics: dict[str, float], has_finite_weights: bool, epoch: int) -> None:
-    """Raises a ValueError if a loss, or a weight, is not finite after `epoch`."""
     problem = ""
     losses = {name: metrics[name] for name in ("train_loss", "val_loss") if name in metrics}
     if not all(map(math.isfinite, losses.values())):

@@ -70,7 +70,6 @@ class _Member:
         self.scheduler: Any = next((config.scheduler for config in self.trainer.lr_scheduler_configs), None)
 
     def begin(self) -> None:
-        """Restores what there is of the run, and opens its folder."""
         if (checkpoint := self.fit.checkpoint) is not None:
             contents = torch.load(checkpoint.path, map_location="cpu", weights_only=True)
             self.model.load_state_dict(contents["state_dict"])
@@ -133,7 +132,7 @@ class _Images:
 
 
 class _StackedFit:
-    """The loop over the epochs; the device is waited for at the end of each, and not within."""
+    """The loop over the epochs; the device is waited for at the end of each alone."""
 
     def __init__(self, members: Sequence[_Member]) -> None:
         self._members = members
@@ -171,7 +170,7 @@ class _StackedFit:
             self._val = _Images(data.all_training, val, self._device)
 
     def run(self) -> None:
-        """Trains the epochs that are left; whatever ends this, the finished ones are on the disk."""
+        """Trains the epochs that are left; whatever ends this, the finished ones are written."""
         self._start = self._last_sync = time.monotonic()
         try:
             while self._num_epochs < self._members[0].trainer.max_epochs and self._alive():
@@ -187,7 +186,7 @@ class _StackedFit:
         return [member for member in self._members if member.error is None]
 
     def _run_epoch(self) -> list[list[float]]:
-        """Trains and validates an epoch; returns a row per net: `_measure` of each split, and if weights are finite."""
+        """Trains and validates an epoch; a row per net: `_measure` of each split, and whether weights are finite."""
         seeds = [member.fit.config.seed_everything for member in self._members]
         train = self._train.places
         orders = [epoch_order(train.shape[1], seed, self._num_epochs) for seed in seeds]
@@ -229,7 +228,6 @@ class _StackedFit:
         return logits.detach(), *torch.autograd.grad(loss, self._stack.trainable, allow_unused=True)
 
     def _end_epoch(self, rows: list[list[float]]) -> None:
-        """Adds the epoch to every run, and writes the runs if they were last written some seconds ago."""
         now = time.monotonic()
         scheduler_state = self._scheduler.state_dict() if self._scheduler else {}
         parameters = {name: parameter.detach() for name, parameter in self._stack.parameters.items()}
@@ -243,7 +241,6 @@ class _StackedFit:
             try:
                 is_best = member.recorder.add_epoch(self._num_epochs, values, seconds, has_finite_weights=bool(row[-1]))
             except ValueError as error:
-                # The others go on; it keeps the epoch before.
                 member.error = error
                 continue
             member.finished = state
@@ -269,10 +266,7 @@ class _StackedFit:
 
 
 def _measure(logits: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Loss (nats), accuracy and recall per class, (S, 2 + K), of logits (S, N, num_outputs) and labels (S, N).
-
-    As `EpochMetrics` of each net.
-    """
+    """As `EpochMetrics` of each net: (S, 2 + K) of logits (S, N, num_outputs) and labels (S, N)."""
     losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
     # (S, N, K)
     is_of = labels[..., None] == torch.arange(num_classes, device=labels.device)
