@@ -161,7 +161,7 @@ class ImageClassifier(LightningModule):
         return self.loss(logits, labels)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The loss that training minimises: the mean cross-entropy with label smoothing."""
+        """The mean cross-entropy with label smoothing, which training minimises."""
         return functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -217,7 +217,6 @@ class ImageClassifier(LightningModule):
     def _log_epoch(self, split: str, metrics: EpochMetrics) -> None:
         loss, accuracy, recall = metrics.compute()
         if self.trainer.sanity_checking:
-            # A few batches with an untrained net are no epoch.
             return
         values = name_values(split, self.class_names, loss, accuracy, recall)
         if self.trainer.state.fn != TrainerFn.FITTING:
@@ -226,7 +225,7 @@ class ImageClassifier(LightningModule):
         # The bookkeeping of `self.log` takes a twentieth of an epoch of the lab.
         self.trainer.callback_metrics.update(values)
         if self.loggers:
-            # Epochs count from 1 wherever people read them.
+            # As people count.
             epoch = self.current_epoch + 1
             numbers = {name: float(value) for name, value in values.items()}
             for logger in self.loggers:

@@ -1,7 +1,7 @@
 """Several nets of one kind, run and trained as one net."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -46,7 +46,6 @@ class NetStack:
         self._buffer_dims: dict[str, int | None] = {}
         for name, first in models[0].named_buffers():
             values = [model.get_buffer(name) for model in models]
-            # As the normalisation's are.
             are_same = all(torch.equal(first, value) for value in values)
             self._buffers[name] = (first if are_same else torch.stack(values)).to(device)
             self._buffer_dims[name] = None if are_same else 0
@@ -110,11 +109,9 @@ class NetStack:
 
     @property
     def trainable(self) -> list[Tensor]:
-        """The parameters that have gradients."""
         return [parameter for parameter in self.parameters.values() if parameter.requires_grad]
 
     def train(self, mode: bool) -> None:
-        """Switches all nets to training or to evaluation."""
         self._net.train(mode)
 
 
@@ -146,29 +143,22 @@ def _kind_of(layer: nn.Module) -> str:
 
 def stack_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The state of the optimiser of a stack, from those of the optimisers of its nets."""
-
-    def join(number: int, name: str, value: Any) -> Any:
-        values = [state["state"][number][name] for state in states]
-        return torch.stack(values) if isinstance(value, Tensor) and name not in _SHARED_STATE else value
-
-    first: Mapping[int, Mapping[str, Any]] = states[0]["state"]
-    return {
-        "state": {
-            number: {name: join(number, name, value) for name, value in kept.items()} for number, kept in first.items()
-        },
-        "param_groups": states[0]["param_groups"],
-    }
+    return _map_state(
+        states[0], lambda number, name, value: torch.stack([state["state"][number][name] for state in states])
+    )
 
 
 def unstack_state(state: Mapping[str, Any], place: int) -> dict[str, Any]:
     """The state of the optimiser of one net, from that of the optimiser of its stack."""
-    return {
-        "state": {
-            number: {
-                name: value[place] if isinstance(value, Tensor) and name not in _SHARED_STATE else value
-                for name, value in kept.items()
-            }
-            for number, kept in state["state"].items()
-        },
-        "param_groups": state["param_groups"],
-    }
+    return _map_state(state, lambda number, name, value: value[place])
+
+
+def _map_state(state: Mapping[str, Any], convert: Callable[[int, str, Tensor], Tensor]) -> dict[str, Any]:
+    """A state whose tensors of each weight are what `convert` makes of a parameter's number, their name and value."""
+    converted: dict[int, dict[str, Any]] = {}
+    for number, kept in state["state"].items():
+        converted[number] = dict(kept)
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and name not in _SHARED_STATE:
+                converted[number][name] = convert(number, name, value)
+    return {"state": converted, "param_groups": state["param_groups"]}
