@@ -43,12 +43,9 @@ FINE_CLASSES = tuple(_NAMES.split())
 class Cifar100(ImageSource):
     """50 000 training and 10 000 test images of 100 classes, 32x32 RGB; labels are the 100 fine ones.
 
-    `root` holds the extracted folder `cifar-100-python` or the published `cifar-100-python.tar.gz`; with neither, the
-    archive is downloaded there.
-
     Args:
-        root: the folder; None: `$CIFAR_LIGHTNING_DATA`, or `data`.
-        download: whether to fetch the archive where the data are missing.
+        root: the folder of `cifar-100-python` or `cifar-100-python.tar.gz`; None: `$CIFAR_LIGHTNING_DATA`, or `data`.
+        download: whether to fetch the archive where there is neither.
         verify_md5: whether to refuse files that differ from the published ones.
         mirrors: addresses of the archive, tried in turn.
     """

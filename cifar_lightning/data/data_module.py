@@ -24,7 +24,7 @@ class SubsetDataModule(LightningDataModule):
     """Keeps some classes of a source, and holds out a share of their training images for validation.
 
     A batch is `(images, labels)`: uint8 (B, 3, S, S) and int64 (B,), labels 0..K-1 in the order of `classes`. After
-    `setup`, `train`, `val` and `test` are the images of the splits, and `all_training` those of train and val together.
+    `setup`, `train`, `val`, `test` and `all_training` (train and val together) are the images.
 
     Args:
         source: where the images come from; CIFAR-100 by default.
@@ -66,11 +66,7 @@ class SubsetDataModule(LightningDataModule):
 
     @cached_property
     def class_names(self) -> list[str]:
-        """Names of the kept classes, in the order of the labels 0..K-1.
-
-        Raises:
-            ValueError: if a class is unknown, occurs twice, or is the only one.
-        """
+        """Names of the labels 0..K-1. Raises ValueError if a class is unknown, occurs twice, or is the only one."""
         return resolve_classes(self.classes, self.source.class_names)
 
     @property
@@ -149,8 +145,6 @@ class SubsetDataModule(LightningDataModule):
 
 
 class _ImageSet(Dataset):
-    """Images and labels on one device, indexed by whole batches."""
-
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         # Rows are gathered fast, and a batch comes in channels_last. No copy: subsets have that format.
         self.rows = images.permute(0, 2, 3, 1).contiguous()

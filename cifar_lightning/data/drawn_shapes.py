@@ -18,11 +18,10 @@ _OVERSAMPLING = 4
 class DrawnShapes(ImageSource):
     """Six shapes of random colour, size, place and orientation, on a random background, under noise.
 
-    Classes differ in shape alone: colours, sizes and places are drawn from the same distributions for all.
+    Classes differ in shape alone.
 
     Args:
-        num_train: training images per class.
-        num_test: test images per class.
+        num_train, num_test: training and test images per class.
         seed: the same seed draws the same images; the two splits share none.
         noise: standard deviation of the Gaussian noise, in grey levels (0..255).
         image_size: side of the images, in pixels.

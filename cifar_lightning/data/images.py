@@ -50,7 +50,6 @@ class LabelledImages:
         return len(self.labels)
 
     def counts(self) -> dict[str, int]:
-        """Number of images per class."""
         counts = torch.bincount(self.labels, minlength=len(self.class_names)).tolist()
         return dict(zip(self.class_names, counts, strict=True))
 
@@ -86,12 +85,12 @@ def find_images(*paths: Path) -> list[Path]:
             continue
         if not path.is_dir():
             raise ValueError(f"expected an image or a folder of images, but there is no {path}; check the path")
-        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-        images = [file for file in files if file.suffix.lower() in suffixes]
-        if not images:
+        count = len(found)
+        for file in sorted(path.iterdir()):
+            if file.is_file() and not file.name.startswith("."):
+                (found if file.suffix.lower() in suffixes else skipped).append(file)
+        if len(found) == count:
             raise ValueError(f"expected {_KINDS} images in {path}, but it has none; add some, or name another folder")
-        found += images
-        skipped += [file for file in files if file.suffix.lower() not in suffixes]
     if skipped:
         named = ", ".join(map(str, skipped[:3])) + (", ..." if len(skipped) > 3 else "")
         total = len(skipped) + len(found)

@@ -46,24 +46,17 @@ _TEST_CHUNK, _TRAINING_CHUNK = 64, 256
 
 @dataclass(frozen=True)
 class NearestPairs:
-    """Test images, each with the training image that resembles it most, the closest pair first.
-
-    Attributes:
-        test: N images.
-        training: N images, some of them perhaps more than once.
-        similarity: float32 (N,), -1..1, falling.
-    """
+    """N test images, each with the training image most like it; `similarity`, float32 (N,), -1..1, falls."""
 
     test: LabelledImages
     training: LabelledImages
     similarity: Tensor
 
     def duplicates(self) -> "NearestPairs":
-        """The pairs that count as near-duplicates."""
         return self.first(int((self.similarity >= THRESHOLD).sum()))
 
     def first(self, count: int) -> "NearestPairs":
-        """The `count` closest pairs, or all if there are fewer."""
+        """The `count` closest pairs."""
         places = torch.arange(min(count, len(self.similarity)))
         return NearestPairs(self.test.subset(places), self.training.subset(places), self.similarity[places])
 
@@ -96,11 +89,10 @@ def _find_or_read(
         return find(*images)
     content = b"".join(each.contiguous().numpy().tobytes() for each in images)
     path = cache / f"near_duplicates_{hashlib.sha256(content).hexdigest()[:16]}.npz"
-    # A file that is missing or cannot be read is made anew.
     with contextlib.suppress(OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile), np.load(path) as found:
         return torch.from_numpy(found["places"]), torch.from_numpy(found["found"])
     places, found = find(*images)
-    # A folder that cannot be written only costs the time of the next call.
+    # A folder that cannot be written costs the next call its time.
     with contextlib.suppress(OSError):
         write_whole(path, lambda file: np.savez(file, places=places, found=found))
     return places, found
@@ -112,24 +104,18 @@ def find_nearest(test: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
 
     `test`, N at least 1, and `training` are uint8, (N, 3, S, S) and (M, 3, S, S).
     """
-    found = [
-        (positions.gather(1, best[:, None])[:, 0], similarity)
-        for positions, all_similarities in _compare(test, training)
-        for similarity, best in [all_similarities.max(dim=1)]
-    ]
-    positions, similarities = zip(*found, strict=True)
-    return torch.cat(positions), torch.cat(similarities)
+    positions, similarities = (torch.cat(chunks) for chunks in zip(*_compare(test, training), strict=True))
+    similarity, best = similarities.max(dim=1)
+    return positions.gather(1, best[:, None])[:, 0], similarity
 
 
 @torch.inference_mode()
 def find_similar(images: Tensor) -> tuple[Tensor, Tensor]:
     """Finds the pairs of near-duplicates among some images, uint8 (N, 3, S, S): both places, int64 (P,) each."""
-    positions = torch.cat(
-        [torch.where(similarity >= THRESHOLD, positions, -1) for positions, similarity in _compare(images, images)]
-    )
+    positions, similarities = (torch.cat(chunks) for chunks in zip(*_compare(images, images), strict=True))
     places = torch.arange(len(images))[:, None].expand_as(positions)
     # An image is always similar to itself.
-    found = (positions >= 0) & (positions != places)
+    found = (similarities >= THRESHOLD) & (positions != places)
     return places[found], positions[found]
 
 

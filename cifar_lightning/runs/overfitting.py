@@ -36,11 +36,15 @@ def describe_overfitting(curves: Curves, val_name: str = "validation") -> str:
     validated = ~np.isnan(curves.val_loss)
     when = "the end" if validated[-1] else f"epoch {curves.epochs[validated][-1]}"
     seen = Curves(*(values[validated] for values in astuple(curves)))
-    assert seen.best is not None
-    return f"{_describe_losses(seen, seen.best, val_name)}; {_describe_accuracies(seen, when, val_name)}"
+    train, val = 100 * seen.train_accuracy[-1], 100 * seen.val_accuracy[-1]
+    gap = f"gap {train - val:.1f} points" if train >= val else f"{val_name} ahead by {val - train:.1f} points"
+    accuracies = f"accuracy at {when}: train {train:.1f} %, {val_name} {val:.1f} % ({gap})"
+    return f"{_describe_losses(seen, val_name)}; {accuracies}"
 
 
-def _describe_losses(curves: Curves, best: int, val_name: str) -> str:
+def _describe_losses(curves: Curves, val_name: str) -> str:
+    best = curves.best
+    assert best is not None
     lowest, last = (describe_loss(curves.val_loss[place]) for place in (best, -1))
     rise = curves.val_loss[-1] / curves.val_loss[best] - 1 if curves.val_loss[best] > 0 else np.inf
     when, end = curves.epochs[best], curves.epochs[-1]
@@ -53,9 +57,3 @@ def _describe_losses(curves: Curves, best: int, val_name: str) -> str:
     # Beyond tenfold the two losses say more than their ratio.
     percent = f" (+{100 * rise:.0f} %)" if rise < 10 else ""
     return f"{val_name} loss rose from {lowest} at epoch {when} to {last} at epoch {end}{percent}"
-
-
-def _describe_accuracies(curves: Curves, when: str, val_name: str) -> str:
-    train, val = 100 * curves.train_accuracy[-1], 100 * curves.val_accuracy[-1]
-    gap = f"gap {train - val:.1f} points" if train >= val else f"{val_name} ahead by {val - train:.1f} points"
-    return f"accuracy at {when}: train {train:.1f} %, {val_name} {val:.1f} % ({gap})"

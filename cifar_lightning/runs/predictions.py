@@ -107,21 +107,16 @@ class Predictions(StoredTable):
         support = confusion.sum(axis=1)
         times_predicted = confusion.sum(axis=0)[: len(self.class_names)]
         right = confusion.diagonal()
-        precision = right / np.maximum(times_predicted, 1)
+        precision = (right / np.maximum(times_predicted, 1)).tolist()
         f1 = 2 * right / np.maximum(support + times_predicted, 1)
-        classes = [
-            ClassScores(
-                name=name,
-                precision=float(precision[k]),
-                recall=float(right[k] / support[k]) if support[k] else None,
-                f1=float(f1[k]) if support[k] else None,
-                support=int(support[k]),
-                recall_ci95=list(wilson_interval(float(right[k] / support[k]), int(support[k])))
-                if support[k]
-                else None,
-            )
-            for k, name in enumerate(self.class_names)
-        ]
+        classes = []
+        for k, (name, count) in enumerate(zip(self.class_names, support.tolist(), strict=True)):
+            if count:
+                recall = float(right[k] / count)
+                interval = list(wilson_interval(recall, count))
+                classes.append(ClassScores(name, precision[k], recall, float(f1[k]), count, interval))
+            else:
+                classes.append(ClassScores(name, precision[k], None, None, 0, None))
         accuracy = float(right.sum() / support.sum())
         return SplitScores(
             loss=float(self.losses().mean()),

@@ -136,7 +136,7 @@ def load_run(path: str | Path) -> Run:
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
-    """The runs below `paths`, tested or not, each once and in the order of their names.
+    """The runs below `paths`, each once and in the order of their names.
 
     A run folder has a `scores.json`, or a `config.yaml` and no run folder below it.
 

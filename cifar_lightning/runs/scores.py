@@ -71,7 +71,7 @@ class ScoresWithout:
 
 @dataclass(frozen=True)
 class SplitScores:
-    """The scores of one split; `confusion_matrix` has a row per true class, and a column per answer."""
+    """The scores of one split; `confusion_matrix` has a row per true class and a column per answer."""
 
     loss: float
     accuracy: float
@@ -87,8 +87,7 @@ class Scores:
     """All of `scores.json`.
 
     Attributes:
-        run: what the run was.
-        splits: the scores by split: `train`, `val` (where there is a validation share) and `test`.
+        splits: the scores of `train`, `val` (where there is a validation share) and `test`.
         robustness: test accuracy by kind of probe and level, see `ProbeShares.robustness`.
     """
 

@@ -67,13 +67,15 @@ class EpochProgress(ProgressBar):
 
     def _show(self, trainer: Trainer, epoch: int, is_last: bool) -> None:
         total = trainer.max_epochs or -1
+        # The first epoch of another twentieth.
+        is_milestone = total > 0 and 20 * epoch // total > 20 * (epoch - 1) // total
         now = time.monotonic()
         if self._progress is not None:
             if now - self._last_refresh > _REFRESH_SECONDS or is_last:
                 self._last_refresh = now
                 self._progress.update(self._task, completed=epoch, scores=_describe(trainer, "  "))
                 self._progress.refresh()
-        elif self._enabled and (is_last or (total > 0 and 20 * epoch // total > 20 * (epoch - 1) // total)):
+        elif self._enabled and (is_last or is_milestone):
             seconds_left = (now - self._start) / max(epoch - self._first_epoch, 1) * (total - epoch)
             left = f", {seconds_left:.0f} s left" if total > epoch else ""
             of_total = f"/{total}" if total > 0 else ""
