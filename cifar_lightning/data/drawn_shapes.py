@@ -21,7 +21,8 @@ class DrawnShapes(ImageSource):
     Classes differ in shape alone.
 
     Args:
-        num_train, num_test: training and test images per class.
+        num_train: training images per class.
+        num_test: test images per class.
         seed: the same seed draws the same images; the two splits share none.
         noise: standard deviation of the Gaussian noise, in grey levels (0..255).
         image_size: side of the images, in pixels.

@@ -1,10 +1,8 @@
 """The four nets of the lab: two convolutions each, differing only in how they shrink the feature map.
 
 A backbone is any `torch.nn.Module` that maps normalised images, float32 (N, 3, H, W), to features, float32 (N, F); the
-linear head belongs to the classifier.
-
-The last ReLU comes after the flatten: the features are the same, and its forward and backward both see one memory
-format (convolutions run in channels_last, the head in the order C, H, W).
+linear head belongs to the classifier. The last ReLU comes after the flatten, so that its forward and backward see one
+memory format (convolutions run in channels_last, the head in the order C, H, W).
 """
 
 from torch import Tensor, nn

@@ -95,12 +95,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes `text` to `path` in UTF-8, whole or not at all. File names that are not UTF-8 keep their bytes."""
+    """Writes `text` to `path` in UTF-8, whole or not at all; file names that are none keep their bytes."""
     write_bytes(path, text.encode(errors="surrogateescape"))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Writes a table to `path`, whole or not at all. Floats are written in full and read back to the last bit."""
+    """Writes a table to `path`, whole or not at all; floats in full."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

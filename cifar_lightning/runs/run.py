@@ -77,7 +77,7 @@ class Run:
         return [line.split(",") for line in read_text(self._find(name, "test that run again")).splitlines()[1:]]
 
     def without(self, indices: np.ndarray) -> "Run":
-        """The same run, tested on the other test images alone; `indices` int (M,) as in the predictions."""
+        """The same run, tested without the images of these `indices`, int (M,)."""
         run, test = Run(self.folder), self.predictions("test")
         kept = ~np.isin(test.indices, indices)
         run._predictions["test"] = test.subset(kept)
@@ -142,7 +142,7 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
 
     Raises:
         ValueError: if a path is not a folder, or there is no run.
-        OSError: if a folder may not be read.
+        OSError: if a folder may not be read, rather than leave it out.
     """
     roots = [Path(path) for path in paths]
     for root in roots:

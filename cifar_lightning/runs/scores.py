@@ -17,7 +17,6 @@ class RunFacts:
 
     Attributes:
         strategy: the name of what a study compares.
-        seed: the seed of the training.
         classes: the class names in the order of the config.
         protocol: `holdout`, or `lab` where the test split was drawn every epoch.
         epochs: the number of epochs that the run was to have.
@@ -26,7 +25,7 @@ class RunFacts:
         num_parameters: the number of weights of the net.
         flops_per_image: floating point operations per image, forward and backward.
         pixels_seen: how many pixels of an image reach the answer.
-        device, processor: the type of device that `test` ran on, and its name; None if unknown.
+        device, processor: the type of device that `test` ran on, and its name (None if unknown).
         fit_seconds: seconds of the fit up to the tested epoch; None if unknown.
         versions: the versions of torch, lightning and cifar_lightning.
     """

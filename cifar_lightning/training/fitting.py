@@ -77,7 +77,7 @@ class Ending(Enum):
 
 
 class Fit(Experiment):
-    """A fit that is set up, and run by `run`; the arguments are those of `fit`.
+    """A fit that is set up, and run by `run`; its arguments are settings, and `--ckpt_path` to resume a run.
 
     Attributes:
         checkpoint: the checkpoint to resume from; None for a new run.

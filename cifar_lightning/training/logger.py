@@ -29,7 +29,8 @@ class RunLogger(TensorBoardLogger):
     `val_loss` is `loss` in `val`. The run folder itself gets the hyper-parameters and the final scores.
 
     Args:
-        save_dir, name: the run folder is `save_dir/name/version_N`.
+        save_dir: where all runs go.
+        name: of the run; its folder is `save_dir/name/version_N`.
         version: N, or the folder's name; None: the next free N, taken for good as soon as it is asked for.
     """
 

@@ -39,7 +39,6 @@ def _find_last(settings: Namespace) -> Path:
 
 
 def _runs_folder(settings: Namespace) -> Path:
-    """The folder of all runs with the name in the settings."""
     options = run_logger_options(settings.trainer)
     return Path(options.save_dir, options.name)
 

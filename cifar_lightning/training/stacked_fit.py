@@ -82,10 +82,6 @@ class _Member:
         self.recorder.setup(self.trainer, self.model, "fit")
         self.recorder.on_train_start(self.trainer, self.model)
 
-    def log(self, values: dict[str, float], epoch: int) -> None:
-        for logger in self.trainer.loggers:
-            logger.log_metrics({**values, "epoch": epoch}, step=epoch)
-
     def hold(self, num_batches: int, is_best: bool = False) -> None:
         """Holds the state after the last epoch, of `num_batches` steps, for the run's checkpoints."""
         assert self.finished is not None
@@ -236,7 +232,8 @@ class _StackedFit:
         for member in self._alive():
             row = rows[member.place]
             values = self._name(row)
-            member.log(values, self._num_epochs)
+            for logger in member.trainer.loggers:
+                logger.log_metrics({**values, "epoch": self._num_epochs}, step=self._num_epochs)
             seconds = (now - self._start) / len(self._members)
             try:
                 is_best = member.recorder.add_epoch(self._num_epochs, values, seconds, has_finite_weights=bool(row[-1]))
