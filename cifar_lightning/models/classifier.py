@@ -225,7 +225,7 @@ class ImageClassifier(LightningModule):
         # The bookkeeping of `self.log` takes a twentieth of an epoch of the lab.
         self.trainer.callback_metrics.update(values)
         if self.loggers:
-            # As people count.
+            # Epochs count from 1 wherever people read them.
             epoch = self.current_epoch + 1
             numbers = {name: float(value) for name, value in values.items()}
             for logger in self.loggers:

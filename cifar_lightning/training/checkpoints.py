@@ -20,6 +20,8 @@ BLOCK = "cifar_lightning"
 class ResumeState:
     """What a run needs to resume besides Lightning's own entries: the entry `cifar_lightning` of every checkpoint.
 
+    All are plain values and tensors, which `torch.load(weights_only=True)` reads.
+
     Attributes:
         num_epochs: the number of finished epochs.
         is_finished: whether the last begun epoch is finished; other callbacks may save before its end.
@@ -41,10 +43,6 @@ class ResumeState:
     stopped_early: bool = False
     random_state: dict[str, torch.Tensor] = field(default_factory=dict)
     logger_versions: dict[str, str] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The block as plain values and tensors, which `torch.load(weights_only=True)` reads."""
-        return dict(vars(self))
 
     @property
     def seconds(self) -> float | None:

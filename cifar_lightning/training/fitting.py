@@ -238,7 +238,7 @@ class Fit(Experiment):
 
     @property
     def ending(self) -> Ending | None:
-        """None if the run trained all epochs that were asked for."""
+        """Why the run ended early; None if it trained all epochs that were asked for."""
         if is_time_up(self.trainer):
             return Ending.TIME_UP
         num_epochs, max_epochs = self.trainer.current_epoch, self.trainer.max_epochs or -1

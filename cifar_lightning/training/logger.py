@@ -36,7 +36,7 @@ class RunLogger(TensorBoardLogger):
 
     def __init__(self, save_dir: str = "lightning_logs", name: str = "run", version: int | str | None = None) -> None:
         super().__init__(save_dir, name=name, version=version, default_hp_metric=False)
-        # Of a resumed run: older curves from this epoch on are replaced.
+        # A resumed run replaces older curves from this epoch on.
         self.first_epoch: int | None = None
         self._claimed: list[Path] = []
         self._split_writers: dict[str, SummaryWriter] = {}

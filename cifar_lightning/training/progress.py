@@ -94,7 +94,7 @@ def _print(line: str) -> None:
     try:
         print(line, flush=True)
     except BrokenPipeError:
-        # Of `| head`, say; the training goes on.
+        # Nobody reads any more (`| head`); the training goes on.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 

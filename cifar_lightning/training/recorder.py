@@ -11,14 +11,15 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightnings
 
+from cifar_lightning.runs.curves import COLUMNS
 from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import BEST_CHECKPOINT, CHECKPOINTS, CONFIG, CURVES, LAST_CHECKPOINT, SCORES
 from cifar_lightning.training.checkpoint_io import HeldCheckpointIO
 from cifar_lightning.training.checkpoints import BLOCK, Checkpoint, ResumeState
 from cifar_lightning.training.logger import RunLogger
 
-COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-HEADER = ",".join(("epoch", *COLUMNS, "seconds")) + "\n"
+_METRICS = COLUMNS[1:-1]
+HEADER = ",".join(COLUMNS) + "\n"
 
 
 class RunRecorder(lightnings.Checkpoint):
@@ -64,7 +65,7 @@ class RunRecorder(lightnings.Checkpoint):
         if self.state.num_epochs == 0:
             return {}
         _, *cells, _ = self.state.curves.splitlines()[-1].split(",")
-        return {name: float(cell) for name, cell in zip(COLUMNS, cells, strict=True) if cell}
+        return {name: float(cell) for name, cell in zip(_METRICS, cells, strict=True) if cell}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self.state.is_finished = checkpoint["epoch"] + 1 == self.state.num_epochs
@@ -73,7 +74,7 @@ class RunRecorder(lightnings.Checkpoint):
             self.state.random_state["cuda"] = torch.cuda.get_rng_state()
         # What each calls its record of this run.
         self.state.logger_versions = {type(logger).__name__: str(logger.version) for logger in trainer.loggers[1:]}
-        checkpoint[BLOCK] = self.state.to_dict()
+        checkpoint[BLOCK] = dict(vars(self.state))
         if not self.has_loops:
             del checkpoint["loops"]
 
@@ -90,7 +91,7 @@ class RunRecorder(lightnings.Checkpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            # Until another epoch is kept (`sync`).
+            # A run that exists keeps its settings until another epoch is kept (`sync`).
             self._overwrites_config = (self._folder / CONFIG).exists()
             if not self._overwrites_config:
                 write_text(self._folder / CONFIG, self.state.config)
@@ -113,7 +114,7 @@ class RunRecorder(lightnings.Checkpoint):
             # An epoch that was cut short is run again.
             return
         now = time.monotonic()
-        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name in COLUMNS}
+        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name in _METRICS}
         if not self._validated:
             # The trainer still has the values of an earlier epoch.
             metrics = {name: value for name, value in metrics.items() if not name.startswith("val_")}
@@ -132,7 +133,7 @@ class RunRecorder(lightnings.Checkpoint):
             ValueError: if a loss or a weight is not finite.
         """
         _refuse_divergence(metrics, has_finite_weights, epoch)
-        cells = [repr(metrics[name]) if name in metrics else "" for name in COLUMNS]
+        cells = [repr(metrics[name]) if name in metrics else "" for name in _METRICS]
         self.state.curves += ",".join([str(epoch), *cells, repr(round(self._seconds_before + seconds, 3))]) + "\n"
         self.state.num_epochs = epoch
         is_best = self.keep_best and metrics.get("val_loss", math.inf) < self.state.best_loss
@@ -152,7 +153,7 @@ class RunRecorder(lightnings.Checkpoint):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         if isinstance(exception, KeyboardInterrupt):
-            # Which the trainer ignores from now on: a second one ends the writing.
+            # The trainer ignores Ctrl-C from now on; a second one should end the writing.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.sync(trainer)
 
