@@ -1,7 +1,7 @@
 """Reads pickles of byte arrays and plain containers; nothing that they name runs.
 
-NumPy's own classes take the shape and type that a pickle states unchecked: damaged ones crashed the process. So a
-stand-in keeps what a pickle says of an array, and `to_bytes` checks it.
+NumPy's own classes trust the shape and type that a pickle states, and damaged ones crashed the process. So a stand-in
+keeps them, and `to_bytes` checks them.
 """
 
 import pickle
@@ -25,19 +25,18 @@ _DAMAGED = (
     *(pickle.UnpicklingError, EOFError, AttributeError, LookupError, TypeError, ValueError),
     *(AssertionError, OverflowError, MemoryError, struct.error),
 )
-
-# Old and new homes of NumPy's array constructor: CIFAR's own pickles, of 2009, name the old one.
+# CIFAR's own pickles, of 2009, name the old home of NumPy's array constructor.
 _ARRAY_NAMES = {
     *(("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")),
     *(("numpy", "ndarray"), ("numpy", "dtype")),
 }
 
 
-# The one written in Python: that in C makes room for as many objects as a pickle numbers, which five bytes can do.
+# Python's own, since that in C makes room for as many objects as five bytes of a pickle may ask for.
 class _ArrayUnpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("_codecs", "encode"):
-            # By this, Python 3 pickles bytes for protocol 2.
+            # How Python 3 writes bytes in protocol 2.
             return super().find_class(module, name)
         if (module, name) not in _ARRAY_NAMES:
             raise pickle.UnpicklingError(f"it names {module}.{name}")
@@ -45,7 +44,7 @@ class _ArrayUnpickler(pickle._Unpickler):
 
 
 def load_arrays(path: Path) -> Any:
-    """The object in the pickle `path`, with its arrays as `to_bytes` takes them; byte strings of Python 2 come as text.
+    """The object in the pickle `path`, its arrays as `to_bytes` takes them; byte strings of Python 2 become text.
 
     Raises:
         ValueError: if the file is no whole pickle, or names anything but NumPy's arrays.

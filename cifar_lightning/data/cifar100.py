@@ -1,5 +1,7 @@
 """CIFAR-100 from the files as published (Krizhevsky 2009), fetched once and checked."""
 
+import tarfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,11 @@ import numpy as np
 import torch
 from torchvision.datasets.utils import check_integrity
 
-from cifar_lightning.data.archive import extract
 from cifar_lightning.data.array_pickle import load_arrays, to_bytes
 from cifar_lightning.data.download import download
 from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.source import ImageSource, Split, resolve_root
-from cifar_lightning.runs.disk import locked
+from cifar_lightning.runs.disk import UNFINISHED, locked, write_bytes
 
 ARCHIVE_NAME = "cifar-100-python.tar.gz"
 ARCHIVE_MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
@@ -23,6 +24,8 @@ FILE_MD5 = {
     "test": "f0ef6b0ae62326f3e7ffdfab6717acfc",
     "meta": "7973b15100ade9c7d40fb424638fde48",
 }
+# The published files have 155 249 918, 31 049 707 and 1 473 bytes.
+MAX_FILE_BYTES = 200_000_000
 OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 
 _NAMES = """
@@ -40,12 +43,9 @@ FINE_CLASSES = tuple(_NAMES.split())
 class Cifar100(ImageSource):
     """50 000 training and 10 000 test images of 100 classes, 32x32 RGB; labels are the 100 fine ones.
 
-    `root` holds the extracted folder `cifar-100-python` or the published `cifar-100-python.tar.gz`; with neither, the
-    archive is downloaded there.
-
     Args:
-        root: the folder; None: `$CIFAR_LIGHTNING_DATA`, or `data`.
-        download: whether to fetch the archive where the data are missing.
+        root: the folder of `cifar-100-python` or `cifar-100-python.tar.gz`; None: `$CIFAR_LIGHTNING_DATA`, or `data`.
+        download: whether to fetch the archive where there is neither.
         verify_md5: whether to refuse files that differ from the published ones.
         mirrors: addresses of the archive, tried in turn.
     """
@@ -74,9 +74,9 @@ class Cifar100(ImageSource):
             OSError: if no mirror answers, or the disk cannot take it.
         """
         root = resolve_root(self.root)
-        archive = root / ARCHIVE_NAME
         if _is_extracted(root):
             return
+        archive = root / ARCHIVE_NAME
         if not archive.is_file() and not self.download:
             raise ValueError(
                 f"expected CIFAR-100 in {root / FOLDER_NAME} or as {archive}, but there is neither;"
@@ -91,7 +91,7 @@ class Cifar100(ImageSource):
                 download(self.mirrors, archive, md5=ARCHIVE_MD5)
             elif self.verify_md5:
                 _check_md5(archive, ARCHIVE_MD5)
-            extract(archive, root / FOLDER_NAME, FILE_MD5)
+            _extract(archive, root)
 
     def list_files(self) -> tuple[Path, list[Path]]:
         root = resolve_root(self.root)
@@ -110,6 +110,36 @@ class Cifar100(ImageSource):
 
 def _is_extracted(root: Path) -> bool:
     return all((root / FOLDER_NAME / name).is_file() for name in FILE_MD5)
+
+
+def _extract(archive: Path, root: Path) -> None:
+    """Brings those of the three files that are missing below `root` out of `archive`, and nothing else.
+
+    Raises:
+        ValueError: if the archive is broken or lacks a file. Links and files of more than 200 MB count as lacking.
+    """
+    for leftover in (root / FOLDER_NAME).glob(f".*{UNFINISHED}"):
+        # A process that was killed left it.
+        leftover.unlink()
+    paths = [f"{FOLDER_NAME}/{name}" for name in FILE_MD5]
+    contents = {}
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            # To its end, so that a cut archive is noticed.
+            for member in tar:
+                if member.name in paths and member.isfile() and member.size <= MAX_FILE_BYTES:
+                    contents[member.name] = tar.extractfile(member).read()  # type: ignore[union-attr]
+        if lacking := sorted(set(paths) - contents.keys()):
+            raise ValueError(f"it lacks {', '.join(lacking)}")
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ValueError(
+            f"expected a whole {archive.name}, but {archive} is none ({error}); delete it to fetch it again"
+        ) from error
+    for path, content in contents.items():
+        if not (root / path).exists():
+            write_bytes(root / path, content)
 
 
 def _check_md5(path: Path, md5: str) -> None:

@@ -16,7 +16,7 @@ from cifar_lightning.data.images import LabelledImages
 from cifar_lightning.data.source import ImageSource, Split
 from cifar_lightning.hints import did_you_mean
 
-# Evaluation needs no gradients, so larger batches fit; their size changes no score.
+# Without gradients larger batches fit; their size changes no score.
 _EVAL_BATCH_SIZE = 1024
 
 
@@ -24,7 +24,7 @@ class SubsetDataModule(LightningDataModule):
     """Keeps some classes of a source, and holds out a share of their training images for validation.
 
     A batch is `(images, labels)`: uint8 (B, 3, S, S) and int64 (B,), labels 0..K-1 in the order of `classes`. After
-    `setup`, `train`, `val` and `test` are the images of the splits, and `all_training` those of train and val together.
+    `setup`, `train`, `val`, `test` and `all_training` (train and val together) are the images.
 
     Args:
         source: where the images come from; CIFAR-100 by default.
@@ -32,8 +32,7 @@ class SubsetDataModule(LightningDataModule):
         val_fraction: share of each class's training images held out for validation, 0 <= share < 1.
         split_seed: decides which images are held out, whatever the seed of the training.
         batch_size: images per training step; the last, smaller batch is kept.
-        validate_on_test: the lab's protocol: validate on the test split every epoch. Nothing is held out, so
-            `val_fraction` must be 0.
+        validate_on_test: the lab's protocol: validate on the test split every epoch; `val_fraction` must be 0.
 
     Raises:
         ValueError: if an argument is out of range. Unknown classes are found by `class_names`.
@@ -67,11 +66,7 @@ class SubsetDataModule(LightningDataModule):
 
     @cached_property
     def class_names(self) -> list[str]:
-        """Names of the kept classes, in the order of the labels 0..K-1.
-
-        Raises:
-            ValueError: if a class is unknown, occurs twice, or is the only one.
-        """
+        """Names of the labels 0..K-1. Raises ValueError if a class is unknown, occurs twice, or is the only one."""
         return resolve_classes(self.classes, self.source.class_names)
 
     @property
@@ -112,7 +107,7 @@ class SubsetDataModule(LightningDataModule):
         return self._loader(images) if len(images) else []
 
     def test_dataloader(self) -> dict[str, DataLoader]:
-        """One loader per split, by its name, in the order of `evaluation_splits`."""
+        """One loader per split of `evaluation_splits`."""
         return {split: self._loader(images) for split, images in self.evaluation_splits.items()}
 
     def predict_dataloader(self) -> DataLoader:
@@ -121,7 +116,7 @@ class SubsetDataModule(LightningDataModule):
 
     @property
     def evaluation_splits(self) -> dict[str, LabelledImages]:
-        """The training, validation (where a share is held out) and test images, as `test` scores them."""
+        """The images that `test` scores: `train`, `val` (where a share is held out) and `test`."""
         splits = {"train": self.train, "val": self.val, "test": self.test}
         return {name: images for name, images in splits.items() if len(images)}
 
@@ -138,25 +133,20 @@ class SubsetDataModule(LightningDataModule):
             )
             home = torch.device("cpu")
         dataset = _ImageSet(images.images.to(home), images.labels.to(home))
-        # The stock loader, given whole batches by `__getitems__`: samplers and distributed training work as ever.
         return DataLoader(
             dataset,
             batch_size=min(batch_size, len(images)),
             sampler=None if shuffle_seed is None else EpochShuffle(dataset, shuffle_seed),
             collate_fn=lambda batch: batch,
-            # A loader draws a number whenever it starts. With the global generator, a net with dropout would draw
-            # other numbers in a resumed run.
+            # A loader draws a number whenever it starts, which would change what dropout draws in a resumed run.
             generator=torch.Generator(),
             pin_memory=home != device,
         )
 
 
 class _ImageSet(Dataset):
-    """Images and labels on one device, indexed by whole batches."""
-
     def __init__(self, images: Tensor, labels: Tensor) -> None:
-        # One image per row, pixel by pixel: whole rows are gathered fast, and a batch comes in channels_last. This is
-        # no copy, since `LabelledImages` takes its subsets in that format.
+        # Rows are gathered fast, and a batch comes in channels_last. No copy: subsets have that format.
         self.rows = images.permute(0, 2, 3, 1).contiguous()
         self.labels = labels
 
@@ -175,18 +165,17 @@ class _ImageSet(Dataset):
 
 
 def epoch_order(num_images: int, seed: int, epoch: int) -> Tensor:
-    """The order in which an epoch goes through `num_images` images, int64 (num_images,): a function of its arguments.
+    """The order in which an epoch goes through `num_images` images, int64 (num_images,), in every engine.
 
-    Every engine takes this order, and a resumed run sees that of a run which was never stopped. The global generator
-    has no part in it.
+    It depends on the arguments alone, so a resumed run sees that of a run which was never stopped.
     """
-    # Seeds of neighbouring runs and epochs must not meet: 1 000 003 is a prime beyond any number of epochs.
+    # Seeds of neighbouring runs and epochs must not meet: a prime beyond any number of epochs.
     generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
     return torch.randperm(num_images, generator=generator)
 
 
 class EpochShuffle(RandomSampler):
-    """Goes through the images in `epoch_order`. Lightning tells the epoch to every sampler that has a `set_epoch`."""
+    """Goes through the images in `epoch_order`; Lightning calls `set_epoch`."""
 
     def __init__(self, images: Dataset, seed: int) -> None:
         super().__init__(images)  # type: ignore[arg-type]
@@ -201,11 +190,7 @@ class EpochShuffle(RandomSampler):
 
 
 def resolve_classes(classes: Sequence[str | int] | None, known: Sequence[str]) -> list[str]:
-    """Names of `classes`, given as names or as places in `known`; None: all of `known`.
-
-    Raises:
-        ValueError: if there are fewer than two, or one is unknown or occurs twice.
-    """
+    """Names of `classes`, given as names or as places in `known`; None: all of `known`."""
     names = list(known) if classes is None else [_class_name(entry, known) for entry in classes]
     for name in names:
         if names.count(name) > 1:

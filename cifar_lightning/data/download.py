@@ -15,20 +15,14 @@ from cifar_lightning.runs.disk import naming
 
 TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 1 << 20
-_TRANSFER_ERRORS = (
-    urllib.error.URLError,
-    http.client.HTTPException,
-    TimeoutError,
-    ConnectionError,
-    ValueError,  # what is no address
-)
+# A ValueError: what is no address.
+_TRANSFER_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError)
 
 
 def download(urls: Sequence[str], path: Path, md5: str) -> None:
     """Brings the file with checksum `md5` to `path` from the first of `urls` that gives it.
 
-    What arrives is kept beside `path` as `.partial` until it is whole, so that a later call, or the next mirror,
-    resumes where this one stopped.
+    Until it is whole it is beside `path` as `.partial`, where a later call, or the next mirror, resumes.
 
     Raises:
         OSError: if no address gives the file.
@@ -36,7 +30,7 @@ def download(urls: Sequence[str], path: Path, md5: str) -> None:
     partial = path.with_name(path.name + ".partial")
     failures = []
     for url in urls:
-        # What an earlier call left may belong to another file: then all of it is fetched from the same address.
+        # What an earlier call left may belong to another file.
         for _ in range(2 if partial.exists() else 1):
             try:
                 _fetch_rest(url, partial)

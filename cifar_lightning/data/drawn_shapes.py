@@ -18,7 +18,7 @@ _OVERSAMPLING = 4
 class DrawnShapes(ImageSource):
     """Six shapes of random colour, size, place and orientation, on a random background, under noise.
 
-    Classes differ in shape alone: colours, sizes and places are drawn from the same distributions for all.
+    Classes differ in shape alone.
 
     Args:
         num_train: training images per class.
@@ -46,7 +46,6 @@ class DrawnShapes(ImageSource):
     def load(self, split: Split) -> LabelledImages:
         generator = np.random.default_rng([self.seed, ("train", "test").index(split)])
         num_images = self.num_images[split] * len(CLASS_NAMES)
-        # Classes take turns, as a shuffled set would.
         labels = np.arange(num_images) % len(CLASS_NAMES)
         pixels = np.empty((num_images, self.image_size, self.image_size, 3), np.uint8)
         for image, label in zip(pixels, labels, strict=True):
@@ -57,7 +56,7 @@ class DrawnShapes(ImageSource):
     def _draw(self, name: str, generator: np.random.Generator) -> np.ndarray:
         side = self.image_size
         background = generator.integers(0, 256, 3)
-        # Far enough from the background to be seen: at least 100 grey levels in one channel.
+        # At least 100 grey levels from the background in one channel, to be seen.
         while np.abs(colour := generator.integers(0, 256, 3) - background).max() < 100:
             pass
         colour = colour + background

@@ -36,7 +36,7 @@ class ImageFolder(ImageSource):
         return tuple(names)
 
     def prepare(self) -> None:
-        """Warns of classes without test images now, rather than let `test` fail after the training."""
+        """Warns of classes without test images before the training."""
         folder = resolve_root(self.root) / "test"
         if missing := set(self.class_names).difference(_class_folders(folder)):
             warnings.warn(f"no test images in {folder} for {sorted(missing)}; add some before `test`", stacklevel=2)

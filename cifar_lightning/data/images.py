@@ -14,7 +14,7 @@ from torchvision.transforms.functional import pil_to_tensor
 _FORMATS = ("PNG", "JPEG", *(("WEBP",) if features.check("webp") else ()))
 _KINDS = f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}"
 
-# What Pillow raises on damaged or very large files, or on none at all.
+# What Pillow raises on damaged or very large files.
 _DAMAGED = (
     *(OSError, SyntaxError, ValueError, TypeError, EOFError, LookupError, struct.error),
     *(Image.DecompressionBombError, Image.DecompressionBombWarning),
@@ -50,13 +50,12 @@ class LabelledImages:
         return len(self.labels)
 
     def counts(self) -> dict[str, int]:
-        """Number of images per class."""
         counts = torch.bincount(self.labels, minlength=len(self.class_names)).tolist()
         return dict(zip(self.class_names, counts, strict=True))
 
     def subset(self, positions: Tensor) -> "LabelledImages":
         """The images at `positions`, int64 (M,)."""
-        # In the memory format channels_last: the one copy that loaders and nets work on.
+        # In channels_last, the memory format that loaders and nets work on.
         images = self.images.permute(0, 2, 3, 1).index_select(0, positions).permute(0, 3, 1, 2)
         return LabelledImages(images, self.labels[positions], self.class_names, self.indices[positions])
 
@@ -70,9 +69,9 @@ class LabelledImages:
 
 
 def find_images(*paths: Path) -> list[Path]:
-    """The image files directly in each of the folders `paths`, by name; a path may be a file itself.
+    """The image files directly in each of the folders `paths`, sorted by name; a path may be a file itself.
 
-    Other files are skipped, and named in one warning; hidden ones are passed over in silence.
+    One warning names the other files, but for hidden ones.
 
     Raises:
         ValueError: if there is no such path, or a folder has no image.
@@ -86,12 +85,12 @@ def find_images(*paths: Path) -> list[Path]:
             continue
         if not path.is_dir():
             raise ValueError(f"expected an image or a folder of images, but there is no {path}; check the path")
-        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-        images = [file for file in files if file.suffix.lower() in suffixes]
-        if not images:
+        count = len(found)
+        for file in sorted(path.iterdir()):
+            if file.is_file() and not file.name.startswith("."):
+                (found if file.suffix.lower() in suffixes else skipped).append(file)
+        if len(found) == count:
             raise ValueError(f"expected {_KINDS} images in {path}, but it has none; add some, or name another folder")
-        found += images
-        skipped += [file for file in files if file.suffix.lower() not in suffixes]
     if skipped:
         named = ", ".join(map(str, skipped[:3])) + (", ..." if len(skipped) > 3 else "")
         total = len(skipped) + len(found)
@@ -102,12 +101,11 @@ def find_images(*paths: Path) -> list[Path]:
 def read_image(path: Path, size: int = 32) -> Tensor:
     """Reads an image of any size and mode as RGB, uint8 (3, `size`, `size`).
 
-    The camera's orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, of an animation
-    the first frame is taken, and other shapes than a square are squeezed into one.
+    The camera's orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, an animation
+    gives its first frame, and other shapes are squeezed into the square.
 
     Raises:
-        ValueError: if the file is no PNG, JPEG or WebP image, is broken, or has more pixels than Pillow takes unwarned
-            (89 million).
+        ValueError: if the file is no PNG, JPEG or WebP image, is broken, or has more than 89 million pixels.
     """
     try:
         with warnings.catch_warnings():
@@ -124,13 +122,10 @@ def read_image(path: Path, size: int = 32) -> Tensor:
 
 def to_pixels(image: Image.Image, size: int) -> Tensor:
     """An image of any mode and shape as RGB, uint8 (3, `size`, `size`); see `read_image`."""
-    return pil_to_tensor(_to_rgb(image).resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0))
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         image = image.convert("I").point(lambda value: value / 257 + 0.5).convert("L")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    scaled = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return pil_to_tensor(scaled)

@@ -1,17 +1,16 @@
 """Test images that have a near-duplicate, among the training images or among one another.
 
-A tenth of CIFAR-100's test images shows the very photograph of a training image, cropped, scaled, mirrored or
-recoloured. Barz and Denzler (2020, arXiv:1902.00423, the ciFAIR test sets) found them by the features of a trained net
-and by eye; here no net is needed.
+A tenth of CIFAR-100's test images is the photograph of a training image, cropped, scaled, mirrored or recoloured (Barz
+and Denzler 2020, arXiv:1902.00423, the ciFAIR test sets).
 
 The measure: an image is cut into cells of 2x2 pixels, and each cell gives its distance from the mean of the 5x5 cells
 around it, in units of their standard deviation (local contrast normalisation, Jarrett et al. 2009, ICCV), so brightness
 and contrast drop out. The central 12x12 cells of the training image, mirrored or not, are moved by up to 4 pixels each
 way over the test image, which is scaled to 7/8, 1 and 9/8. The similarity is the greatest correlation, -1..1. To save
-hours, only the 20 training images that resemble the test image most at 8x8 pixels are compared.
+hours, only the 20 training images most alike at 8x8 pixels are compared.
 
-The threshold was chosen by eye: from 0.77 on there are 735 of the 10 000 test images (ciFAIR: 891), with all 39 exact
-duplicates of their list. Larger moves and scales are missed, and so are copies that are turned or squeezed.
+The threshold, chosen by eye, finds 735 of the 10 000 test images (ciFAIR: 891), and all 39 exact duplicates of their
+list. Larger moves and scales are missed, and so are copies that are turned or squeezed.
 """
 
 import contextlib
@@ -32,8 +31,7 @@ from cifar_lightning.runs.disk import write_whole
 
 THRESHOLD = 0.77
 NUM_CANDIDATES = 20
-# Sides that a test image is scaled to, and the side of the canvas it is laid on, with room for the moves and the
-# surroundings of the outermost cells.
+# The canvas has room for the moves and the surroundings of the outermost cells.
 _TRAINING_SIDE = 32
 _TEST_SIDES = (28, 32, 36)
 _CANVAS_SIDE = 40
@@ -48,46 +46,32 @@ _TEST_CHUNK, _TRAINING_CHUNK = 64, 256
 
 @dataclass(frozen=True)
 class NearestPairs:
-    """Test images, each with the training image that resembles it most, the closest pair first.
-
-    Attributes:
-        test: N images.
-        training: N images, some of them perhaps more than once.
-        similarity: float32 (N,), -1..1, falling.
-    """
+    """N test images, each with the training image most like it; `similarity`, float32 (N,), -1..1, falls."""
 
     test: LabelledImages
     training: LabelledImages
     similarity: Tensor
 
     def duplicates(self) -> "NearestPairs":
-        """The pairs that count as near-duplicates."""
         return self.first(int((self.similarity >= THRESHOLD).sum()))
 
     def first(self, count: int) -> "NearestPairs":
-        """The `count` closest pairs, or all if there are fewer."""
+        """The `count` closest pairs."""
         places = torch.arange(min(count, len(self.similarity)))
         return NearestPairs(self.test.subset(places), self.training.subset(places), self.similarity[places])
 
 
 def find_nearest_pairs(test: LabelledImages, training: LabelledImages, cache: Path | None = None) -> NearestPairs:
-    """Finds the training image that resembles each test image most.
-
-    The folder `cache` keeps the result for the next call with the same images; None: nothing is kept.
-    """
+    """Finds the training image that resembles each test image most; the folder `cache`, if any, keeps the result."""
     positions, similarity = _find_or_read(find_nearest, (test.images, training.images), cache)
     similarity, order = similarity.sort(descending=True, stable=True)
     return NearestPairs(test.subset(order), training.subset(positions[order]), similarity)
 
 
 def find_groups(test: LabelledImages, cache: Path | None = None) -> Tensor:
-    """Finds the test images that are near-duplicates of one another, by the same measure.
+    """The group of each test image, int64 (N,): the place of the first image in it.
 
-    Two images are in one group if they are near-duplicates, or if there is a chain of them. `cache` is that of
-    `find_nearest_pairs`.
-
-    Returns:
-        int64 (N,): the group of each image, the place of the first image in it.
+    A chain of near-duplicates is one group. `cache` is that of `find_nearest_pairs`.
     """
     first, second = _find_or_read(find_similar, (test.images,), cache)
     groups = torch.arange(len(test))
@@ -105,11 +89,10 @@ def _find_or_read(
         return find(*images)
     content = b"".join(each.contiguous().numpy().tobytes() for each in images)
     path = cache / f"near_duplicates_{hashlib.sha256(content).hexdigest()[:16]}.npz"
-    # A file that is missing or cannot be read is made anew.
     with contextlib.suppress(OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile), np.load(path) as found:
         return torch.from_numpy(found["places"]), torch.from_numpy(found["found"])
     places, found = find(*images)
-    # A folder that cannot be written only costs the time of the next call.
+    # A folder that cannot be written costs the next call its time.
     with contextlib.suppress(OSError):
         write_whole(path, lambda file: np.savez(file, places=places, found=found))
     return places, found
@@ -117,33 +100,22 @@ def _find_or_read(
 
 @torch.inference_mode()
 def find_nearest(test: Tensor, training: Tensor) -> tuple[Tensor, Tensor]:
-    """Finds the training image that resembles each test image most.
+    """The place of the training image most like each test image, int64 (N,), and the similarity, float32 (N,), -1..1.
 
-    Args:
-        test: uint8 (N, 3, S, S), N at least 1.
-        training: uint8 (M, 3, S, S), M at least 1.
-
-    Returns:
-        Its place among the training images, int64 (N,), and the similarity, float32 (N,), -1..1.
+    `test`, N at least 1, and `training` are uint8, (N, 3, S, S) and (M, 3, S, S).
     """
-    found = [
-        (positions.gather(1, best[:, None])[:, 0], similarity)
-        for positions, all_similarities in _compare(test, training)
-        for similarity, best in [all_similarities.max(dim=1)]
-    ]
-    positions, similarities = zip(*found, strict=True)
-    return torch.cat(positions), torch.cat(similarities)
+    positions, similarities = (torch.cat(chunks) for chunks in zip(*_compare(test, training), strict=True))
+    similarity, best = similarities.max(dim=1)
+    return positions.gather(1, best[:, None])[:, 0], similarity
 
 
 @torch.inference_mode()
 def find_similar(images: Tensor) -> tuple[Tensor, Tensor]:
     """Finds the pairs of near-duplicates among some images, uint8 (N, 3, S, S): both places, int64 (P,) each."""
-    positions = torch.cat(
-        [torch.where(similarity >= THRESHOLD, positions, -1) for positions, similarity in _compare(images, images)]
-    )
+    positions, similarities = (torch.cat(chunks) for chunks in zip(*_compare(images, images), strict=True))
     places = torch.arange(len(images))[:, None].expand_as(positions)
     # An image is always similar to itself.
-    found = (positions >= 0) & (positions != places)
+    found = (similarities >= THRESHOLD) & (positions != places)
     return places[found], positions[found]
 
 
@@ -217,7 +189,7 @@ def _local_contrast(canvas: Tensor) -> Tensor:
 
 def _box_mean(cells: Tensor) -> Tensor:
     """Means of all squares of 5x5 cells: (..., A, B) -> (..., A - 4, B - 4)."""
-    # As sums of slices: several times as fast as `avg_pool2d` with a stride of 1.
+    # Several times as fast as `avg_pool2d` with a stride of 1.
     for dim in (-2, -1):
         size = cells.shape[dim] - _NEIGHBOURHOOD + 1
         first, *others = (cells.narrow(dim, offset, size) for offset in range(_NEIGHBOURHOOD))

@@ -29,10 +29,7 @@ class ImageSource(ABC):
         return
 
     def list_files(self) -> tuple[Path, list[Path]]:
-        """The folder that its argument `root` stands for, and the files below it that `load` reads.
-
-        For machines that the files must be sent to; a source that lists none must find its images there by itself.
-        """
+        """The folder `root`, and the files below it that `load` reads, for machines that they must be sent to."""
         return Path(), []
 
     @abstractmethod
@@ -41,5 +38,5 @@ class ImageSource(ABC):
 
 
 def resolve_root(root: str | None) -> Path:
-    """The folder of the data: `root`, or `$CIFAR_LIGHTNING_DATA`, or `data`; found out when it is used."""
+    """The folder of the data: `root`, or `$CIFAR_LIGHTNING_DATA`, or `data`."""
     return Path(root or os.environ.get("CIFAR_LIGHTNING_DATA") or "data").expanduser()

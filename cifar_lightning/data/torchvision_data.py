@@ -17,8 +17,8 @@ from cifar_lightning.runs.disk import locked
 class Torchvision(ImageSource):
     """A data set of torchvision that has a training and a test split: CIFAR10, FashionMNIST, SVHN, STL10, Food101, ...
 
-    Images are made RGB and scaled to 32x32; another shape is squeezed into the square. All are held in memory. Classes
-    have the names that torchvision gives them, or else their numbers: "0", "1", ...
+    Images are made RGB and squeezed into 32x32, all in memory. Classes have torchvision's names, or else their numbers:
+    "0", "1", ...
 
     Args:
         dataset: its name in `torchvision.datasets`.
@@ -60,7 +60,7 @@ class Torchvision(ImageSource):
         return LabelledImages(torch.stack(pixels), torch.tensor(labels), self.class_names, torch.arange(len(labels)))
 
     def _open(self, split: Split) -> Any:
-        """Torchvision's data set of a split, a sequence of Pillow images and labels; fetched if need be."""
+        """Torchvision's data set of a split: Pillow images and labels; fetched if need be."""
         options: dict[str, Any] = {"split": split} if "split" in self._parameters else {"train": split == "train"}
         root, kind = resolve_root(self.root), getattr(datasets, self.dataset)
         try:

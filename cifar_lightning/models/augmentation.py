@@ -7,12 +7,11 @@ from torch import Tensor, nn
 def augment(augmentation: nn.Module, images: Tensor) -> Tensor:
     """Applies `augmentation` to a batch, uint8 (N, 3, S, S), and returns one of the same type and shape.
 
-    It gets the whole batch, and must draw anew for each image. Two libraries are met half-way: torchvision's
-    transforms draw once per call, so what is or contains one of them is applied image by image, uint8 (3, S, S); and
-    Kornia's take floats in 0..1, so what is or contains one of them gets, and gives, such a batch.
+    It gets the whole batch, and must draw anew for each image. What is or contains one of torchvision's transforms,
+    which draw once per call, is applied image by image, uint8 (3, S, S); one of Kornia's gets and gives floats, 0..1.
 
     Raises:
-        ValueError: if the augmentation gives another type or shape. What it raises itself is passed on.
+        ValueError: if the augmentation gives another type or shape.
     """
     packages = {type(module).__module__.partition(".")[0] for module in augmentation.modules()}
     if "torchvision" in packages:

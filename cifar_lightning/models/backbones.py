@@ -1,10 +1,8 @@
 """The four nets of the lab: two convolutions each, differing only in how they shrink the feature map.
 
-Every backbone maps normalised images, float32 (N, 3, H, W), to features, float32 (N, F). The linear head belongs to the
-classifier. A backbone of your own is any `torch.nn.Module` with that contract, named by `class_path` in the YAML.
-
-The last ReLU comes after the flatten: it works value by value, so the features are the same, and its forward and
-backward then both see one memory format (convolutions run in channels_last, the head in the order C, H, W).
+A backbone is any `torch.nn.Module` that maps normalised images, float32 (N, 3, H, W), to features, float32 (N, F); the
+linear head belongs to the classifier. The last ReLU comes after the flatten, so that its forward and backward see one
+memory format (convolutions run in channels_last, the head in the order C, H, W).
 """
 
 from torch import Tensor, nn
@@ -78,8 +76,8 @@ class SeenCrop(nn.Module):
     """Crops (N, C, H, W) to the top left square that the lab's pooled nets look at: 28x28 of 32x32.
 
     Pooling without padding drops incomplete windows. Output q x q needs 2q x 2q of the second convolution, so 2q + 2 of
-    the first pool, so 3 (2q + 2) of the first convolution, so 6q + 10 pixels a side. What lies beyond has no influence
-    on the outputs and a gradient of exactly zero: cropping it first changes no bit and saves a quarter of the work.
+    the first pool, so 3 (2q + 2) of the first convolution, so 6q + 10 pixels a side. Cropping the others first changes
+    no bit and saves a quarter of the work.
 
     Raises:
         ValueError: if a side is below 16 pixels, for which q is 0.
@@ -97,8 +95,8 @@ class SeenCrop(nn.Module):
 class FlattenPooled(nn.Flatten):
     """Flattens (N, C, H, W) to (N, C H W), and gives the gradient back in channels_last.
 
-    torch's own gives it back in the order C, H, W, and a pool then copies its input and output to that order and back.
-    No bit changes, and a step of the pooled nets takes 3 to 4 % less.
+    torch's own gives it back in the order C, H, W, and a pool copies its input and output to that order. No bit
+    changes, and a step of the pooled nets takes 3 to 4 % less.
     """
 
     def forward(self, maps: Tensor) -> Tensor:

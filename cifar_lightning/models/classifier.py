@@ -29,30 +29,27 @@ STD = (0.2011, 0.1987, 0.2025)
 class ImageClassifier(LightningModule):
     """A backbone and a linear head, trained with cross-entropy.
 
-    Its forward runs under `torch.func.vmap` over the stacked parameters of several nets, if the backbone's does.
-
-    A checkpoint names the backbone's class. `load_from_checkpoint(path)` builds a backbone that takes no arguments;
-    any other is given: `load_from_checkpoint(path, backbone=MyNet(depth=3))`. Optimiser and scheduler are in the
-    checkpoint only where the classifier was built from a config.
+    `load_from_checkpoint(path)` builds a backbone that takes no arguments; any other is given:
+    `load_from_checkpoint(path, backbone=MyNet(depth=3))`. Optimiser and scheduler are in the checkpoint only where the
+    classifier was built from a config.
 
     The losses that are reported (`train_loss`, `val_loss`, `test_loss`) are plain cross-entropy, whatever the label
     smoothing, so that runs compare.
 
     Args:
         backbone: maps normalised images, float32 (N, 3, S, S), to features, float32 (N, F); F is found by running it.
-        class_names: names of the labels 0..K-1, K >= 2. On the command line they come from the data.
-        image_size: the side S of the images, in pixels. On the command line it comes from the data.
+        class_names: names of the labels 0..K-1, K >= 2; on the command line from the data.
+        image_size: the side S of the images, in pixels; on the command line from the data.
         num_outputs: outputs of the head; None: one per class. With more than classes the labels stay 0..K-1, and an
             unused output that wins counts as wrong.
         optimizer: makes the optimiser from the parameters.
-        scheduler: makes the learning rate scheduler from the optimiser; stepped once per epoch.
+        scheduler: makes the learning rate scheduler from the optimiser; a step per epoch.
         label_smoothing: the share of each training label that is spread over all outputs, 0..1 (Szegedy et al. 2016,
             arXiv:1512.00567).
         augmentation: changes the images of each training batch, see `augment`; never those of validation and test.
 
     Raises:
-        ValueError: if there is no backbone, it does not give (N, F), or a number is out of range. What the backbone
-            itself raises is passed on.
+        ValueError: if there is no backbone, it does not give (N, F), or a number is out of range.
     """
 
     mean: Tensor
@@ -97,18 +94,18 @@ class ImageClassifier(LightningModule):
         self.scheduler_factory = scheduler
         self.label_smoothing = label_smoothing
         self.augmentation = augmentation
-        # As whole images in the memory format of the batches: broadcasting three numbers takes seven times as long.
+        # As whole images: broadcasting three numbers takes seven times as long.
         mean, std = (255 * torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
         ones = torch.ones(1, 3, image_size, image_size).contiguous(memory_format=torch.channels_last)
         self.register_buffer("mean", mean * ones, persistent=False)
         self.register_buffer("std", std * ones, persistent=False)
         self.train_metrics = EpochMetrics(num_classes, num_outputs)
         self.val_metrics = EpochMetrics(num_classes, num_outputs)
-        # By the place of their loader.
-        self._test_outputs: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        # Logits and labels of the last test, by the place of their loader.
+        self.test_outputs: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
     def _describe(self, backbone: nn.Module) -> None:
-        """Makes the hyper-parameters plain values that say which net and which classes the weights are for."""
+        """Makes the hyper-parameters plain values that say what the weights are for."""
         class_path = f"{type(backbone).__module__}.{type(backbone).__qualname__}"
         names = self.hparams["class_names"] = list(self.hparams["class_names"])
         if "_instantiator" not in self.hparams:
@@ -118,9 +115,9 @@ class ImageClassifier(LightningModule):
             self.hparams["backbone"] = None
             if not inspect.signature(type(backbone)).parameters:
                 self.hparams["backbone"] = {"class_path": class_path, "init_args": {}}
-                # As Lightning's command line does, so that `load_from_checkpoint` builds the class from its path.
+                # By this, `load_from_checkpoint` builds the class from its path.
                 self.hparams["_instantiator"] = "lightning.pytorch.cli.instantiate_module"
-        # All layers, since two nets may have weights of the same names and shapes: a pool has none.
+        # Two nets may have the same weights: a pool has none.
         layers = re.sub(r" at 0x[0-9a-f]+", "", repr(backbone))
         self.hparams["_trained_as"] = f"{class_path}\n{layers}\nclasses {names}"
 
@@ -164,7 +161,7 @@ class ImageClassifier(LightningModule):
         return self.loss(logits, labels)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The loss that training minimises: the mean cross-entropy with label smoothing."""
+        """The mean cross-entropy with label smoothing, which training minimises."""
         return functional.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -172,26 +169,24 @@ class ImageClassifier(LightningModule):
         self.val_metrics.append(self(images), labels)
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> Tensor:
-        """Returns the logits, and keeps them for the end."""
         images, labels = batch
         logits = self(images)
-        self._test_outputs.setdefault(dataloader_idx, []).append((logits.float(), labels))
+        self.test_outputs.setdefault(dataloader_idx, []).append((logits.float(), labels))
         return logits
 
-    def on_test_epoch_end(self) -> None:
-        """Logs `test_loss` and `test_accuracy`, and those of a loader called `train` as `test_loss/train` and so on.
+    def on_test_epoch_start(self) -> None:
+        self.test_outputs.clear()
 
-        `train_loss` itself is a curve of the training, and loggers would add a point to it.
-        """
+    def on_test_epoch_end(self) -> None:
+        """Logs `test_loss` and `test_accuracy`, and those of a loader called `train` as `test_loss/train` and so on."""
         loaders = self.trainer.test_dataloaders
         names = dict(enumerate(loaders if isinstance(loaders, dict) else ["test"]))
-        for place, outputs in self._test_outputs.items():
+        for place, outputs in self.test_outputs.items():
             name = names.get(place, f"loader_{place}")
             suffix = "" if name == "test" else f"/{name}"
-            self.val_metrics.outputs = outputs
+            self.val_metrics.outputs = list(outputs)
             loss, accuracy, _ = self.val_metrics.compute()
             self.log_dict({f"test_loss{suffix}": loss, f"test_accuracy{suffix}": accuracy})
-        self._test_outputs.clear()
 
     def predict_step(self, batch: Tensor | tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Probabilities, float64 (N, num_outputs), of uint8 images (N, 3, S, S), with or without their labels."""
@@ -212,7 +207,7 @@ class ImageClassifier(LightningModule):
             scheduler.step(metrics[scheduler.monitor])
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        # Lightning would step on a plateau after the epoch's checkpoint is taken: a resumed run would be a step behind.
+        # On a plateau Lightning would step after the checkpoint is taken, and a resumed run be a step behind.
         if not isinstance(scheduler, ReduceLROnPlateau):
             scheduler.step()
 
@@ -222,14 +217,12 @@ class ImageClassifier(LightningModule):
     def _log_epoch(self, split: str, metrics: EpochMetrics) -> None:
         loss, accuracy, recall = metrics.compute()
         if self.trainer.sanity_checking:
-            # A few batches with an untrained net are no epoch.
             return
         values = name_values(split, self.class_names, loss, accuracy, recall)
         if self.trainer.state.fn != TrainerFn.FITTING:
             self.log_dict(values)
             return
-        # Straight to those who wait for them. `self.log` averages over steps and processes, which is done already, and
-        # its bookkeeping in every step takes a twentieth of an epoch of the lab.
+        # The bookkeeping of `self.log` takes a twentieth of an epoch of the lab.
         self.trainer.callback_metrics.update(values)
         if self.loggers:
             # Epochs count from 1 wherever people read them.
@@ -249,7 +242,7 @@ class ImageClassifier(LightningModule):
 
 @contextlib.contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
-    """Switches a net to evaluation for this block; afterwards each of its modules is in its former mode."""
+    """Switches a net to evaluation for this block."""
     modes = {module: module.training for module in net.modules()}
     net.eval()
     try:
@@ -262,10 +255,7 @@ def evaluating(net: nn.Module) -> Iterator[None]:
 def find_num_features(backbone: nn.Module, image_size: int) -> int:
     """The F of a backbone that maps (N, 3, S, S) to (N, F), found by running it on two black images.
 
-    Warns if what it gives comes straight from a linear layer, as from the classifiers that libraries offer.
-
-    Raises:
-        ValueError: if the backbone gives anything else than (2, F).
+    Warns if it ends with a linear layer, as the classifiers of libraries do. Raises ValueError if it gives no (2, F).
     """
     outputs: list[tuple[str, nn.Module, Any]] = []
     with torch.no_grad(), evaluating(backbone), contextlib.ExitStack() as hooks:

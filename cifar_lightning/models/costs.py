@@ -9,10 +9,7 @@ _NUM_IMAGES = 64
 
 
 def count_flops(model: ImageClassifier, image_size: int) -> int:
-    """Floating point operations of one image's forward and backward pass, as torch's own counter sees them.
-
-    `image_size` is the side of the image, in pixels; the net's mode and gradients are left as they are.
-    """
+    """Floating point operations of an image's forward and backward pass; `image_size` is its side, in pixels."""
     image = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8, device=model.device)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     with evaluating(model), torch.enable_grad(), FlopCounterMode(display=False) as counter:
@@ -21,10 +18,7 @@ def count_flops(model: ImageClassifier, image_size: int) -> int:
 
 
 def count_pixels_seen(model: ImageClassifier, image_size: int) -> int:
-    """How many of an image's pixels the net looks at: their gradient is not exactly zero for some of 64 random images.
-
-    `image_size` and the net are as for `count_flops`.
-    """
+    """How many of an image's pixels have a gradient that is not exactly zero, for some of 64 random images."""
     generator = torch.Generator().manual_seed(0)
     shape = _NUM_IMAGES, 3, image_size, image_size
     images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator).to(model.device)

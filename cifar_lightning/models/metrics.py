@@ -13,14 +13,14 @@ from torchmetrics.classification import MulticlassStatScores
 class EpochMetrics(nn.Module):
     """Gathers the outputs of an epoch's steps, and computes its metrics once, at the end.
 
-    A step only keeps references: no arithmetic, no synchronisation with the device. torchmetrics then reduces over the
-    processes of a distributed run. `num_classes`, K, are the labels in use, at most the columns of the logits.
+    A step keeps references alone, so nothing waits for the device; torchmetrics reduces over the processes of a
+    distributed run. `num_classes`, K, are the labels in use, at most `num_outputs`.
     """
 
     def __init__(self, num_classes: int, num_outputs: int) -> None:
         super().__init__()
         self.num_classes = num_classes
-        # By default it leaves out NaN, with a warning; the mean of a diverged epoch must be NaN too.
+        # The mean of a diverged epoch must be NaN too.
         self.loss = MeanMetric(nan_strategy="disable")
         self.stat_scores = MulticlassStatScores(num_outputs, average=None, validate_args=False)
         self.outputs: list[tuple[Tensor, Tensor]] = []
@@ -46,6 +46,6 @@ class EpochMetrics(nn.Module):
 def name_values(
     split: str, class_names: Sequence[str], loss: Any, accuracy: Any, recall: Iterable[Any]
 ) -> dict[str, Any]:
-    """The metrics of an epoch by the names that loggers and callbacks know them by: `train_loss`, ..."""
+    """The metrics of an epoch by name: `train_loss`, ..."""
     recalls = {f"{split}_recall/{name}": value for name, value in zip(class_names, recall, strict=True)}
     return {f"{split}_loss": loss, f"{split}_accuracy": accuracy, **recalls}

@@ -1,7 +1,7 @@
 """Several nets of one kind, run and trained as one net."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch.nn import functional
 from cifar_lightning.models.backbones import FlattenPooled, SeenCrop
 from cifar_lightning.models.classifier import ImageClassifier
 
-# Layers that treat every channel alike and by itself: on maps, on features, and on either.
+# Layers that treat every channel alike and by itself: on maps, and on any values.
 _ON_MAPS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d, SeenCrop)
 _ON_VALUES = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Identity)
 # What an optimiser keeps of a whole tensor, which is the same in every net; all else it keeps of each weight.
@@ -22,9 +22,9 @@ _SHARED_STATE = ("step", "mu_product")
 class NetStack:
     """Several classifiers of one architecture, run as one; each keeps its own weights.
 
-    A CPU is busy with one net, so there they run in turn, each as it would alone, to the last bit. A GPU runs them
-    together, up to rounding: a chain of torch's usual layers layer by layer, with the channels of all nets side by side
-    in channels_last and grouped convolutions; any other net under `torch.func.vmap` (docs/performance.md).
+    A CPU runs them in turn, each as it would alone, to the last bit. A GPU runs them together, up to rounding: a chain
+    of torch's usual layers layer by layer, with grouped convolutions over the channels of all nets; any other net under
+    `torch.func.vmap` (docs/performance.md).
 
     Args:
         models: S classifiers that differ in their weights alone; the first is used to run all.
@@ -46,7 +46,6 @@ class NetStack:
         self._buffer_dims: dict[str, int | None] = {}
         for name, first in models[0].named_buffers():
             values = [model.get_buffer(name) for model in models]
-            # As the normalisation's are.
             are_same = all(torch.equal(first, value) for value in values)
             self._buffers[name] = (first if are_same else torch.stack(values)).to(device)
             self._buffer_dims[name] = None if are_same else 0
@@ -57,13 +56,15 @@ class NetStack:
 
     def run_in_turn(self, images: Tensor) -> Tensor:
         """As a call: one net after another."""
+        # Unbound at once: the gradient of an index is as large as the whole.
         parameters = {name: stacked.unbind() for name, stacked in self.parameters.items()}
-        buffers = {
-            name: buffer.expand(len(images), *buffer.shape) if self._buffer_dims[name] is None else buffer
-            for name, buffer in self._buffers.items()
-        }
-        nets = [{name: rows[place] for name, rows in (parameters | buffers).items()} for place in range(len(images))]
-        return torch.stack([functional_call(self._net, net, (own,)) for net, own in zip(nets, images, strict=True)])
+        logits = []
+        for place, own in enumerate(images):
+            net = {name: rows[place] for name, rows in parameters.items()}
+            for name, buffer in self._buffers.items():
+                net[name] = buffer if self._buffer_dims[name] is None else buffer[place]
+            logits.append(functional_call(self._net, net, (own,)))
+        return torch.stack(logits)
 
     def run_together(self, images: Tensor) -> Tensor:
         """As a call: all nets at a time."""
@@ -108,11 +109,9 @@ class NetStack:
 
     @property
     def trainable(self) -> list[Tensor]:
-        """The parameters that have gradients."""
         return [parameter for parameter in self.parameters.values() if parameter.requires_grad]
 
     def train(self, mode: bool) -> None:
-        """Switches all nets to training or to evaluation."""
         self._net.train(mode)
 
 
@@ -144,29 +143,22 @@ def _kind_of(layer: nn.Module) -> str:
 
 def stack_states(states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The state of the optimiser of a stack, from those of the optimisers of its nets."""
-
-    def join(number: int, name: str, value: Any) -> Any:
-        values = [state["state"][number][name] for state in states]
-        return torch.stack(values) if isinstance(value, Tensor) and name not in _SHARED_STATE else value
-
-    first: Mapping[int, Mapping[str, Any]] = states[0]["state"]
-    return {
-        "state": {
-            number: {name: join(number, name, value) for name, value in kept.items()} for number, kept in first.items()
-        },
-        "param_groups": states[0]["param_groups"],
-    }
+    return _map_state(
+        states[0], lambda number, name, value: torch.stack([state["state"][number][name] for state in states])
+    )
 
 
 def unstack_state(state: Mapping[str, Any], place: int) -> dict[str, Any]:
     """The state of the optimiser of one net, from that of the optimiser of its stack."""
-    return {
-        "state": {
-            number: {
-                name: value[place] if isinstance(value, Tensor) and name not in _SHARED_STATE else value
-                for name, value in kept.items()
-            }
-            for number, kept in state["state"].items()
-        },
-        "param_groups": state["param_groups"],
-    }
+    return _map_state(state, lambda number, name, value: value[place])
+
+
+def _map_state(state: Mapping[str, Any], convert: Callable[[int, str, Tensor], Tensor]) -> dict[str, Any]:
+    """A state whose tensors of each weight are what `convert` makes of a parameter's number, their name and value."""
+    converted: dict[int, dict[str, Any]] = {}
+    for number, kept in state["state"].items():
+        converted[number] = dict(kept)
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and name not in _SHARED_STATE:
+                converted[number][name] = convert(number, name, value)
+    return {"state": converted, "param_groups": state["param_groups"]}

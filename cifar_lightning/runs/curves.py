@@ -19,14 +19,12 @@ class Curves(StoredTable):
     """The curves of a run, one entry per epoch; NaN where there was no value.
 
     `train_accuracy` is measured on the epoch's batches as they are learnt from, so early on it lags behind
-    `val_accuracy`. As a table: `epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds`.
+    `val_accuracy`.
 
     Attributes:
         epochs: int (E,), counted from 1.
-        train_loss: float64 (E,), 0 and more.
-        train_accuracy: float64 (E,), 0..1.
-        val_loss: float64 (E,), 0 and more.
-        val_accuracy: float64 (E,), 0..1.
+        train_loss, val_loss: float64 (E,), 0 and more.
+        train_accuracy, val_accuracy: float64 (E,), 0..1.
         seconds: float64 (E,), seconds of fitting so far.
     """
 
@@ -60,7 +58,7 @@ class Curves(StoredTable):
 
 @dataclass(frozen=True)
 class Band:
-    """One quantity of several runs over the epochs: int (E,), the mean, lowest and highest value, each float64 (E,)."""
+    """The mean, lowest and highest value of a quantity over the runs, each float64 (E,), and the epochs, int (E,)."""
 
     epochs: np.ndarray
     mean: np.ndarray

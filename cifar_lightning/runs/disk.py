@@ -29,11 +29,9 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(folder: Path, wait: bool, shared: bool = False) -> Iterator[None]:
-    """Keeps out other processes that lock `folder` too. The lock ends with its process, however that ends.
+    """Keeps out other processes that lock `folder` too; a `shared` lock keeps out only those that do not share it.
 
-    Several processes may share a lock, which keeps out those that do not share it.
-
-    Where there are no such locks (Windows, some network disks), nobody is kept out.
+    The lock ends with its process. Where there are none (Windows, some network disks), nobody is kept out.
 
     Raises:
         BlockingIOError: if another process has the lock and `wait` is false.
@@ -71,14 +69,14 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = ""
     try:
-        # A signal right after the file is made would leave it behind, with nobody who knows its name.
+        # A signal in between would leave behind a file whose name nobody knows.
         with signals_held():
             descriptor, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
         with naming(path), os.fdopen(descriptor, "wb") as file:
             file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files that nobody else can read; run folders are for sharing.
+        # Others cannot read what mkstemp makes.
         mask = os.umask(0)
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
@@ -87,7 +85,6 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError):
-            # The reader of the message knows no temporary file.
             error.filename, error.filename2 = str(path), None
         raise
 
@@ -98,12 +95,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes `text` to `path` in UTF-8, whole or not at all. File names that are not UTF-8 keep their bytes."""
+    """Writes `text` to `path` in UTF-8, whole or not at all; file names that are none keep their bytes."""
     write_bytes(path, text.encode(errors="surrogateescape"))
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Writes a table to `path`, whole or not at all. Floats are written in full and read back to the last bit."""
+    """Writes a table to `path`, whole or not at all; floats in full."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -80,7 +80,7 @@ def find_run_folder(checkpoint: Path) -> Path | None:
 
 
 def find_versions(folder: Path) -> list[Path]:
-    """The run folders `version_N` in `folder`, the one with the highest N first."""
+    """The run folders `version_N` in `folder`, the highest N first."""
     numbers = [
         int(match[1])
         for path in (folder.iterdir() if folder.is_dir() else ())
@@ -90,6 +90,6 @@ def find_versions(folder: Path) -> list[Path]:
 
 
 def count_epochs(run: Path) -> int:
-    """The number of a run's epochs that are finished and on the disk, by its `curves.csv`."""
+    """The number of a run's finished epochs, by its `curves.csv`."""
     curves = run / CURVES
     return max(0, curves.read_bytes().count(b"\n") - 1) if curves.is_file() else 0

@@ -14,13 +14,10 @@ class ListedRun:
     """One line of the list.
 
     Attributes:
-        folder: the run folder.
-        strategy: the name of what a study compares; None where it cannot be read, as all that follow.
-        seed: the seed of the training.
+        strategy, seed: as in `RunFacts`; None where they cannot be read.
         epochs: the number of epochs that are finished and on the disk.
         max_epochs: the number of epochs that the run is to have; None without a limit.
-        accuracy: the test accuracy, 0..1; None before the run is tested.
-        accuracy_ci95: its 95 % interval.
+        accuracy, accuracy_ci95: the test accuracy, 0..1, and its interval; None before the run is tested.
         when: when the run was last written to.
         state: `finished` (fitted and tested), `fitted, not tested`, `unfinished` or `unreadable`. A run that a callback
             has stopped early is unfinished until it is tested.
@@ -64,5 +61,5 @@ def _list_run(run: Run) -> ListedRun:
         name, seed = logger["init_args"]["name"], run.settings["seed_everything"]
         return ListedRun(run.folder, name, seed, epochs, limit, None, None, when, state)
     except (ValueError, LookupError, TypeError):
-        # Of another version, or damaged: the other runs are listed all the same.
+        # Of another version, or damaged.
         return ListedRun(run.folder, None, None, epochs, None, None, None, when, "unreadable")

@@ -6,7 +6,7 @@ import numpy as np
 
 from cifar_lightning.runs.curves import Curves
 
-# A smaller rise above the lowest loss does not count: losses move as much by chance from epoch to epoch.
+# Losses move as much by chance from epoch to epoch.
 _RISE_THAT_COUNTS = 0.05
 
 
@@ -16,15 +16,12 @@ def validation_name(lab_protocol: bool) -> str:
 
 
 def describe_loss(loss: float) -> str:
-    """The loss with three decimals; one that has blown up with three digits, as `3.21e+34`."""
+    """The loss with three decimals, or as `3.21e+34` if it has blown up."""
     return f"{loss:.3f}" if loss < 1000 else f"{loss:.2e}"
 
 
 def describe_overfitting(curves: Curves, val_name: str = "validation") -> str:
-    """One line: when the validation loss was lowest, how far it has risen since, and how the accuracies ended.
-
-    `val_name` is the name of the second curve, see `validation_name`.
-    """
+    """One line: when the loss of `val_name` was lowest, how far it has risen since, and how the accuracies ended."""
     if not len(curves.epochs):
         return "no epoch is finished"
     if not np.isfinite(curves.train_loss[-1]):
@@ -39,11 +36,15 @@ def describe_overfitting(curves: Curves, val_name: str = "validation") -> str:
     validated = ~np.isnan(curves.val_loss)
     when = "the end" if validated[-1] else f"epoch {curves.epochs[validated][-1]}"
     seen = Curves(*(values[validated] for values in astuple(curves)))
-    assert seen.best is not None
-    return f"{_describe_losses(seen, seen.best, val_name)}; {_describe_accuracies(seen, when, val_name)}"
+    train, val = 100 * seen.train_accuracy[-1], 100 * seen.val_accuracy[-1]
+    gap = f"gap {train - val:.1f} points" if train >= val else f"{val_name} ahead by {val - train:.1f} points"
+    accuracies = f"accuracy at {when}: train {train:.1f} %, {val_name} {val:.1f} % ({gap})"
+    return f"{_describe_losses(seen, val_name)}; {accuracies}"
 
 
-def _describe_losses(curves: Curves, best: int, val_name: str) -> str:
+def _describe_losses(curves: Curves, val_name: str) -> str:
+    best = curves.best
+    assert best is not None
     lowest, last = (describe_loss(curves.val_loss[place]) for place in (best, -1))
     rise = curves.val_loss[-1] / curves.val_loss[best] - 1 if curves.val_loss[best] > 0 else np.inf
     when, end = curves.epochs[best], curves.epochs[-1]
@@ -56,9 +57,3 @@ def _describe_losses(curves: Curves, best: int, val_name: str) -> str:
     # Beyond tenfold the two losses say more than their ratio.
     percent = f" (+{100 * rise:.0f} %)" if rise < 10 else ""
     return f"{val_name} loss rose from {lowest} at epoch {when} to {last} at epoch {end}{percent}"
-
-
-def _describe_accuracies(curves: Curves, when: str, val_name: str) -> str:
-    train, val = 100 * curves.train_accuracy[-1], 100 * curves.val_accuracy[-1]
-    gap = f"gap {train - val:.1f} points" if train >= val else f"{val_name} ahead by {val - train:.1f} points"
-    return f"accuracy at {when}: train {train:.1f} %, {val_name} {val:.1f} % ({gap})"

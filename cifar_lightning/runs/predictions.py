@@ -10,15 +10,11 @@ from cifar_lightning.runs.scores import ClassScores, ScoresWithout, SplitScores
 from cifar_lightning.runs.table import StoredTable
 
 OTHER = "(other)"
-# The quantile of the normal distribution that a 95 % interval takes.
 _NORMAL_QUANTILE = 1.959963984540054
 
 
 def wilson_interval(share: float, count: float, quantile: float = _NORMAL_QUANTILE) -> tuple[float, float]:
-    """Wilson's 95 % interval (Wilson 1927) of a share of `count` images, above 0.
-
-    `quantile` is the 97.5 % quantile of the distribution that the share is judged by, the normal one by default.
-    """
+    """Wilson's 95 % interval (Wilson 1927) of a share of `count` images, by a distribution's 97.5 % `quantile`."""
     squared = quantile**2 / count
     middle, half = share + squared / 2, (squared * (share * (1 - share) + squared / 4)) ** 0.5
     return max((middle - half) / (1 + squared), 0.0), min((middle + half) / (1 + squared), 1.0)
@@ -26,9 +22,7 @@ def wilson_interval(share: float, count: float, quantile: float = _NORMAL_QUANTI
 
 @dataclass(frozen=True)
 class Predictions(StoredTable):
-    """The answers of a net to the images of one split.
-
-    As a table: `index,label,predicted,<class 1>,...`, label and predicted as class names.
+    """The answers of a net to the images of one split; as a table, labels and answers are class names.
 
     Attributes:
         class_names: K names.
@@ -56,7 +50,6 @@ class Predictions(StoredTable):
         exponentials = np.exp(shifted)
         probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
         num_classes = len(class_names)
-        # Unused outputs, K and more, are one: K.
         predicted = np.minimum(logits.argmax(axis=1), num_classes)
         return cls(class_names, indices, labels, predicted, probabilities[:, :num_classes])
 
@@ -101,10 +94,7 @@ class Predictions(StoredTable):
         return confusion
 
     def losses(self) -> np.ndarray:
-        """Cross-entropy per image, float64 (N,), 0 and more.
-
-        It stays below infinity, so that one confident mistake cannot make the mean infinite.
-        """
+        """Cross-entropy per image, float64 (N,), 0 and more; finite, even for a confident mistake."""
         return -np.log(np.maximum(self.probabilities[np.arange(len(self.labels)), self.labels], 5e-324))
 
     def scores(self) -> SplitScores:
@@ -117,21 +107,16 @@ class Predictions(StoredTable):
         support = confusion.sum(axis=1)
         times_predicted = confusion.sum(axis=0)[: len(self.class_names)]
         right = confusion.diagonal()
-        precision = right / np.maximum(times_predicted, 1)
+        precision = (right / np.maximum(times_predicted, 1)).tolist()
         f1 = 2 * right / np.maximum(support + times_predicted, 1)
-        classes = [
-            ClassScores(
-                name=name,
-                precision=float(precision[k]),
-                recall=float(right[k] / support[k]) if support[k] else None,
-                f1=float(f1[k]) if support[k] else None,
-                support=int(support[k]),
-                recall_ci95=list(wilson_interval(float(right[k] / support[k]), int(support[k])))
-                if support[k]
-                else None,
-            )
-            for k, name in enumerate(self.class_names)
-        ]
+        classes = []
+        for k, (name, count) in enumerate(zip(self.class_names, support.tolist(), strict=True)):
+            if count:
+                recall = float(right[k] / count)
+                interval = list(wilson_interval(recall, count))
+                classes.append(ClassScores(name, precision[k], recall, float(f1[k]), count, interval))
+            else:
+                classes.append(ClassScores(name, precision[k], None, None, 0, None))
         accuracy = float(right.sum() / support.sum())
         return SplitScores(
             loss=float(self.losses().mean()),

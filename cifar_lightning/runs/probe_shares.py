@@ -17,11 +17,7 @@ class Probe(NamedTuple):
 
     @classmethod
     def parse(cls, name: str) -> "Probe":
-        """The probe with this name, such as `noise_16`.
-
-        Raises:
-            ValueError: if it is not the name of a probe.
-        """
+        """The probe with this name, such as `noise_16`. Raises ValueError if it is none."""
         kind, _, level = name.partition("_")
         if kind not in ("shift", "consistency", "noise") or not level.isdecimal():
             raise ValueError(f"{name[:50]!r} is not a probe such as shift_1, consistency_1 or noise_16")
@@ -34,8 +30,6 @@ class Probe(NamedTuple):
 @dataclass(frozen=True)
 class ProbeShares(StoredTable):
     """For each probe and image, the share of draws that left the answer right, or unchanged.
-
-    As a table: `index,<probe 1>,<probe 2>,...`.
 
     Attributes:
         indices: int (N,), the place of each image in the source's test split as published.

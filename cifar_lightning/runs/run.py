@@ -19,7 +19,7 @@ from cifar_lightning.runs.settings import read_settings
 
 
 class MissingFileError(ValueError):
-    """A run folder lacks the file that was asked for."""
+    """A run folder lacks a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ class Run:
         return [line.split(",") for line in read_text(self._find(name, "test that run again")).splitlines()[1:]]
 
     def without(self, indices: np.ndarray) -> "Run":
-        """The same run, tested on the other test images alone; `indices` int (M,) as in the predictions."""
+        """The same run, tested without the images of these `indices`, int (M,)."""
         run, test = Run(self.folder), self.predictions("test")
         kept = ~np.isin(test.indices, indices)
         run._predictions["test"] = test.subset(kept)
@@ -112,7 +112,7 @@ class Run:
         return self.has(SCORES)
 
     def reread(self) -> None:
-        """Forgets what was read, so that files that have changed are read anew."""
+        """Forgets what was read."""
         for name in ("settings", "facts", "_scores", "curves", "probes", "duplicates", "groups"):
             self.__dict__.pop(name, None)
         self._predictions.clear()
@@ -136,13 +136,13 @@ def load_run(path: str | Path) -> Run:
 
 
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
-    """The runs below `paths`, tested or not, each once and in the order of their names.
+    """The runs below `paths`, each once and in the order of their names.
 
     A run folder has a `scores.json`, or a `config.yaml` and no run folder below it.
 
     Raises:
         ValueError: if a path is not a folder, or there is no run.
-        OSError: if a folder may not be read.
+        OSError: if a folder may not be read, rather than leave it out.
     """
     roots = [Path(path) for path in paths]
     for root in roots:
@@ -150,7 +150,6 @@ def find_runs(paths: Iterable[str | Path]) -> list[Run]:
             what = f"got the file {root}" if root.exists() else f"but there is no {root}"
             raise ValueError(f"expected a folder with run folders below it, {what}; check the path")
     found = {path.resolve(): path for root in roots for path in _walk(root)}
-    # A config.yaml above run folders belongs to no run.
     above = {parent.resolve() for path in found.values() for parent in path.absolute().parents}
     runs = [Run(path) for place, path in found.items() if place not in above or (path / SCORES).is_file()]
     if not runs:
@@ -166,13 +165,13 @@ def _walk(root: Path) -> Iterator[Path]:
         raise error
 
     seen = set()
-    # Without `refuse`, a folder that may not be read would be left out without a word.
     for name, folders, files in os.walk(root, followlinks=True, onerror=refuse):
         place = os.path.realpath(name)
-        # A link may lead back to a folder above it.
         if place in seen:
+            # A link led back to a folder above it.
             folders.clear()
-        folders.sort()
-        if place not in seen and (SCORES in files or CONFIG in files):
-            yield Path(name)
+            continue
         seen.add(place)
+        folders.sort()
+        if SCORES in files or CONFIG in files:
+            yield Path(name)

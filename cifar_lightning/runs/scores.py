@@ -17,20 +17,17 @@ class RunFacts:
 
     Attributes:
         strategy: the name of what a study compares.
-        seed: the seed of the training.
         classes: the class names in the order of the config.
         protocol: `holdout`, or `lab` where the test split was drawn every epoch.
         epochs: the number of epochs that the run was to have.
-        checkpoint: the name of the tested checkpoint, `last.ckpt` or another.
-        epoch: the number of epochs of that checkpoint.
+        checkpoint, epoch: the name of the tested checkpoint, and the number of its epochs.
         batch_size: the number of images per training step.
         num_parameters: the number of weights of the net.
         flops_per_image: floating point operations per image, forward and backward.
         pixels_seen: how many pixels of an image reach the answer.
-        device: the type of device that `test` ran on.
+        device, processor: the type of device that `test` ran on, and its name (None if unknown).
         fit_seconds: seconds of the fit up to the tested epoch; None if unknown.
         versions: the versions of torch, lightning and cifar_lightning.
-        processor: the name of the processor or GPU that `test` ran on; None if unknown.
     """
 
     strategy: str
@@ -73,7 +70,7 @@ class ScoresWithout:
 
 @dataclass(frozen=True)
 class SplitScores:
-    """The scores of one split; `confusion_matrix` has a row per true class, and a column per answer."""
+    """The scores of one split; `confusion_matrix` has a row per true class and a column per answer."""
 
     loss: float
     accuracy: float
@@ -89,8 +86,7 @@ class Scores:
     """All of `scores.json`.
 
     Attributes:
-        run: what the run was.
-        splits: the scores by split: `train`, `val` (where there is a validation share) and `test`.
+        splits: the scores of `train`, `val` (where there is a validation share) and `test`.
         robustness: test accuracy by kind of probe and level, see `ProbeShares.robustness`.
     """
 
@@ -99,7 +95,6 @@ class Scores:
     robustness: Mapping[str, Mapping[str, float]]
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of the file."""
         content = {"format": FORMAT, **asdict(self)}
         for split in content["splits"].values():
             if split["without_duplicates"] is None:
@@ -107,7 +102,6 @@ class Scores:
         return content
 
     def write(self, path: Path) -> None:
-        """Writes the file; numbers in full."""
         write_text(path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
 
     @classmethod

@@ -7,7 +7,7 @@ import yaml
 
 # libyaml's, where PyYAML was built with it: seven times as fast.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# How the same data are reached on another machine: these settings make no other experiment.
+# How the data are reached on a machine: these settings make no other experiment.
 SOURCE_ACCESS = tuple(f"data.source.init_args.{name}" for name in ("root", "download", "verify_md5", "mirrors"))
 
 
@@ -32,7 +32,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def _describe(error: Exception, text: str) -> str:
-    """What is wrong, with the number of the line, as far as that is known."""
+    """What is wrong, and in which line."""
     if not (isinstance(error, yaml.MarkedYAMLError) and error.problem_mark):
         return " ".join(str(error).split())[:200]
     number = error.problem_mark.line + 1

@@ -9,10 +9,7 @@ from typing import Any
 
 @contextlib.contextmanager
 def signals_handled(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
-    """Answers these signals by these handlers, as `signal.signal` takes them; in other threads does nothing.
-
-    Python delivers signals to the main thread, and lets no other one ask for them.
-    """
+    """Answers these signals by these handlers, as `signal.signal` takes them; outside the main thread does nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -26,10 +23,9 @@ def signals_handled(handlers: Mapping[signal.Signals, Any]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Lets Ctrl-C and SIGTERM take effect at the end of the block, as they would have before it.
+    """Lets Ctrl-C and SIGTERM take effect at the end of the block.
 
-    For what hands work to another thread: an exception from within a lock can leave it locked, or the other thread
-    asleep, and whoever waits for it would wait for ever.
+    For work handed to another thread: an exception within a lock can leave it locked, or that thread asleep, for ever.
     """
     came: list[int] = []
     try:

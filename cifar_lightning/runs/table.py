@@ -47,7 +47,7 @@ class Table(Mapping[str, np.ndarray]):
 
 
 class StoredTable(Table):
-    """A table that is also read, from the file that `write` wrote."""
+    """A table that is also read."""
 
     # What the table holds, for messages.
     content: ClassVar[str]
@@ -81,7 +81,7 @@ class StoredTable(Table):
         header = next(csv.reader(file), [])
         if len(set(header)) < len(header):
             raise ValueError("a column appears twice")
-        # By place: NumPy allows no empty name. Its reader is the fastest, and comparisons read hundreds of tables.
+        # By place: NumPy allows no empty name.
         kinds = np.dtype([(str(place), cls.kinds.get(name, "f8")) for place, name in enumerate(header)])
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="loadtxt: input contained no data")

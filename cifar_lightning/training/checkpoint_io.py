@@ -14,8 +14,7 @@ from cifar_lightning.runs.disk import write_whole
 class HeldCheckpointIO(TorchCheckpointIO):
     """Keeps the newest state of each path, until `flush` writes it.
 
-    An epoch of the lab takes less time than writing a checkpoint to the disk. So every epoch leaves its state here, and
-    whoever stops the run, or the clock, decides which ones are written.
+    An epoch of the lab takes less time than writing a checkpoint, so not every one is written.
     """
 
     def __init__(self) -> None:

@@ -18,21 +18,20 @@ BLOCK = "cifar_lightning"
 
 @dataclass
 class ResumeState:
-    """What a run needs to resume besides its weights, its optimiser and its scheduler.
+    """What a run needs to resume besides Lightning's own entries: the entry `cifar_lightning` of every checkpoint.
 
-    It is the entry `cifar_lightning` of a checkpoint, whichever engine wrote that; Lightning's own entries stay
-    Lightning's.
+    All are plain values and tensors, which `torch.load(weights_only=True)` reads.
 
     Attributes:
-        num_epochs: the finished epochs.
+        num_epochs: the number of finished epochs.
         is_finished: whether the last begun epoch is finished; other callbacks may save before its end.
         class_names: K names, in the order of the labels.
         config: the resolved settings as YAML, as in `config.yaml`.
         curves: the text of `curves.csv`.
         best_loss: the lowest validation loss so far.
-        stopped_early: whether a callback such as EarlyStopping found these epochs to be enough.
+        stopped_early: whether a callback such as EarlyStopping ended the run.
         random_state: torch's generators, uint8 tensors: "cpu", and "cuda" where a GPU is in use.
-        logger_versions: what each logger beside the run's own calls its record, by the logger's class: W&B's id, ...
+        logger_versions: the id of the record that each other logger has of the run, by the logger's class.
     """
 
     num_epochs: int
@@ -44,10 +43,6 @@ class ResumeState:
     stopped_early: bool = False
     random_state: dict[str, torch.Tensor] = field(default_factory=dict)
     logger_versions: dict[str, str] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The block as plain values and tensors, which `torch.load(weights_only=True)` reads."""
-        return dict(vars(self))
 
     @property
     def seconds(self) -> float | None:
@@ -64,9 +59,8 @@ class Checkpoint:
         path: the file.
         weights: the state of the classifier.
         hyper_parameters: the arguments that the classifier was built with.
-        resume: what resuming needs.
         has_loops: whether Lightning's loop state is in it.
-        global_step: the steps of the optimiser so far.
+        global_step: the number of the optimiser's steps so far.
     """
 
     path: Path
@@ -84,15 +78,18 @@ class Checkpoint:
             ValueError: if the file is damaged, was not written by `fit`, or holds more than tensors and plain values.
         """
         try:
-            # torch compares no checksums: a flipped bit would become another weight.
+            # torch compares no checksums.
             with zipfile.ZipFile(path) as archive:
                 if archive.testzip() is not None:
                     raise zipfile.BadZipFile("a checksum differs")
             contents = torch.load(path, map_location="cpu", weights_only=True)
         except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
+            best = path.with_name(folder.BEST_CHECKPOINT)
+            has_best = path.name == folder.LAST_CHECKPOINT and best.is_file()
+            advice = f"try {best}, the epoch of the lowest validation loss" if has_best else "name another one"
             raise ValueError(
                 f"expected a whole checkpoint of tensors and plain values, but {path} is none; it is not loaded:"
-                f" {_find_other(path)}"
+                f" {advice}"
             ) from error
         try:
             return cls(
@@ -136,9 +133,15 @@ class Checkpoint:
                 f"expected finite weights, but the training of {self.path} has diverged; fit again with a lower"
                 " learning rate"
             )
-        run = folder.find_run_folder(self.path)
-        if run is not None:
-            _check_config(self, run)
+        if (run := folder.find_run_folder(self.path)) is not None:
+            refuse_changes(
+                load_plain_yaml(self.resume.config),
+                read_settings(run / folder.CONFIG),
+                ("data", "model", "seed_everything", "num_threads", "trainer"),
+                besides=(*LIMITS, "trainer.logger"),
+                owner=f"as {self.path} was made with",
+                advice=f"it or {run / folder.CONFIG} is edited or belongs to another run; put the right one back",
+            )
 
 
 def _describe(weights: dict[str, Any]) -> dict[str, Any]:
@@ -147,22 +150,3 @@ def _describe(weights: dict[str, Any]) -> dict[str, Any]:
         name: (value.shape, value.dtype) if isinstance(value, torch.Tensor) else type(value)
         for name, value in weights.items()
     }
-
-
-def _find_other(damaged: Path) -> str:
-    best = damaged.with_name(folder.BEST_CHECKPOINT)
-    if damaged.name == folder.LAST_CHECKPOINT and best.is_file():
-        return f"try {best}, the epoch of the lowest validation loss"
-    return "name another one"
-
-
-def _check_config(checkpoint: Checkpoint, run: Path) -> None:
-    """Refuses a checkpoint that does not belong to its folder."""
-    refuse_changes(
-        load_plain_yaml(checkpoint.resume.config),
-        read_settings(run / folder.CONFIG),
-        ("data", "model", "seed_everything", "num_threads", "trainer"),
-        besides=(*LIMITS, "trainer.logger"),
-        owner=f"as {checkpoint.path} was made with",
-        advice=f"it or {run / folder.CONFIG} is edited or belongs to another run; put the right one back",
-    )

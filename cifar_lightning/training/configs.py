@@ -16,7 +16,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 def list_configs() -> dict[str, tuple[Path, str]]:
     """Path and purpose by name; the purpose is the first line of a config's header."""
-    # Inside an installed package, beside the package in a checkout.
+    # Inside an installed package, beside it in a checkout.
     inside = _PACKAGE / "configs"
     folder = inside if inside.is_dir() else _PACKAGE.parent / "configs"
     return {path.stem: (path, path.read_text().splitlines()[0].lstrip("# ")) for path in sorted(folder.glob("*.yaml"))}
@@ -39,11 +39,7 @@ def find_config(name: str | Path) -> Path:
 
 
 def find_fit_config(name: str | Path) -> Path:
-    """As `find_config`, for one net.
-
-    Raises:
-        ValueError: if there is none, it is not YAML of keys and values, or it describes a study.
-    """
+    """As `find_config`; a config that describes a study is a ValueError too."""
     path = find_config(name)
     if "strategies" in read_settings(path):
         raise ValueError(
@@ -56,8 +52,7 @@ def resolve_configs(arguments: Sequence[str], find: Callable[[str], Path] = find
     """Command line arguments with every `--config NAME` as `--config=PATH`; the text of a config stays as it is.
 
     Raises:
-        ValueError: if there is no such config, it is not YAML of keys and values, or an argument of a class is beside
-            `class_path` instead of below `init_args`.
+        ValueError: if there is no such config, or a key beside `class_path` belongs below `init_args`.
     """
     resolved = []
     rest = iter(arguments)
@@ -79,7 +74,6 @@ def resolve_configs(arguments: Sequence[str], find: Callable[[str], Path] = find
 
 
 def _refuse_misplaced(settings: Any, key: str, owner: str) -> None:
-    """Raises a ValueError if there is a key beside `class_path` that belongs below `init_args`."""
     if isinstance(settings, list):
         for value in settings:
             _refuse_misplaced(value, key, owner)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Trainer
 
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
@@ -22,19 +22,16 @@ class Evaluation(Experiment):
     Args:
         checkpoint: the checkpoint file.
         arguments: settings laid over those of the run folder, as on the command line.
-        callbacks: further callbacks of the trainer.
 
     Attributes:
-        checkpoint: what was read.
         run_folder: the run folder that the checkpoint is in; None if it is in none.
         strategy: the name of the run.
         loggers: the settings of the run's loggers beside its own.
     """
 
-    def __init__(self, checkpoint: Path, arguments: Sequence[str] = (), callbacks: Sequence[Callback] = ()) -> None:
+    def __init__(self, checkpoint: Path, arguments: Sequence[str] = ()) -> None:
         self.checkpoint = Checkpoint.read(checkpoint)
         self.run_folder = folder.find_run_folder(self.checkpoint.path)
-        self._callbacks = list(callbacks)
         arguments = list(arguments)
         if self.run_folder is not None:
             arguments = [f"--config={self.run_folder / folder.CONFIG}", *arguments]
@@ -65,14 +62,11 @@ class Evaluation(Experiment):
         settings.enable_progress_bar = False
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        self.trainer_defaults["callbacks"] = self._callbacks
         return super().instantiate_trainer(enable_checkpointing=bool(self.config.trainer.callbacks), **kwargs)
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
-        # As the trainer will do, so that the weights are compared in the precision that they were saved in.
-        self.trainer.precision_plugin.convert_module(self.model)
-        self.checkpoint.check_model(self.model)
+        self.check(self.checkpoint)
 
 
 def checkpoint_of(run: Run | str | Path) -> Path:

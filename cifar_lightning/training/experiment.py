@@ -14,6 +14,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.models.classifier import ImageClassifier
+from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.configs import find_fit_config, resolve_configs
 from cifar_lightning.training.machine import num_cores, use_threads
 from cifar_lightning.training.parser import SettingsParser
@@ -79,7 +80,7 @@ class Experiment(LightningCLI):
         parser.link_arguments("data.image_size", "model.image_size", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        # Without Lightning's warning about `sys.argv`, which is the command's own.
+        # Without Lightning's warning about `sys.argv`.
         self.config = parser.parse_args(resolve_configs(args, find_fit_config))
 
     def before_instantiate_classes(self) -> None:
@@ -93,6 +94,12 @@ class Experiment(LightningCLI):
             self.config.num_threads = num_cores()
         use_threads(self.config.num_threads)
 
+    def check(self, checkpoint: Checkpoint) -> None:
+        """Raises a ValueError if `checkpoint` does not belong to the net or to its folder."""
+        # As the trainer will do, so that the weights are compared in the precision that they were saved in.
+        self.trainer.precision_plugin.convert_module(self.model)
+        checkpoint.check_model(self.model)
+
     def settings(self) -> dict[str, Any]:
         """The complete settings as plain values, as `config.yaml` has them."""
         settings: dict[str, Any] = yaml.safe_load(self.parser.dump(self.config, skip_none=False))
@@ -100,7 +107,7 @@ class Experiment(LightningCLI):
 
 
 def make_run_parser() -> SettingsParser:
-    """The parser of the settings that a study hands to every run."""
+    """The parser of what a study hands to every run."""
     parser = SettingsParser()
     for kind, group in ((Trainer, "trainer"), (ImageClassifier, "model"), (SubsetDataModule, "data")):
         parser.add_lightning_class_args(kind, group)
@@ -110,10 +117,6 @@ def make_run_parser() -> SettingsParser:
 def to_arguments(config: Config | Sequence[Config], settings: Mapping[str, Any] | None = None) -> list[str]:
     """Configs, each a name, a path or a mapping, and settings by their dotted names, as command line arguments."""
     configs = config if isinstance(config, Sequence) and not isinstance(config, str) else [config]
-    arguments = []
-    for one in configs:
-        # jsonargparse takes the text of a config in place of its path.
-        arguments.append(f"--config={json.dumps(one) if isinstance(one, Mapping) else one}")
-    for key, value in (settings or {}).items():
-        arguments.append(f"--{key}={value if isinstance(value, str | Path) else json.dumps(value)}")
-    return arguments
+    # jsonargparse takes the text of a config in place of its path.
+    named = [("config", one) for one in configs] + list((settings or {}).items())
+    return [f"--{key}={value if isinstance(value, str | Path) else json.dumps(value)}" for key, value in named]

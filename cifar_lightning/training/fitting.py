@@ -35,7 +35,7 @@ from cifar_lightning.training.run_loggers import (
 )
 from cifar_lightning.training.saved_settings import LIMITS, refuse_other_experiment
 
-# `plain_loop` builds on Lightning's own loop, which is no public interface; other releases take their own steps.
+# `plain_loop` builds on Lightning's own loop, which is no public interface.
 _TESTED_LIGHTNING = "2.6."
 
 
@@ -53,9 +53,6 @@ def fit(
         settings: further settings by their dotted names, as `{"trainer.max_epochs": 20}`.
         ckpt_path: what to resume: a run, a checkpoint file of one, or `"last"`: the newest run of that name.
         progress: whether to show a progress bar.
-
-    Returns:
-        The run, whose folder has its settings, curves and checkpoints.
 
     Raises:
         ValueError: if a setting is wrong, the training diverges, or the settings keep no run folder.
@@ -80,11 +77,7 @@ class Ending(Enum):
 
 
 class Fit(Experiment):
-    """A fit that is set up, and run by `run`.
-
-    Args:
-        arguments: settings as on the command line, with `--ckpt_path` to resume a run.
-        progress: whether to show a progress bar.
+    """A fit that is set up, and run by `run`; its arguments are settings, and `--ckpt_path` to resume a run.
 
     Attributes:
         checkpoint: the checkpoint to resume from; None for a new run.
@@ -123,13 +116,10 @@ class Fit(Experiment):
 
     def instantiate_classes(self) -> None:
         # jsonargparse would not say why a logger cannot be built; `instantiate_trainer` builds them.
-        loggers, self.config.trainer.logger = self.config.trainer.logger, False
-        self._loggers = loggers
+        self._loggers, self.config.trainer.logger = self.config.trainer.logger, False
         super().instantiate_classes()
         if self.checkpoint is not None:
-            # As the trainer will do, so that the weights are compared in the precision that they were saved in.
-            self.trainer.precision_plugin.convert_module(self.model)
-            self.checkpoint.check_model(self.model)
+            self.check(self.checkpoint)
             refuse_resuming(self.checkpoint, self.config.trainer.max_epochs, self.trainer.max_steps)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -141,10 +131,9 @@ class Fit(Experiment):
             callbacks.append(EpochProgress())
         elif not self._progress:
             kwargs["enable_progress_bar"] = False
-        # Without a logger there is no folder that a run could be kept in.
         has_folder = bool(settings.logger) and settings.enable_checkpointing is not False
         if not has_folder and not settings.callbacks:
-            # Else Lightning would write checkpoints of its own to the working folder.
+            # Else Lightning would write its own to the working folder.
             kwargs["enable_checkpointing"] = False
         if has_folder and not settings.fast_dev_run:
             self.recorder = RunRecorder(
@@ -156,7 +145,7 @@ class Fit(Experiment):
             callbacks.append(self.recorder)
         self.trainer_defaults["callbacks"] = callbacks
         trainer: Any = super().instantiate_trainer(**kwargs)
-        # Checkpoints of other callbacks must hold the epoch's line of the curves, which the recorder adds.
+        # Other checkpoints need the epoch's line of the curves, which the recorder adds.
         trainer.callbacks.sort(
             key=lambda callback: (isinstance(callback, CheckpointCallback), callback is not self.recorder)
         )
@@ -169,11 +158,10 @@ class Fit(Experiment):
         return trainer
 
     def _config_to_save(self) -> str:
-        """The resolved settings as YAML, enough to make this run again as a new one."""
+        """The resolved settings as YAML, to make this run again as a new one."""
         config = self.settings()
         config["ckpt_path"] = None
         if self.resumed is not None:
-            # The run keeps its settings, but for how long it is.
             limits, config = config["trainer"], read_settings(self.resumed / folder.CONFIG)
             for key in LIMITS:
                 name = key.removeprefix("trainer.")
@@ -181,35 +169,31 @@ class Fit(Experiment):
                     self.new_limits += [f"--{key}", "null" if limits[name] is None else str(limits[name])]
                 config["trainer"][name] = limits[name]
         elif config["trainer"]["logger"]:
-            # A number claimed by this run is no setting: fitting the same config again takes the next one.
+            # Fitting the same config again takes the next number.
             run_logger_options(config["trainer"])["version"] = None
         return yaml.safe_dump(config, sort_keys=False)
 
     @property
     def folder(self) -> Path:
-        """The run folder."""
         # Not the trainer's `log_dir`, which waits for all processes.
         return Path(self.logger.log_dir if self.logger else self.trainer.default_root_dir)
 
     @property
     def logger(self) -> RunLogger | None:
-        """The logger that owns the run folder; None for `trainer.logger` false."""
+        """The logger of the run folder; None for `trainer.logger` false."""
         return self.trainer.logger if isinstance(self.trainer.logger, RunLogger) else None
 
     @property
     def is_kept(self) -> bool:
-        """Whether the run folder has a checkpoint."""
         return self.recorder is not None and (self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file()
 
     @property
     def num_new_epochs(self) -> int:
-        """The epochs that this fit has added to the run."""
         before = self.checkpoint.resume.num_epochs if self.checkpoint else 0
         return self.recorder.state.num_epochs - before if self.recorder else 0
 
     @property
     def why_not_kept(self) -> str | None:
-        """Why there is no checkpoint; None if there is one."""
         settings = self.config.trainer
         if self.is_kept:
             return None
@@ -220,12 +204,7 @@ class Fit(Experiment):
         return "trainer.enable_checkpointing is false" if self.recorder is None else "no epoch was finished"
 
     def run(self) -> None:
-        """Trains the net.
-
-        Raises:
-            ValueError: if the training diverges, or another process has the run folder.
-            KeyboardInterrupt: on Ctrl-C, when the last finished epoch is on the disk.
-        """
+        """Trains the net. Raises KeyboardInterrupt on Ctrl-C, when the last finished epoch is on the disk."""
         with self.recording():
             self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=self.config.ckpt_path, weights_only=True)
 
@@ -234,7 +213,7 @@ class Fit(Experiment):
         """Holds the run folder while a block trains the net, and ends what its loggers record."""
         logger = self.logger
         for one in self.trainer.loggers:
-            # Others have those of a resumed run, and MLflow would refuse new limits.
+            # MLflow would refuse the new limits of a resumed run.
             if one is logger or self.resumed is None:
                 one.log_hyperparams(_hyperparameters(self.config))
         is_first = getattr(rank_zero_only, "rank", 0) == 0
@@ -259,7 +238,7 @@ class Fit(Experiment):
 
     @property
     def ending(self) -> Ending | None:
-        """Why the run ended early or trained nothing; None if it trained all epochs that were asked for."""
+        """Why the run ended early; None if it trained all epochs that were asked for."""
         if is_time_up(self.trainer):
             return Ending.TIME_UP
         num_epochs, max_epochs = self.trainer.current_epoch, self.trainer.max_epochs or -1
@@ -271,7 +250,7 @@ class Fit(Experiment):
         """Scores of the last finished epoch, as `train/loss`; empty if nothing was trained."""
         metrics = {key: value.item() for key, value in self.trainer.callback_metrics.items()}
         if metrics and self.recorder:
-            # The trainer's may be those of an epoch that was cut short.
+            # The trainer's may be of an epoch that was cut short.
             metrics = self.recorder.last_epoch()
         return {
             f"{split}/{metric}": metrics[f"{split}_{metric}"]
@@ -282,7 +261,7 @@ class Fit(Experiment):
 
 
 def _hyperparameters(settings: Any) -> dict[str, Any]:
-    """The settings in which runs differ, flat, for TensorBoard's table."""
+    """The settings for TensorBoard's table of runs."""
     model, data = settings.model, settings.data
     optimizer = model.optimizer
     return {

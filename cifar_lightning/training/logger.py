@@ -25,9 +25,8 @@ SPLITS = ("train", "val")
 class RunLogger(TensorBoardLogger):
     """Draws training and validation on one chart, with the epoch as x-axis.
 
-    A metric `train_loss` is written as `loss` into the sub-folder `train`, `val_loss` as `loss` into `val`: TensorBoard
-    lays equal tags of different folders over one another. The run folder itself gets the hyper-parameters and the final
-    scores.
+    TensorBoard lays equal tags of different folders over one another: `train_loss` is `loss` in the sub-folder `train`,
+    `val_loss` is `loss` in `val`. The run folder itself gets the hyper-parameters and the final scores.
 
     Args:
         save_dir: where all runs go.
@@ -37,7 +36,7 @@ class RunLogger(TensorBoardLogger):
 
     def __init__(self, save_dir: str = "lightning_logs", name: str = "run", version: int | str | None = None) -> None:
         super().__init__(save_dir, name=name, version=version, default_hp_metric=False)
-        # Set when a run is resumed: older curves from this epoch on are replaced.
+        # A resumed run replaces older curves from this epoch on.
         self.first_epoch: int | None = None
         self._claimed: list[Path] = []
         self._split_writers: dict[str, SummaryWriter] = {}
@@ -52,7 +51,7 @@ class RunLogger(TensorBoardLogger):
         root.mkdir(parents=True, exist_ok=True)
         while True:
             try:
-                # Two fits that start at once each get a folder of their own.
+                # Fits that start at once each get a folder.
                 (root / f"version_{number}").mkdir()
                 self._claimed = [root / f"version_{number}", *missing]
                 return number
@@ -60,7 +59,7 @@ class RunLogger(TensorBoardLogger):
                 number += 1
 
     def release(self) -> None:
-        """Removes the folder, if it was claimed for this run; for a run that left nothing to resume."""
+        """Removes the folder that was claimed for a run that left nothing."""
         if self._claimed:
             run, *parents = self._claimed
             shutil.rmtree(run, ignore_errors=True)
@@ -80,7 +79,7 @@ class RunLogger(TensorBoardLogger):
                 elif key != "epoch":
                     self.experiment.add_scalar(key, value, epoch)
             for writer, values in curves.items():
-                # As one event: `add_scalar` would make one of each, which takes three times as long.
+                # As one event, which takes a third of the time of `add_scalar` for each.
                 writer._get_file_writer().add_summary(Summary(value=values), epoch)
 
     def _split_writer(self, split: str) -> SummaryWriter:
@@ -99,14 +98,14 @@ class RunLogger(TensorBoardLogger):
 
     @rank_zero_only
     def log_scores(self, scores: dict[str, float], epoch: int) -> None:
-        """Writes the hyper-parameters and the scores of a finished run for TensorBoard's HParams tab, and closes it."""
+        """Writes hyper-parameters and scores of a finished run for TensorBoard's HParams tab."""
         expected = dict.fromkeys([*scores, "test/loss", "test/accuracy"], 0.0)
         with signals_held():
             for summary in hparams(self.hparams, expected):
                 self.experiment._get_file_writer().add_summary(summary)
             for tag, value in scores.items():
                 self.experiment.add_scalar(tag, value, epoch)
-            # Or its thread would stay, one for each run of a study's worker.
+            # Or its thread would stay.
             self.experiment.close()
 
     @rank_zero_only
@@ -117,7 +116,7 @@ class RunLogger(TensorBoardLogger):
                 writer.flush()
 
     def save(self) -> None:
-        """Lightning calls this every epoch; `flush` is called less often, and settings stand in config.yaml."""
+        """Does nothing: Lightning calls this every epoch; the recorder calls `flush` less often."""
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

@@ -21,12 +21,10 @@ def num_cores() -> int:
 
 
 def processor_name(device: torch.device) -> str:
-    """The name of the GPU, or of the processor, that `device` is."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        for line in lines:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
@@ -35,9 +33,8 @@ def processor_name(device: torch.device) -> str:
 def use_threads(num_threads: int) -> None:
     """Makes torch compute with `num_threads` threads, and keep the memory that it frees.
 
-    The images of a batch take 12 MB after the first convolution. By default each such tensor is a new mapping, whose
-    pages the system clears one by one: a third to a half of the time of a step of the pooled nets. So glibc is told to
-    keep freed memory for the next step; other C libraries are left as they are.
+    By default glibc maps every tensor as large as a batch's images (12 MB) anew, and the system clears its pages one by
+    one: a third to a half of the time of a step of the pooled nets.
     """
     torch.set_num_threads(num_threads)
     with contextlib.suppress(OSError, AttributeError):

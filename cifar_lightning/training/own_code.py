@@ -14,9 +14,8 @@ _STANDARD_LIBRARY = Path(os.__file__).parent
 
 
 class OwnFramesAlone(contextlib.AbstractContextManager[None]):
-    """Takes the frames of libraries and of this package out of the traceback of an error in the user's own code.
+    """Leaves the user's own frames alone in the traceback of an error of their code, and none in a ValueError of ours.
 
-    Of a ValueError that this package raises, the sentence says all: it loses what led to it as well.
     `CIFAR_LIGHTNING_DEBUG=1` leaves everything in.
     """
 
@@ -40,7 +39,7 @@ def is_of_own_code(trace: TracebackType | None) -> bool:
 
 
 def keep_own_frames(error: BaseException | None) -> None:
-    """Cuts the tracebacks of `error` and of the errors that it came from down to the frames of the user's code."""
+    """Leaves the user's frames alone in the tracebacks of `error` and of what it came from."""
     while error is not None:
         own = None
         for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
@@ -51,13 +50,13 @@ def keep_own_frames(error: BaseException | None) -> None:
 
 
 def is_of_library(frame: FrameType) -> bool:
-    """Whether the frame is of an installed package, of Python itself, or has no source text at all."""
+    """Whether the frame is of an installed package or of Python, or has no source text."""
     name = frame.f_code.co_filename
     path = Path(name)
     return (
         _STANDARD_LIBRARY in path.parents
         or bool({"site-packages", "dist-packages"} & set(path.parts))
-        # Code that a library has written. That of a notebook's cell is known to `linecache`.
+        # Code that a library has made; a notebook's cell is known to `linecache`.
         or not linecache.getlines(name)
     )
 

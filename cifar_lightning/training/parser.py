@@ -30,7 +30,7 @@ _NETS = "cifar_lightning.models.backbones"
 
 
 class _WholeWords(DefaultHelpFormatter):
-    """Breaks lines between words alone, and leaves out the subclasses where torch has hundreds."""
+    """Breaks lines between words alone, and leaves out torch's hundreds of subclasses."""
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         text = re.sub(r", known subclasses: ([\w.]+, ){8}.*\)", ")", " ".join(text.split()))
@@ -52,7 +52,6 @@ class SettingsParser(LightningArgumentParser):
     _given: Sequence[str] = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        # A key that is cut short is a mistake to report, not to guess at.
         super().__init__(*args, allow_abbrev=False, formatter_class=_WholeWords, **kwargs)
 
     def parse_args(self, args: Any = None, *others: Any, **kwargs: Any) -> Any:
@@ -74,20 +73,20 @@ class SettingsParser(LightningArgumentParser):
         raise SettingsError(f"{key}: {said}" if key else said) from ex
 
     def _explain(self, key: str, message: str, error: BaseException | None) -> str:
-        """What was expected, what came and what to do, from the many lines that jsonargparse says about a value."""
+        """One sentence from the many lines of jsonargparse about a value."""
         if required := re.search(r"the following arguments are required: ([\w., ]+)", message):
             names = " and ".join(f"{key}.{name}" for name in required[1].split(", "))
             configs = "add --config avgpool, or another one of `cifar-lightning configs`"
             return f"{required[0]}; {f'set {names}' if key else configs}"
         class_name = re.search(r"Expected a dot import path string: ([\w.]+)$", message, re.MULTILINE)
-        # A number may be a tensor as well, a class, to torch's optimisers.
+        # A number may be a tensor too, to torch's optimisers.
         if class_name and not re.search("Expected a <class '(float|int)'>", message):
             return f"there is no class {class_name[1]}; {self._nearest_class(key, class_name[1])}"
         if no_file := re.search('Unable to load config "(.*)"', message):
             space = "in YAML a space follows a colon" if re.fullmatch(r"\w+:\S+", no_file[1]) else ""
             advice = space or _as_config(no_file[1]) or f"{self._help()} explains it"
             return f"expected a file or single settings, got {no_file[1]!r}; {advice}"
-        # The last cause is about one of the types that the value may have; that it is no path either explains nothing.
+        # The last cause is about one of the value's types; that it is no path either explains nothing.
         causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
         said = re.sub(r'^(Parser key "[^"]+": )+', "", " ".join(str(causes[-1] if causes else message).split()))
         choices = re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))
@@ -101,7 +100,6 @@ class SettingsParser(LightningArgumentParser):
         return f"{said}; {self._help()} explains it"
 
     def _nearest_class(self, key: str, class_name: str) -> str:
-        """The class that was meant by one that does not exist."""
         kinds = list(_subclasses(getattr(action, "_typehint", None) for action in self._actions if action.dest == key))
         # Of the hundreds of torch's modules few are nets.
         kinds = [kind for kind in kinds if kind.__module__ == _NETS] or kinds
@@ -110,7 +108,6 @@ class SettingsParser(LightningArgumentParser):
         return f"did you mean {names[nearest[0]]}?" if nearest else "name its module as well, as in my_net.MyNet"
 
     def _describe_unknown(self, name: str) -> str:
-        """Names the key that was meant by one that does not exist, with the value that it was given."""
         file, value = next(((file, flat[name]) for file, flat in self._files() if name in flat), ("", None))
         said = f"unknown key {name!r} in {file}" if file else f"unknown key {name!r}"
         meant = self._nearest_keys(name) or (self.make_further()._nearest_keys(name) if self.make_further else [])
@@ -136,7 +133,7 @@ class SettingsParser(LightningArgumentParser):
         return sorted(meant, key=lambda key: (len(key), key))[:2]
 
     def _known_keys(self) -> set[str]:
-        """Every key in full, with the arguments of the classes that are set by default or by a config."""
+        """Every key in full, also of the classes that are set by default or by a config."""
         # Others are set by a link, and no option.
         keys = {action.dest for action in self._actions if f"--{action.dest}" in action.option_strings}
         keys = {key for key in keys if not key.endswith("help")}
@@ -147,7 +144,7 @@ class SettingsParser(LightningArgumentParser):
         return keys
 
     def _files(self) -> list[tuple[str, dict[str, Any]]]:
-        """The configs on the command line that are files, and what each has, flat."""
+        """The config files on the command line, and their flat settings."""
         configs = [argument.partition("=")[2] for argument in self._given if argument.startswith("--config=")]
         return [(config, flatten(read_settings(Path(config)))) for config in configs if not config.startswith("{")]
 
@@ -162,7 +159,6 @@ class SettingsParser(LightningArgumentParser):
         return []
 
     def _as_argument(self, key: str, values: Sequence[str]) -> str:
-        """`values` as the shell wants them: a list in brackets and quotes."""
         if self._takes_list(key) and (len(values) > 1 or "," in values[0]):
             return _bracketed(values)
         return shlex.join(values)
@@ -176,7 +172,6 @@ class SettingsParser(LightningArgumentParser):
         return f"write --{key} {_bracketed(values)}" if values else f"write {key}: [{got.strip('[]')}]"
 
     def _describe_stray(self, value: str) -> str:
-        """What to say about a word that belongs to no option."""
         before = self._given[: self._given.index(value)]
         key = next((word for word in reversed(before) if word.startswith("--")), "").lstrip("-").partition("=")[0]
         if self._takes_list(key):
@@ -184,23 +179,23 @@ class SettingsParser(LightningArgumentParser):
         return f"expected an option, got {value!r}; {_as_config(value) or 'leave it out'}"
 
     def _help(self) -> str:
-        """The command that prints all keys; parsers of single classes have no name of their own."""
+        # Parsers of single classes have no name of their own.
         return f"`{self.prog if ' ' in self.prog else 'cifar-lightning fit'} --help_all`"
 
 
 def _bracketed(values: Sequence[str]) -> str:
-    """A list that came in one word or in several, as the shell wants it."""
+    """A list of one or several words, as the shell wants it."""
     words = re.findall(r"[^\s,]+", " ".join(values).strip("[]"))
     return shlex.quote(f"[{','.join(words)}]")
 
 
 def _as_config(word: str) -> str:
-    """Asks whether a word that is no option was meant as a config; empty if it is none's name."""
+    """A question if `word` is the name of a config, or empty."""
     return f"did you mean `--config {word}`?" if word in list_configs() else ""
 
 
 def _subclasses(types: Iterable[Any]) -> Iterator[type]:
-    """The classes that type hints stand for, and all that are derived from them."""
+    """The classes in type hints, and all that are derived from them."""
     for kind in types:
         yield from _subclasses(get_args(kind))
         if isinstance(kind, type) and kind.__module__ != "builtins":

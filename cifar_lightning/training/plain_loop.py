@@ -29,10 +29,9 @@ _MODULE_HOOKS = (
 class PlainEpochLoop(_TrainingEpochLoop):
     """Lightning's loop over the batches of an epoch, for steps that nobody looks at.
 
-    Lightning surrounds every step by some forty calls of hooks, each with bookkeeping of its own: 1 ms of a step
-    that takes 10 to 20. Where `is_plain`, none of them does anything, and this takes the forward, the backward and
-    the optimiser's step alone, in the same order and with the same counters: the checkpoints are the same, bit by
-    bit. An epoch is taken from its first batch: a fit resumes from finished epochs only.
+    Lightning surrounds every step by some forty calls of hooks: 1 ms of a step that takes 10 to 20. Where `is_plain`,
+    none of them does anything; without them the checkpoints are the same, bit by bit. An epoch is taken from its first
+    batch: a fit resumes from finished epochs only.
     """
 
     def advance(self, data_fetcher: Any) -> None:

@@ -76,6 +76,5 @@ class FilePredictions(Table):
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        """`file`, `predicted`, and the probability of each class."""
         shares = dict(zip(self.class_names, self.probabilities.T, strict=True))
         return {"file": np.array(self.files, object), "predicted": np.array(self.predicted, object), **shares}

@@ -41,10 +41,9 @@ class EpochProgress(ProgressBar):
             _print("\n".join(textwrap.wrap(_describe_training(trainer, pl_module), width)))
         if not self._enabled or not is_live(console):
             return
-        # Refreshed from the training loop: a thread of its own would take time from the convolutions.
+        # A thread of its own would take time from the convolutions.
         self._progress = Progress(
             TextColumn("epoch"),
-            # Where it is narrow the bar gives way, no number does.
             MofNCompleteColumn(table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[scores]}"),
@@ -57,7 +56,7 @@ class EpochProgress(ProgressBar):
         total = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
         self._task: TaskID = self._progress.add_task("", total=total, completed=trainer.current_epoch, scores="")
 
-    # An epoch's scores are there once all `on_train_epoch_end` hooks have run: at the start of the next, or at the end.
+    # An epoch's scores are there once all `on_train_epoch_end` hooks have run.
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.current_epoch > self._first_epoch:
             self._show(trainer, trainer.current_epoch, is_last=False)
@@ -68,13 +67,15 @@ class EpochProgress(ProgressBar):
 
     def _show(self, trainer: Trainer, epoch: int, is_last: bool) -> None:
         total = trainer.max_epochs or -1
+        # The first epoch of another twentieth.
+        is_milestone = total > 0 and 20 * epoch // total > 20 * (epoch - 1) // total
         now = time.monotonic()
         if self._progress is not None:
             if now - self._last_refresh > _REFRESH_SECONDS or is_last:
                 self._last_refresh = now
                 self._progress.update(self._task, completed=epoch, scores=_describe(trainer, "  "))
                 self._progress.refresh()
-        elif self._enabled and (is_last or _is_milestone(epoch, total)):
+        elif self._enabled and (is_last or is_milestone):
             seconds_left = (now - self._start) / max(epoch - self._first_epoch, 1) * (total - epoch)
             left = f", {seconds_left:.0f} s left" if total > epoch else ""
             of_total = f"/{total}" if total > 0 else ""
@@ -93,7 +94,7 @@ def _print(line: str) -> None:
     try:
         print(line, flush=True)
     except BrokenPipeError:
-        # Whoever read along has seen enough (`| head`); the training goes on without a word.
+        # Nobody reads any more (`| head`); the training goes on.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
@@ -103,7 +104,6 @@ def is_live(console: Console) -> bool:
 
 
 def _describe_training(trainer: Any, model: Any) -> str:
-    """What is trained, on which images and where."""
     data, device = trainer.datamodule, model.device
     classes = ", ".join(model.class_names) if len(model.class_names) <= 5 else f"{len(model.class_names)} classes"
     parts = [
@@ -128,8 +128,3 @@ def _describe(trainer: Trainer, separator: str) -> str:
         for split in ("train", "val")
         if f"{split}_loss" in metrics
     )
-
-
-def _is_milestone(epoch: int, total: int) -> bool:
-    """Whether this is the first epoch of another twentieth of `total`."""
-    return total > 0 and (20 * epoch) // total > (20 * (epoch - 1)) // total

@@ -12,7 +12,6 @@ import torch
 
 from cifar_lightning.runs.signals import signals_handled
 
-# The beginnings of their texts; anything else is shown.
 _NO_ACTION = (
     ".*does not have many workers.*",  # batches are cut from memory; workers would only cost time
     ".*smaller than the logging interval.*",  # metrics are logged per epoch
@@ -35,7 +34,7 @@ _LEVELS = {
 
 @contextlib.contextmanager
 def quiet_framework() -> Iterator[None]:
-    """Shows only errors of Lightning, and none of the warnings above, for the length of the block.
+    """Shows only errors of Lightning, and none of the warnings above, within the block.
 
     What Lightning and a fit set for the whole process (torch's threads, the answer to Ctrl-C, variables of the
     environment) is put back at the end, but for the random state.
@@ -45,7 +44,6 @@ def quiet_framework() -> Iterator[None]:
     """
     environment = {name: os.environ.get(name) for name in _VARIABLES}
     num_threads = torch.get_num_threads()
-    # Read by Lightning when it decides whether to advertise.
     os.environ.setdefault("PL_DISABLE_TIPS", "1")
     levels = {name: logging.getLogger(name).level for name in _LEVELS}
     excepthook, threading.excepthook = threading.excepthook, _report_thread
@@ -57,7 +55,7 @@ def quiet_framework() -> Iterator[None]:
                 logging.getLogger(name).setLevel(level)
             yield
     except SystemExit as stop:
-        # The Trainer's `exit(1)`; commands have exit codes of their own.
+        # The Trainer's `exit(1)`.
         if stop.code == 1 and isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         raise
@@ -73,6 +71,6 @@ def quiet_framework() -> Iterator[None]:
 
 
 def _report_thread(failure: threading.ExceptHookArgs) -> None:
-    # TensorBoard writes from a thread of its own; what the disk refuses there is raised again where it is asked for.
+    # What the disk refuses TensorBoard's thread is raised again in the main one.
     if not isinstance(failure.exc_value, OSError):
         threading.__excepthook__(failure)

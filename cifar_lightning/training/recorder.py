@@ -11,31 +11,30 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch import callbacks as lightnings
 
+from cifar_lightning.runs.curves import COLUMNS
 from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import BEST_CHECKPOINT, CHECKPOINTS, CONFIG, CURVES, LAST_CHECKPOINT, SCORES
 from cifar_lightning.training.checkpoint_io import HeldCheckpointIO
 from cifar_lightning.training.checkpoints import BLOCK, Checkpoint, ResumeState
 from cifar_lightning.training.logger import RunLogger
-from cifar_lightning.training.run_loggers import versions_of
 
-COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-HEADER = ",".join(("epoch", *COLUMNS, "seconds")) + "\n"
+_METRICS = COLUMNS[1:-1]
+HEADER = ",".join(COLUMNS) + "\n"
 
 
 class RunRecorder(lightnings.Checkpoint):
     """Keeps `last.ckpt`, `best.ckpt`, `curves.csv` and the events of a run.
 
-    The state of every finished epoch is held in memory; files are written every `sync_seconds`, at the end, and when
-    the run is stopped by a signal or an error. `best.ckpt` is the epoch of the lowest validation loss. An epoch that is
-    cut short (`max_steps`, `max_time`) is not kept. Every checkpoint, also one that another callback saves, gets the
-    block that resuming needs.
+    The state of every finished epoch is held in memory; files are written every `sync_seconds`, and when the run ends,
+    however it does. `best.ckpt` is the epoch of the lowest validation loss. An epoch that is cut short (`max_steps`,
+    `max_time`) is not kept. Every checkpoint, also of another callback, gets the block that resuming needs.
 
     Args:
         config: the resolved settings as YAML, for `config.yaml` and for the checkpoints.
         class_names: K names, in the order of the labels.
         keep_best: whether there is a validation share to choose by.
         resumed: the checkpoint to resume from; None for a new run.
-        sync_seconds: the files are written when they are older than this.
+        sync_seconds: how old the files may become.
 
     Raises:
         ValueError: at the end of an epoch whose loss or weights are not finite.
@@ -50,7 +49,6 @@ class RunRecorder(lightnings.Checkpoint):
         sync_seconds: float = 5.0,
     ) -> None:
         new = ResumeState(num_epochs=0, is_finished=True, class_names=class_names, config=config, curves=HEADER)
-        # The settings of a resumed run are its own, but for how long it is.
         self.state = new if resumed is None else replace(resumed.resume, config=config)
         self.keep_best = keep_best
         self.sync_seconds = sync_seconds
@@ -63,17 +61,20 @@ class RunRecorder(lightnings.Checkpoint):
         self._checkpoints = HeldCheckpointIO()
 
     def last_epoch(self) -> dict[str, float]:
-        """The metrics of the last finished epoch by their names, as in `curves.csv`; empty if there is none."""
+        """The metrics of the last finished epoch by their names; empty if there is none."""
         if self.state.num_epochs == 0:
             return {}
         _, *cells, _ = self.state.curves.splitlines()[-1].split(",")
-        return {name: float(cell) for name, cell in zip(COLUMNS, cells, strict=True) if cell}
+        return {name: float(cell) for name, cell in zip(_METRICS, cells, strict=True) if cell}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self.state.is_finished = checkpoint["epoch"] + 1 == self.state.num_epochs
-        self.state.random_state = _random_state()
-        self.state.logger_versions = versions_of(trainer.loggers[1:])
-        checkpoint[BLOCK] = self.state.to_dict()
+        self.state.random_state = {"cpu": torch.get_rng_state()}
+        if torch.cuda.is_initialized():
+            self.state.random_state["cuda"] = torch.cuda.get_rng_state()
+        # What each calls its record of this run.
+        self.state.logger_versions = {type(logger).__name__: str(logger.version) for logger in trainer.loggers[1:]}
+        checkpoint[BLOCK] = dict(vars(self.state))
         if not self.has_loops:
             del checkpoint["loops"]
 
@@ -83,14 +84,14 @@ class RunRecorder(lightnings.Checkpoint):
         self._folder = Path(trainer.log_dir or trainer.default_root_dir)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Without this, a run that EarlyStopping ended would train until EarlyStopping ends it again.
+        # Or a run that EarlyStopping ended would train until it is ended again.
         trainer.should_stop = trainer.should_stop or self.state.stopped_early
         if self._resumed is not None and not self._resumed.has_loops:
             set_progress(trainer, self.state.num_epochs, self._resumed.global_step)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            # A run that exists keeps its settings and scores until another epoch is kept (`sync`).
+            # A run that exists keeps its settings until another epoch is kept (`sync`).
             self._overwrites_config = (self._folder / CONFIG).exists()
             if not self._overwrites_config:
                 write_text(self._folder / CONFIG, self.state.config)
@@ -98,7 +99,11 @@ class RunRecorder(lightnings.Checkpoint):
             trainer.logger.first_epoch = trainer.current_epoch + 1
         if self._resumed is not None:
             # A net that draws (dropout) continues drawing where it stopped.
-            _set_random_state(self.state.random_state)
+            drawn = self.state.random_state
+            if "cpu" in drawn:
+                torch.set_rng_state(drawn["cpu"].cpu())
+            if "cuda" in drawn and torch.cuda.is_initialized():
+                torch.cuda.set_rng_state(drawn["cuda"].cpu())
         self._start = self._last_sync = time.monotonic()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -106,10 +111,14 @@ class RunRecorder(lightnings.Checkpoint):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
-            # Cut short by `max_steps` or `max_time`: an unfinished epoch is run again.
+            # An epoch that was cut short is run again.
             return
         now = time.monotonic()
-        metrics = self._take_metrics(trainer)
+        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name in _METRICS}
+        if not self._validated:
+            # The trainer still has the values of an earlier epoch.
+            metrics = {name: value for name, value in metrics.items() if not name.startswith("val_")}
+        self._validated = False
         has_finite_weights = all(bool(weights.isfinite().all()) for weights in pl_module.parameters())
         is_best = self.add_epoch(trainer.current_epoch + 1, metrics, now - self._start, has_finite_weights)
         self.state.stopped_early = trainer.should_stop and not is_time_up(trainer)
@@ -117,23 +126,14 @@ class RunRecorder(lightnings.Checkpoint):
         if now - self._last_sync > self.sync_seconds:
             self.sync(trainer)
 
-    def _take_metrics(self, trainer: Trainer) -> dict[str, float]:
-        """The epoch's metrics; without those of validation where there was none in this epoch."""
-        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name in COLUMNS}
-        if not self._validated:
-            # The trainer still has the values of an earlier epoch.
-            metrics = {name: value for name, value in metrics.items() if not name.startswith("val_")}
-        self._validated = False
-        return metrics
-
     def add_epoch(self, epoch: int, metrics: dict[str, float], seconds: float, has_finite_weights: bool) -> bool:
-        """Adds a finished epoch, `seconds` after the start of this fit, to the curves; returns whether it is the best.
+        """Adds an epoch, `seconds` after the start of this fit, to the curves; returns whether it is the best.
 
         Raises:
             ValueError: if a loss or a weight is not finite.
         """
         _refuse_divergence(metrics, has_finite_weights, epoch)
-        cells = [repr(metrics[name]) if name in metrics else "" for name in COLUMNS]
+        cells = [repr(metrics[name]) if name in metrics else "" for name in _METRICS]
         self.state.curves += ",".join([str(epoch), *cells, repr(round(self._seconds_before + seconds, 3))]) + "\n"
         self.state.num_epochs = epoch
         is_best = self.keep_best and metrics.get("val_loss", math.inf) < self.state.best_loss
@@ -142,9 +142,9 @@ class RunRecorder(lightnings.Checkpoint):
         return is_best
 
     def save(self, trainer: Trainer, is_best: bool) -> None:
-        """Holds the trainer's state for `last.ckpt`, and for `best.ckpt` if it is the best so far."""
+        """Holds the trainer's state for `last.ckpt`, and if `is_best` for `best.ckpt`."""
         checkpoints = self._folder / CHECKPOINTS
-        # `HeldCheckpointIO` takes the second path, if any, by the option that Lightning passes through.
+        # Lightning passes the option to `HeldCheckpointIO` as it is.
         best = checkpoints / BEST_CHECKPOINT if is_best else None
         trainer.save_checkpoint(checkpoints / LAST_CHECKPOINT, storage_options=best)
 
@@ -153,7 +153,7 @@ class RunRecorder(lightnings.Checkpoint):
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         if isinstance(exception, KeyboardInterrupt):
-            # The trainer ignores Ctrl-C once it has seen one; a second one should end the writing too.
+            # The trainer ignores Ctrl-C from now on; a second one should end the writing.
             signal.signal(signal.SIGINT, signal.default_int_handler)
         self.sync(trainer)
 
@@ -161,13 +161,13 @@ class RunRecorder(lightnings.Checkpoint):
         """Writes what is held, and the curves."""
         if not self._checkpoints.held:
             return
-        # There is none if another callback saved before the first epoch was finished.
+        # None if another callback saved before the first epoch was finished.
         if last := self._checkpoints.held.get(self._folder / CHECKPOINTS / LAST_CHECKPOINT):
             if self._overwrites_config:
                 (self._folder / SCORES).unlink(missing_ok=True)
                 write_text(self._folder / CONFIG, self.state.config)
                 self._overwrites_config = False
-            # The checkpoints come last, so that the curves always hold the epochs of both.
+            # Before the checkpoints, whose epochs it must hold.
             write_text(self._folder / CURVES, last[BLOCK]["curves"])
         if isinstance(trainer.logger, RunLogger):
             trainer.logger.flush()
@@ -186,16 +186,11 @@ def set_progress(trainer: Trainer, num_epochs: int, global_step: int) -> None:
 
 def is_time_up(trainer: Trainer) -> bool:
     """Whether `trainer.max_time` is used up."""
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, lightnings.Timer):
-            left = callback.time_remaining()
-            if left is not None and left <= 0:
-                return True
-    return False
+    timers = [one for one in trainer.callbacks if isinstance(one, lightnings.Timer)]  # type: ignore[attr-defined]
+    return any((left := timer.time_remaining()) is not None and left <= 0 for timer in timers)
 
 
 def _refuse_divergence(metrics: dict[str, float], has_finite_weights: bool, epoch: int) -> None:
-    """Raises a ValueError if a loss, or a weight, is not finite after `epoch`."""
     problem = ""
     losses = {name: metrics[name] for name in ("train_loss", "val_loss") if name in metrics}
     if not all(map(math.isfinite, losses.values())):
@@ -206,18 +201,3 @@ def _refuse_divergence(metrics: dict[str, float], has_finite_weights: bool, epoc
     if problem:
         kept = f"epoch {epoch - 1} is kept" if epoch > 1 else "no epoch was finished"
         raise ValueError(f"{problem} in epoch {epoch}, {kept}; lower the learning rate (model.optimizer.lr)")
-
-
-def _random_state() -> dict[str, torch.Tensor]:
-    """The state of torch's generators: of the CPU, and of the GPU in use."""
-    state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_initialized():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
-
-
-def _set_random_state(state: dict[str, torch.Tensor]) -> None:
-    if "cpu" in state:
-        torch.set_rng_state(state["cpu"].cpu())
-    if "cuda" in state and torch.cuda.is_initialized():
-        torch.cuda.set_rng_state(state["cuda"].cpu())

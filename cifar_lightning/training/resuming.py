@@ -10,9 +10,7 @@ from cifar_lightning.training.run_loggers import run_logger_options
 
 
 def find_resumed(settings: Namespace) -> tuple[Path, Path | None]:
-    """The checkpoint that `ckpt_path` of a fit stands for, and its run folder, None if it is in none.
-
-    `ckpt_path` is `last`, a run folder, or a checkpoint file.
+    """The checkpoint that `ckpt_path` (`last`, a run folder or a file) stands for, and its run folder, if any.
 
     Raises:
         ValueError: if there is nothing to resume, or no folder to resume in.
@@ -41,7 +39,6 @@ def _find_last(settings: Namespace) -> Path:
 
 
 def _runs_folder(settings: Namespace) -> Path:
-    """The folder of all runs with the name in the settings."""
     options = run_logger_options(settings.trainer)
     return Path(options.save_dir, options.name)
 
@@ -65,7 +62,6 @@ def refuse_resuming(checkpoint: Checkpoint, max_epochs: int | None, max_steps: i
     """Raises a ValueError if a fit with these limits cannot resume from `checkpoint`."""
     num_epochs = checkpoint.resume.num_epochs
     if not checkpoint.resume.is_finished:
-        # The rest of its epoch would pass for the whole.
         raise ValueError(
             f"expected a checkpoint of a finished epoch to resume from, but {checkpoint.path} was saved within epoch"
             f" {num_epochs + 1}, as callbacks do after a step or validation; resume from {folder.LAST_CHECKPOINT} of"
@@ -77,7 +73,7 @@ def refuse_resuming(checkpoint: Checkpoint, max_epochs: int | None, max_steps: i
             f" {max_epochs}; raise it, or resume from an older checkpoint"
         )
     if max_steps != -1:
-        # The trainer would begin with the finished epoch, and find no batch left in it.
+        # The trainer would find no batch left in the finished epoch.
         raise ValueError(
             f"expected no trainer.max_steps to resume from {checkpoint.path}, got {max_steps}; add --trainer.max_steps"
             " -1, and say by --trainer.max_epochs how far to go"

@@ -1,9 +1,9 @@
 """The loggers of a run as settings: `RunLogger`, whose folder is the run folder, and any others beside it."""
 
-import importlib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from jsonargparse import Namespace
@@ -13,16 +13,15 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, Wand
 from cifar_lightning.runs.scores import SplitScores
 
 RUN_LOGGER = "cifar_lightning.training.logger.RunLogger"
-# The arguments by which a logger continues what it has begun: MLflow's, and that of W&B.
+# By these MLflow and W&B continue what they have begun.
 _ID_KEYS = ("run_id", "id")
 
 
 def arrange_loggers(settings: Any) -> None:
     """Puts a `RunLogger` before the other loggers of `settings`, so that every run has a run folder.
 
-    Without one among them, the run folder takes the name of the first other logger, or of the first config, or of the
-    backbone, and is in `lightning_logs` or where that logger writes. `trainer.logger` false: no logger, and no run
-    folder.
+    Without one among them, the run has the name of the first other logger, or else of the first config or the backbone,
+    and its folder is in `lightning_logs` or where that logger writes. `trainer.logger` false: no run folder.
     """
     loggers = settings.trainer.logger
     if not loggers:
@@ -35,16 +34,18 @@ def arrange_loggers(settings: Any) -> None:
         for other in others[:1]:
             options = other.init_args
             ours.name = options.get("name") or options.get("run_name")
-            if options.get("save_dir") != _default(other, "save_dir"):
+            save_dir = inspect.signature(resolve_name(other.class_path)).parameters.get("save_dir")
+            if options.get("save_dir") != (save_dir.default if save_dir else None):
                 ours.save_dir = options.get("save_dir")
         configs = [Path(path).stem for path in settings.get("config") or () if path is not None]
         ours.name = ours.name or (configs or [settings.model.backbone.class_path.rpartition(".")[2]])[0]
     for other in others:
         options = other.init_args
         same_folder = (options.get("save_dir"), options.get("name")) == (ours.save_dir, ours.name)
-        if same_folder and issubclass(_class_of(other), CSVLogger | TensorBoardLogger):
+        kind = resolve_name(other.class_path)
+        if same_folder and issubclass(kind, CSVLogger | TensorBoardLogger):
             # Or both would count their versions in one folder.
-            options.name = f"{ours.name}/{_class_of(other).__name__}"
+            options.name = f"{ours.name}/{kind.__name__}"
         if "tracking_uri" in options:
             # MLflow would make up a name, and store its records among the run folders.
             options.run_name = options.run_name or ours.name
@@ -82,7 +83,7 @@ def list_loggers(trainer: Mapping[str, Any] | Namespace) -> list[Any]:
 
 
 def continue_loggers(loggers: Sequence[Any], versions: Mapping[str, str]) -> None:
-    """Has W&B and MLflow add to the records that a run has there; any other logger begins a new one."""
+    """Has W&B and MLflow add to the records of a run; any other logger begins a new one."""
     for logger in loggers:
         options, name = logger["init_args"], logger["class_path"].rpartition(".")[2]
         for key in [key for key in _ID_KEYS if key in options and name in versions]:
@@ -113,7 +114,7 @@ def make_loggers(loggers: Iterable[Any]) -> list[Logger]:
 
 
 def log_elsewhere(loggers: Sequence[Logger], scores: SplitScores, epoch: int) -> None:
-    """Adds the scores of the test split to what loggers have of a run: `test_loss`, `test_recall/<class>`, ..."""
+    """Adds the scores of the test split to the records of a run: `test_loss`, `test_recall/<class>`, ..."""
     recalls = {f"test_recall/{one.name}": one.recall for one in scores.classes if one.recall is not None}
     means = {"test_loss": scores.loss, "test_accuracy": scores.accuracy, "test_macro_f1": scores.macro_f1}
     for logger in loggers:
@@ -123,28 +124,12 @@ def log_elsewhere(loggers: Sequence[Logger], scores: SplitScores, epoch: int) ->
 
 
 def finish(loggers: Iterable[Logger]) -> None:
-    """Ends what W&B records: it has one run per process, which the next fit would be added to."""
+    """Ends the process's one run of W&B, to which the next fit would be added."""
     if any(isinstance(logger, WandbLogger) for logger in loggers):
         import wandb
 
         wandb.finish()
 
 
-def versions_of(loggers: Iterable[Logger]) -> dict[str, str]:
-    """What each logger, by the name of its class, calls its record of this run."""
-    return {type(logger).__name__: str(logger.version) for logger in loggers}
-
-
 def _is_ours(logger: Any) -> bool:
     return bool(logger.get("class_path", RUN_LOGGER) == RUN_LOGGER)
-
-
-def _class_of(logger: Any) -> type:
-    module, _, name = logger.class_path.rpartition(".")
-    kind: type = getattr(importlib.import_module(module), name)
-    return kind
-
-
-def _default(logger: Any, argument: str) -> Any:
-    parameter = inspect.signature(_class_of(logger)).parameters.get(argument)
-    return parameter.default if parameter else None

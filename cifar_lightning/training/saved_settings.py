@@ -47,8 +47,8 @@ def refuse_changes(
 ) -> None:
     """Raises a ValueError that names the first key in which two settings differ, with its value before and now.
 
-    The top-level `groups` are compared, except the keys in `besides`, everything below those, and how the data are
-    reached on a machine. `owner` and `advice` say whose the saved value is, and what to do.
+    The top-level `groups` are compared, but for the keys in `besides` and below, and how the data are reached on a
+    machine. `owner` and `advice` say whose the saved value is, and what to do.
     """
     free = tuple(f"{name}." for name in (*SOURCE_ACCESS, *besides))
     old, new = (flatten({group: nested.get(group) for group in groups}) for nested in (saved, settings))

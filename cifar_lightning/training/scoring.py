@@ -8,8 +8,6 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from cifar_lightning import __version__
 from cifar_lightning.data import LabelledImages, SubsetDataModule
@@ -52,11 +50,9 @@ def test(run: Run | str | Path, settings: Mapping[str, Any] | None = None) -> Sc
 
 def score(checkpoint: Path, arguments: Sequence[str]) -> Scores:
     """As `test`, with the settings as command line arguments."""
-    collector = _OutputCollector()
-    evaluation = Evaluation(checkpoint, arguments, [collector])
+    evaluation = Evaluation(checkpoint, arguments)
     run = evaluation.run_folder
     loggers = make_loggers(evaluation.loggers) if run is not None else []
-    # No other process may train or test the run meanwhile.
     with folder.hold(run) if run is not None else contextlib.nullcontext():
         evaluation.trainer.test(
             evaluation.model,
@@ -65,49 +61,33 @@ def score(checkpoint: Path, arguments: Sequence[str]) -> Scores:
             verbose=False,
             weights_only=True,
         )
-        # The trainer has brought the net back to the host; the probes run where the test ran.
+        # The trainer has brought the net back to the host.
         evaluation.model.to(evaluation.trainer.strategy.root_device)
         with evaluation.trainer.precision_plugin.forward_context():
-            scores = _score(evaluation, collector.logits)
+            scores = _score(evaluation)
     log_elsewhere(loggers, scores.splits["test"], scores.run.epoch)
     return scores
 
 
-class _OutputCollector(Callback):
-    """Gathers the logits of every test loader."""
-
-    def __init__(self) -> None:
-        self.logits: dict[int, list[Tensor]] = {}
-
-    def on_test_batch_end(  # type: ignore[override]
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Tensor,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        self.logits.setdefault(dataloader_idx, []).append(outputs.float().cpu())
-
-
-def _score(evaluation: Evaluation, logits: dict[int, list[Tensor]]) -> Scores:
+def _score(evaluation: Evaluation) -> Scores:
     checkpoint, model, data = evaluation.checkpoint, evaluation.model, evaluation.datamodule
     run = evaluation.run_folder
-    if not all(bool(batch.isfinite().all()) for batches in logits.values() for batch in batches):
+    outputs = model.test_outputs.values()
+    logits = [torch.cat([batch for batch, _ in batches]).cpu() for batches in outputs]
+    if not all(bool(batch.isfinite().all()) for batch in logits):
         raise ValueError(
             f"expected finite answers, but the training of {checkpoint.path} has diverged; fit again with a lower"
             " learning rate"
         )
     predictions = {
         split: Predictions.from_logits(
-            model.class_names, images.indices.numpy(), images.labels.numpy(), torch.cat(logits[place]).numpy()
+            model.class_names, images.indices.numpy(), images.labels.numpy(), answers.numpy()
         )
-        for place, (split, images) in enumerate(data.evaluation_splits.items())
+        for answers, (split, images) in zip(logits, data.evaluation_splits.items(), strict=True)
     }
     shares = probe(model.eval(), data.test.images.to(model.device), data.test.labels.to(model.device))
     probes = ProbeShares(data.test.indices.numpy(), {name: share.cpu().numpy() for name, share in shares.items()})
-    # Near-duplicates are those of the data, the same in every run below the folder of the runs.
+    # Runs of the same data share what is found.
     cache = run.parent.parent if run is not None else None
     duplicates = find_nearest_pairs(data.test, data.all_training, cache).duplicates()
     groups = find_groups(data.test, cache)
@@ -116,7 +96,7 @@ def _score(evaluation: Evaluation, logits: dict[int, list[Tensor]]) -> Scores:
     splits["test"] = replace(splits["test"], without_duplicates=without)
     scores = Scores(_facts(evaluation), splits, probes.robustness(splits["test"].accuracy))
     if run is not None:
-        # `scores.json` marks a finished run, so it goes first and comes last.
+        # It marks a finished run, so it goes first and comes last.
         (run / folder.SCORES).unlink(missing_ok=True)
         for split, split_predictions in predictions.items():
             split_predictions.write(run / folder.predictions_name(split))
@@ -142,7 +122,7 @@ def _facts(evaluation: Evaluation) -> RunFacts:
         seed=settings.seed_everything,
         classes=model.class_names,
         protocol=data.protocol,
-        # A run without such a limit (-1, null) has the epochs that it came to.
+        # Without a limit (-1, null), those that it came to.
         epochs=settings.trainer.max_epochs if (settings.trainer.max_epochs or -1) > 0 else resume.num_epochs,
         checkpoint=evaluation.checkpoint.path.name,
         epoch=resume.num_epochs,
@@ -152,11 +132,7 @@ def _facts(evaluation: Evaluation) -> RunFacts:
         pixels_seen=count_pixels_seen(model, data.image_size),
         device=model.device.type,
         fit_seconds=resume.seconds if evaluation.run_folder else None,
-        versions={
-            "torch": torch.__version__,
-            "lightning": lightning.__version__,
-            "cifar_lightning": __version__,
-        },
+        versions={"torch": torch.__version__, "lightning": lightning.__version__, "cifar_lightning": __version__},
         processor=processor_name(model.device),
     )
 
@@ -164,8 +140,8 @@ def _facts(evaluation: Evaluation) -> RunFacts:
 def draw_figures(
     run: Path, predictions: Predictions, images: LabelledImages, scores: Scores, data: SubsetDataModule
 ) -> list[Path]:
-    """Draws the figures of a test into the run folder; returns those that people look at."""
-    # Half a second to import, for this command alone.
+    """Draws the figures into the run folder; returns those that people look at."""
+    # Half a second to import.
     from cifar_lightning.plots.confusion import draw_confusion
     from cifar_lightning.plots.curve_figure import draw_curves
     from cifar_lightning.plots.image_sheet import draw_test_images
@@ -173,16 +149,14 @@ def draw_figures(
     from cifar_lightning.plots.reliability import draw_reliability
 
     pixels = images.images.permute(0, 2, 3, 1).cpu().numpy()
-    draw_test_images(run / folder.TEST_IMAGES, pixels)
-    mistakes, confusion, reliability, curves = (
-        run / name for name in (folder.MISTAKES, folder.CONFUSION, folder.RELIABILITY, folder.CURVE_FIGURE)
-    )
     net = f"{scores.run.strategy}, seed {scores.run.seed}"
-    draw_mistakes(mistakes, net, pixels, predictions)
-    draw_confusion(confusion, net, scores.splits["test"].confusion_matrix, images.class_names)
-    draw_reliability(reliability, net, predictions)
-    drawn = [mistakes, confusion, reliability]
+    draw_test_images(run / folder.TEST_IMAGES, pixels)
+    draw_mistakes(run / folder.MISTAKES, net, pixels, predictions)
+    draw_confusion(run / folder.CONFUSION, net, scores.splits["test"].confusion_matrix, images.class_names)
+    draw_reliability(run / folder.RELIABILITY, net, predictions)
+    drawn = [folder.MISTAKES, folder.CONFUSION, folder.RELIABILITY]
     if (run / folder.CURVES).is_file():
-        draw_curves(curves, net, Curves.read(run / folder.CURVES), validation_name(data.validate_on_test))
-        drawn.append(curves)
-    return drawn
+        curves = Curves.read(run / folder.CURVES)
+        draw_curves(run / folder.CURVE_FIGURE, net, curves, validation_name(data.validate_on_test))
+        drawn.append(folder.CURVE_FIGURE)
+    return [run / name for name in drawn]

@@ -17,12 +17,12 @@ from cifar_lightning.training.own_code import OwnFramesAlone
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.run_loggers import other_loggers
 
-# Settings of the trainer that a stack follows, or that change nothing in a run.
+# What a stack follows, or what changes nothing in a run.
 _FOLLOWED = (
     *("accelerator", "devices", "num_nodes", "strategy", "max_epochs", "logger", "deterministic", "benchmark"),
     *("enable_progress_bar", "enable_model_summary", "log_every_n_steps", "num_sanity_val_steps", "default_root_dir"),
 )
-# They work weight by weight, so that nets that share one do not touch each other.
+# They work weight by weight.
 _OPTIMIZERS = (
     *(torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW, torch.optim.NAdam, torch.optim.RAdam, torch.optim.Adamax),
     *(torch.optim.RMSprop, torch.optim.Adagrad, torch.optim.Adadelta),
@@ -54,7 +54,6 @@ def count_fitting(arguments: Sequence[str]) -> int:
 
 
 def _find_in_trainer(fit: Fit) -> str | None:
-    """What in the trainer's settings keeps runs from being fitted as one net."""
     settings = fit.settings()["trainer"]
     if others := other_loggers(settings):
         return f"the logger {others[0]['class_path']}, which records one run at a time"
@@ -67,7 +66,6 @@ def _find_in_trainer(fit: Fit) -> str | None:
 
 
 def _find_in_model(model: ImageClassifier) -> str | None:
-    """What in the net, its optimiser or its scheduler keeps runs from being fitted as one net."""
     if model.augmentation is not None:
         return f"{type(model.augmentation).__name__} as model.augmentation, which draws anew for each net"
     for module in model.backbone.modules():
@@ -90,7 +88,7 @@ def _find_in_model(model: ImageClassifier) -> str | None:
 
 
 def _count_bytes(model: ImageClassifier, batch_size: int) -> int:
-    """About the memory, in bytes, that a step of one net takes in a stack."""
+    """About the bytes that a step of one net takes in a stack."""
     saved: dict[int, int] = {}
 
     def remember(tensor: Tensor) -> Tensor:
@@ -99,7 +97,7 @@ def _count_bytes(model: ImageClassifier, batch_size: int) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(remember, lambda tensor: tensor):
         model(_black_images(model, batch_size))
-    # Once more for the gradients, and once for what is copied between two layers.
+    # Once more for the gradients, and for what is copied between layers.
     return 3 * sum(saved.values())
 
 

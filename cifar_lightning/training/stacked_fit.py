@@ -27,11 +27,8 @@ from cifar_lightning.training.step_graph import Compute, record
 def fit_together(arguments: Sequence[Sequence[str]]) -> list[Exception | None]:
     """Fits runs that differ in their seeds alone, and have the same number of epochs so far, as one net.
 
-    Each run folder becomes what a fit of its own would make it, up to rounding. The seconds of a run are its share of
-    the time that all take together.
-
-    Args:
-        arguments: for each run, those of its `Fit`.
+    Each run folder becomes what a fit with these `arguments` would make it, up to rounding. The seconds of a run are
+    its share of the time that all take together.
 
     Returns:
         For each run, None where it is fitted, or the ValueError of one that diverged.
@@ -48,10 +45,9 @@ def fit_together(arguments: Sequence[Sequence[str]]) -> list[Exception | None]:
 
 
 class _Member:
-    """One run of the stack: a fit that is set up, whose trainer is never started.
+    """One run of the stack, at this `place`: a fit that is set up, whose trainer is never started.
 
     Attributes:
-        place: its place in the stack.
         finished: the state of the stack after the run's last epoch; None before its first.
         error: why the run ended before the others; None while it has not.
     """
@@ -74,7 +70,6 @@ class _Member:
         self.scheduler: Any = next((config.scheduler for config in self.trainer.lr_scheduler_configs), None)
 
     def begin(self) -> None:
-        """Restores what there is of the run, and opens its folder."""
         if (checkpoint := self.fit.checkpoint) is not None:
             contents = torch.load(checkpoint.path, map_location="cpu", weights_only=True)
             self.model.load_state_dict(contents["state_dict"])
@@ -87,12 +82,8 @@ class _Member:
         self.recorder.setup(self.trainer, self.model, "fit")
         self.recorder.on_train_start(self.trainer, self.model)
 
-    def log(self, values: dict[str, float], epoch: int) -> None:
-        for logger in self.trainer.loggers:
-            logger.log_metrics({**values, "epoch": epoch}, step=epoch)
-
     def hold(self, num_batches: int, is_best: bool = False) -> None:
-        """Holds the state after the last epoch for the run's checkpoints; `num_batches` are the steps of an epoch."""
+        """Holds the state after the last epoch, of `num_batches` steps, for the run's checkpoints."""
         assert self.finished is not None
         parameters, optimizer_state, scheduler_state = self.finished
         with torch.no_grad():
@@ -101,9 +92,8 @@ class _Member:
         self.optimizer.load_state_dict(unstack_state(optimizer_state, self.place))
         if self.scheduler:
             self.scheduler.load_state_dict(scheduler_state)
-        # What a fit of its own would have: the net draws nothing.
+        # As in a fit of its own, which saves within the last hook of an epoch.
         torch.set_rng_state(self._random_state)
-        # As within the last hook of an epoch, where a fit of its own saves.
         num_epochs = self.recorder.state.num_epochs
         set_progress(self.trainer, num_epochs - 1, num_epochs * num_batches)
         self.recorder.save(self.trainer, is_best)
@@ -122,7 +112,7 @@ _State = tuple[dict[str, Tensor], dict[str, Any], dict[str, Any]]
 
 
 class _Images:
-    """The images of a split on the device, of which each net sees those at places of its own."""
+    """The images of a split on the device; each net sees those at its own `places`."""
 
     def __init__(self, pool: LabelledImages, parts: Sequence[LabelledImages], device: torch.device) -> None:
         place_of = torch.zeros(int(pool.indices.max()) + 1, dtype=torch.int64)
@@ -138,7 +128,7 @@ class _Images:
 
 
 class _StackedFit:
-    """The loop over the epochs; the device is waited for at the end of each, and not within."""
+    """The loop over the epochs; the device is waited for at the end of each alone."""
 
     def __init__(self, members: Sequence[_Member]) -> None:
         self._members = members
@@ -176,7 +166,7 @@ class _StackedFit:
             self._val = _Images(data.all_training, val, self._device)
 
     def run(self) -> None:
-        """Trains the epochs that are left; whatever ends this, the finished ones are on the disk."""
+        """Trains the epochs that are left; whatever ends this, the finished ones are written."""
         self._start = self._last_sync = time.monotonic()
         try:
             while self._num_epochs < self._members[0].trainer.max_epochs and self._alive():
@@ -192,7 +182,7 @@ class _StackedFit:
         return [member for member in self._members if member.error is None]
 
     def _run_epoch(self) -> list[list[float]]:
-        """Trains and validates an epoch; returns a row per net: `_measure` of each split, and if weights are finite."""
+        """Trains and validates an epoch; a row per net: `_measure` of each split, and whether weights are finite."""
         seeds = [member.fit.config.seed_everything for member in self._members]
         train = self._train.places
         orders = [epoch_order(train.shape[1], seed, self._num_epochs) for seed in seeds]
@@ -217,7 +207,7 @@ class _StackedFit:
     def _step(self, places: Tensor) -> Tensor:
         """One step on the images at `places`, int64 (S, B); returns the logits, (S, B, num_outputs)."""
         if places.shape not in self._compute:
-            # Of each epoch, the last batch may be a smaller one.
+            # The last batch may be smaller.
             self._compute[places.shape] = record(self._compute_gradients, places)
         logits, *gradients = self._compute[places.shape](places)
         for parameter, gradient in zip(self._stack.trainable, gradients, strict=True):
@@ -234,7 +224,6 @@ class _StackedFit:
         return logits.detach(), *torch.autograd.grad(loss, self._stack.trainable, allow_unused=True)
 
     def _end_epoch(self, rows: list[list[float]]) -> None:
-        """Adds the epoch to every run, and writes the runs if they were last written some seconds ago."""
         now = time.monotonic()
         scheduler_state = self._scheduler.state_dict() if self._scheduler else {}
         parameters = {name: parameter.detach() for name, parameter in self._stack.parameters.items()}
@@ -243,12 +232,12 @@ class _StackedFit:
         for member in self._alive():
             row = rows[member.place]
             values = self._name(row)
-            member.log(values, self._num_epochs)
+            for logger in member.trainer.loggers:
+                logger.log_metrics({**values, "epoch": self._num_epochs}, step=self._num_epochs)
             seconds = (now - self._start) / len(self._members)
             try:
                 is_best = member.recorder.add_epoch(self._num_epochs, values, seconds, has_finite_weights=bool(row[-1]))
             except ValueError as error:
-                # The others go on; it keeps the epoch before.
                 member.error = error
                 continue
             member.finished = state
@@ -274,10 +263,7 @@ class _StackedFit:
 
 
 def _measure(logits: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Loss (nats), accuracy and recall per class, (S, 2 + K), of logits (S, N, num_outputs) and labels (S, N).
-
-    As `EpochMetrics` of each net.
-    """
+    """As `EpochMetrics` of each net: (S, 2 + K) of logits (S, N, num_outputs) and labels (S, N)."""
     losses = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view_as(labels)
     # (S, N, K)
     is_of = labels[..., None] == torch.arange(num_classes, device=labels.device)

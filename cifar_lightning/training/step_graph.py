@@ -18,7 +18,7 @@ class StepGraph:
 
     def __init__(self, compute: Compute, places: Tensor) -> None:
         self._places = places.clone()
-        # As torch asks for: some steps on another stream, before the one that is recorded.
+        # torch asks for some steps on another stream before.
         side = torch.cuda.Stream(places.device)
         side.wait_stream(torch.cuda.current_stream(places.device))
         with torch.cuda.stream(side):

@@ -6,7 +6,6 @@ import tarfile
 
 import pytest
 
-from cifar_lightning.data import archive as archive_module
 from cifar_lightning.data import cifar100
 from cifar_lightning.data.cifar100 import Cifar100
 
@@ -99,7 +98,7 @@ def test_a_wanted_name_that_is_no_plain_file_is_refused(small_cifar, tmp_path, m
 
 
 def test_a_file_larger_than_any_published_one_is_refused(small_cifar, tmp_path, monkeypatch):
-    monkeypatch.setattr(archive_module, "MAX_FILE_BYTES", len(small_cifar.files["train"]) - 1)
+    monkeypatch.setattr(cifar100, "MAX_FILE_BYTES", len(small_cifar.files["train"]) - 1)
     archive = put_archive(tmp_path, small_cifar.archive(), monkeypatch)
     with pytest.raises(ValueError, match="it lacks cifar-100-python/train"):
         Cifar100(str(tmp_path), download=False).prepare()

@@ -25,7 +25,7 @@ def path(tmp_path):
             "state_dict": net.state_dict(),
             "hyper_parameters": dict(net.hparams),
             "global_step": 12,
-            BLOCK: state.to_dict(),
+            BLOCK: dict(vars(state)),
         },
         path,
     )
