@@ -24,11 +24,7 @@ class SentenceArguments(argparse.ArgumentParser):
 
 
 def parse_checkpoint(command: str, arguments: list[str]) -> tuple[Path, list[str]]:
-    """The value of `--ckpt_path`, and the settings beside it.
-
-    Raises:
-        ValueError: if it is missing.
-    """
+    """The value of `--ckpt_path`, and the settings beside it; raises a ValueError if it is missing."""
     parser = SentenceArguments(prog=f"cifar-lightning {command}", allow_abbrev=False)
     parser.add_argument("--ckpt_path", type=Path)
     options, rest = parser.parse_known_args(arguments)

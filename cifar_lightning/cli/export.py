@@ -9,7 +9,6 @@ from cifar_lightning.runs.disk import write_bytes
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning export", allow_abbrev=False)
     parser.add_argument("--ckpt_path", required=True, type=Path, nargs="+", action="extend")
     parser.add_argument("--output", type=Path)
