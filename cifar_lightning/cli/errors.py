@@ -46,7 +46,7 @@ def describe(error: BaseException) -> str:
 
 
 def describe_failure(error: BaseException) -> str:
-    """What went wrong in a run of a study: one sentence, or a traceback for an unexpected error."""
+    """As `describe`, of a run of a study; with the traceback of an unexpected error."""
     was_foreseen = isinstance(error, ValueError | ImportError | OSError | MemoryError)
     if was_foreseen or (error.__cause__ is None and error.__traceback__ is None):
         return describe(error)

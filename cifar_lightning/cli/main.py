@@ -112,7 +112,7 @@ def _run(arguments: list[str]) -> int:
         resolve_configs(rest)
     with ended_at_once():
         module = importlib.import_module(f"cifar_lightning.cli.{command}")
-    # As our other messages are, without the line of code that warned; Lightning sets a form of its own when it loads.
+    # Without the line of code that warned. Behind the import: Lightning sets a form of its own.
     warnings.formatwarning = lambda message, *_: f"cifar-lightning: {message}\n"
     with ended_by_exception(), OwnCodeShown():
         return int(module.run(rest))

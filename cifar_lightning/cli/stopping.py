@@ -31,6 +31,6 @@ def ended_by_exception() -> Iterator[None]:
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:
-    # Once is enough; whoever cannot wait sends SIGKILL.
+    # Once is enough.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(TERMINATED)

@@ -37,7 +37,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--dry_run", action="store_true")
     options, settings = parser.parse_known_args(arguments, options)
     if {"-h", "--help"} & set(settings):
-        print(HELP["study"], make_parser(prog=parser.prog).format_help(), sep="\n")
+        print(HELP["study"], make_parser().format_help(), sep="\n")
         return 0
     if not options.config:
         raise ValueError("expected a study; add --config study, or a YAML file with strategies")

@@ -18,14 +18,14 @@ def count(number: int, noun: str) -> str:
 
 
 def numbers(*headers: str) -> list[Column]:
-    """Columns of numbers, which stand at the right."""
+    """Columns of numbers: aligned right."""
     return [Column(header, justify="right") for header in headers]
 
 
 def print_fit_summary(
     run: Path | None, why_not_kept: str | None, scores: dict[str, float], curves: Curves | None, lab_protocol: bool
 ) -> None:
-    """Prints the end of a fit: the run folder, or why there is none, the last epoch, over-fitting, what is next."""
+    """Prints the end of a fit: the run folder, the last epoch, over-fitting, what is next."""
     validation = validation_name(lab_protocol)
     console = plain_console()
     if why_not_kept is None:
