@@ -15,12 +15,12 @@ from torch.export import ExportedProgram
 
 from cifar_lightning.models.classifier import ImageClassifier
 
-# Maps images, uint8 (N, 3, S, S), to probabilities, float32 (N, K).
+# Maps images, uint8 (N, 3, S, S), to the probabilities of the K classes, float32 (N, K).
 Net = Callable[[Tensor], np.ndarray]
 
 
 def trace(model: ImageClassifier) -> ExportedProgram:
-    """The net as a graph that is a `Net`.
+    """The net as a graph, from images to probabilities as `Net`.
 
     Raises:
         ValueError: if torch.export cannot trace it.

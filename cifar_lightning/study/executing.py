@@ -57,7 +57,7 @@ def study(
 def execute(
     what: StudySettings, runs: Sequence[PlannedRun], restart: bool = False, progress: bool = True
 ) -> Iterator[Outcome]:
-    """Makes the runs that are not finished; yields each as it ends, in any order. Raises ValueErrors as `study`."""
+    """Makes the runs that are not finished; yields each as it ends, in any order; raises a ValueError as `study`."""
     what.folder.mkdir(parents=True, exist_ok=True)
     try:
         # Shards run beside one another, but not beside the whole study.

@@ -240,6 +240,7 @@ def _unpack(home: Path, data: Data | None, parcel: Parcel) -> Path | None:
     """Where the data are on this node; what is missing is written there, once for all runs."""
     if data is None or data.is_below(data.root):
         return data and data.root
+    # Here, since it need not be installed where a study is planned.
     import ray
 
     root = home / "data" / str(parcel.data[0].hex())
@@ -280,9 +281,9 @@ def _places(settings: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _read_state(moved: PlannedRun, run: PlannedRun) -> dict[str, bytes]:
     """What the run resumes from, in the order in which it is written: the curves hold all epochs of the checkpoints."""
-    checkpoints = [f"{folder.CHECKPOINTS}/{name}" for name in (folder.LAST_CHECKPOINT, folder.BEST_CHECKPOINT)]
+    last, best = (f"{folder.CHECKPOINTS}/{name}" for name in (folder.LAST_CHECKPOINT, folder.BEST_CHECKPOINT))
     contents: dict[str, bytes] = {}
-    for name in (*checkpoints, folder.CURVES, folder.CONFIG):
+    for name in (last, best, folder.CURVES, folder.CONFIG):
         with contextlib.suppress(FileNotFoundError):
             contents[name] = (moved.folder / name).read_bytes()
     _settle(contents, moved, run)

@@ -41,7 +41,7 @@ class StudySettings:
         shard: `2/8` for the second of eight parts of the plan; null: all of it.
         vary_split: whether each seed holds out validation images of its own (`split_seed`).
         ray_address: of `--engine ray`: a running cluster, `auto` or HOST:PORT; null: `$RAY_ADDRESS`, or a local Ray.
-        data: settings of every run, as for `fit`; so `model` and `trainer`.
+        data, model, trainer: settings of every run, as for `fit`.
         chosen_for: what made `engine` the choice; None where it was asked for.
     """
 

@@ -14,7 +14,7 @@ from cifar_lightning.study.planned_run import PlannedRun
 if TYPE_CHECKING:
     from cifar_lightning.study.study_settings import StudySettings
 
-# Makes one run, from whatever state its folder is in. Other processes are sent it by its name.
+# Makes one run, from whatever state its folder is in. It is sent to other processes by its name.
 Execute = Callable[[PlannedRun], None]
 
 

@@ -15,7 +15,7 @@ from cifar_lightning.study.engines import Execute, Outcome, serial, with_traceba
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.study.study_settings import StudySettings
 
-# Makes some runs, as an engine does. The workers are sent it by its name.
+# Makes some runs, as an engine does. It is sent to the workers by its name.
 Make = Callable[[Sequence[PlannedRun]], Iterator[Outcome]]
 # Time for a stopped run to bring its last epoch to the disk.
 _STOP_SECONDS = 20
