@@ -12,23 +12,14 @@ class SentenceArguments(argparse.ArgumentParser):
     """Raises a ValueError of one sentence where argparse prints its usage and exits."""
 
     def error(self, message: str) -> NoReturn:
-        if unknown := re.match(r"unrecognized arguments: (\S+)", message):
-            raise ValueError(self.describe_unknown(unknown[1]))
+        if unknown := re.match(r"unrecognized arguments: ([^\s=]+)", message):
+            hint = did_you_mean(unknown[1], self._option_string_actions, f"`{self.prog} --help` lists the options")
+            raise ValueError(f"unknown option {unknown[1]!r}; {hint}")
         raise ValueError(f"{message}; `{self.prog} --help` explains the options")
-
-    def describe_unknown(self, argument: str) -> str:
-        """What to say about an option that the command does not have."""
-        name = argument.partition("=")[0]
-        hint = did_you_mean(name, self._option_string_actions, f"`{self.prog} --help` lists the options")
-        return f"unknown option {name!r}; {hint}"
 
 
 def parse_checkpoint(command: str, arguments: list[str]) -> tuple[Path, list[str]]:
-    """The value of `--ckpt_path`, and the settings beside it.
-
-    Raises:
-        ValueError: if it is missing.
-    """
+    """The value of `--ckpt_path`, and the settings beside it; raises a ValueError if it is missing."""
     parser = SentenceArguments(prog=f"cifar-lightning {command}", allow_abbrev=False)
     parser.add_argument("--ckpt_path", type=Path)
     options, rest = parser.parse_known_args(arguments)

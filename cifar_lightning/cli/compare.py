@@ -8,7 +8,6 @@ from cifar_lightning.cli.arguments import SentenceArguments
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning compare", description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "paths",
@@ -46,7 +45,7 @@ def run(arguments: list[str]) -> int:
             "expected a folder with runs or a table, got none; name one, as in `cifar-lightning compare lightning_logs`"
         )
 
-    # Behind the parser, so that help and mistakes answer at once.
+    # Here, so that help and mistakes answer at once.
     from cifar_lightning.compare.api import compare
     from cifar_lightning.compare.table_sources import output_folder
     from cifar_lightning.compare.terminal import print_comparison
@@ -54,19 +53,11 @@ def run(arguments: list[str]) -> int:
     output = options.output or output_folder(options.paths[0])
     if output.is_file():
         raise ValueError(f"expected a folder for --output, got the file {output}; name a folder")
-    comparison = compare(
-        options.paths,
-        question=options.question,
-        equal_within=options.equal_within,
-        allow_mixed=options.allow_mixed,
-        paired_seeds=options.paired_seeds,
-        without_duplicates=options.without_duplicates,
-        bounds=options.bounds and tuple(options.bounds),
-        lower_is_better=options.lower_is_better,
-        shared_only=options.shared_only,
-    )
-    # Whoever reads no further than the answer (`| head`) gets the page all the same; Rich answers a closed pipe by an
-    # exit. Figures take half a second to import, so the table comes first.
+    settings = {name: value for name, value in vars(options).items() if name not in ("paths", "output", "no_images")}
+    settings["bounds"] = options.bounds and tuple(options.bounds)
+    comparison = compare(options.paths, **settings)
+    # Rich answers a closed pipe (`| head`) by an exit; the page is written all the same. The table comes first, since
+    # figures take half a second to import.
     with contextlib.suppress(BrokenPipeError, SystemExit):
         print_comparison(comparison)
     comparison.write(output, images=not options.no_images)

@@ -1,4 +1,4 @@
-"""The commands and their options as one parser, from which shtab makes the completion of a shell."""
+"""The parser from which shtab makes the completion of a shell."""
 
 import argparse
 import contextlib

@@ -5,7 +5,6 @@ from cifar_lightning.training.configs import list_configs
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     SentenceArguments(prog="cifar-lightning configs", description=__doc__).parse_args(arguments)
     for name, (path, purpose) in list_configs().items():
         print(f"{name:<14}{purpose}\n{'':<14}{path}")

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 from jsonargparse import ActionConfigFile
-from rich.table import Column, Table
+from rich.table import Table
 from torch.nn.utils.rnn import pad_sequence
 from torchvision.io import encode_png
 from torchvision.utils import make_grid
 
 from cifar_lightning.cli.arguments import refuse_folder
+from cifar_lightning.cli.help import HELP
+from cifar_lightning.cli.tables import numbers
 from cifar_lightning.data import LabelledImages, SubsetDataModule
 from cifar_lightning.data.near_duplicates import THRESHOLD, NearestPairs, find_nearest_pairs
 from cifar_lightning.printing import plain_console, print_prose
@@ -24,22 +26,19 @@ _NUM_PAIRS = 20
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
-    parser = SettingsParser(prog="cifar-lightning data", description=__doc__, default_env=False)
-    parser.add_argument("-c", "--config", action=ActionConfigFile, help="a config; its `data` part is used")
-    parser.add_argument("--duplicates", action="store_true", help="list the test images that have a near-duplicate")
-    parser.add_argument(
-        "--preview",
-        type=str,
-        default=None,
-        help="the PNG file to draw some training images into; with --duplicates, the 20 closest pairs",
-    )
+    parser = SettingsParser(prog="cifar-lightning data", default_env=False)
+    parser.add_argument("-c", "--config", action=ActionConfigFile)
+    parser.add_argument("--duplicates", action="store_true")
+    parser.add_argument("--preview", type=Path)
     parser.add_lightning_class_args(SubsetDataModule, "data")
+    if "--help" in arguments:
+        print(HELP["data"], parser.format_help(), sep="\n")
+        return 0
     with quiet_framework():
         options = parser.parse_args(_keep_data_part(arguments))
         data = parser.instantiate_classes(options).data
     if options.preview is not None:
-        refuse_folder("--preview", Path(options.preview))
+        refuse_folder("--preview", options.preview)
     # A misspelt class is reported before anything is fetched.
     _ = data.class_names
     data.prepare_data()
@@ -55,10 +54,10 @@ def run(arguments: list[str]) -> int:
             closest = pairs.first(_NUM_PAIRS)
             test, training = (part.images.permute(0, 2, 3, 1).numpy() for part in (closest.test, closest.training))
             names = list(zip(_classes(closest.test), _classes(closest.training), strict=True))
-            draw_closest_pairs(Path(options.preview), test, training, names, closest.similarity.tolist(), THRESHOLD)
+            draw_closest_pairs(options.preview, test, training, names, closest.similarity.tolist(), THRESHOLD)
             print(f"closest pairs: {options.preview}")
     elif options.preview is not None:
-        draw_contact_sheet(data.train, Path(options.preview))
+        draw_contact_sheet(data.train, options.preview)
         print(f"contact sheet: {options.preview}, one row per class: {', '.join(data.class_names)}")
     return 0
 
@@ -76,7 +75,7 @@ def _keep_data_part(arguments: list[str]) -> list[str]:
 
 def _print_counts(data: SubsetDataModule) -> None:
     splits = data.evaluation_splits
-    table = Table("class", *(Column(split, justify="right") for split in splits))
+    table = Table("class", *numbers(*splits))
     counts = [images.counts() for images in splits.values()]
     for name in data.class_names:
         table.add_row(name, *(str(split[name]) for split in counts))
@@ -88,19 +87,17 @@ def _print_counts(data: SubsetDataModule) -> None:
 def _print_duplicates(pairs: NearestPairs, num_training: int) -> None:
     """Lists the near-duplicates by index and class, the closest first."""
     found = pairs.duplicates()
-    test, training, similarity = (
-        Column(name, justify="right") for name in ("test image", "training image", "similarity")
-    )
+    test, training, similarity = numbers("test image", "training image", "similarity")
     table = Table(test, "class", training, "class", similarity)
     columns = [
-        map(str, found.test.indices.tolist()),
+        found.test.indices.tolist(),
         _classes(found.test),
-        map(str, found.training.indices.tolist()),
+        found.training.indices.tolist(),
         _classes(found.training),
         [f"{similarity:.3f}" for similarity in found.similarity.tolist()],
     ]
     for row in zip(*columns, strict=True):
-        table.add_row(*row)
+        table.add_row(*map(str, row))
     console = plain_console()
     console.print(table)
     print_prose(
@@ -111,7 +108,6 @@ def _print_duplicates(pairs: NearestPairs, num_training: int) -> None:
 
 
 def _classes(images: LabelledImages) -> list[str]:
-    """The class of each image."""
     return [images.class_names[label] for label in images.labels.tolist()]
 
 

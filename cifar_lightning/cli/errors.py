@@ -1,4 +1,4 @@
-"""How errors are worded: one sentence, or the traceback of the user's own code."""
+"""How errors are worded."""
 
 import errno
 import os
@@ -22,16 +22,12 @@ def fail(error: BaseException, code: int) -> int:
     if os.environ.get(DEBUG_VARIABLE) == "1":
         traceback.print_exception(error)
     else:
-        print(_fit_terminal(f"cifar-lightning: {describe(error)}"), file=sys.stderr)
+        text = f"cifar-lightning: {describe(error)}"
+        if sys.stderr.isatty():
+            columns = shutil.get_terminal_size().columns
+            text = textwrap.fill(text, columns, break_long_words=False, break_on_hyphens=False)
+        print(text, file=sys.stderr)
     return code
-
-
-def _fit_terminal(text: str) -> str:
-    """`text` broken between words on a terminal, and whole in a file or a pipe."""
-    if not sys.stderr.isatty():
-        return text
-    columns = shutil.get_terminal_size().columns
-    return textwrap.fill(text, columns, break_long_words=False, break_on_hyphens=False)
 
 
 def describe(error: BaseException) -> str:
@@ -50,7 +46,7 @@ def describe(error: BaseException) -> str:
 
 
 def describe_failure(error: BaseException) -> str:
-    """What went wrong in a run of a study: one sentence, or a traceback for an unexpected error."""
+    """As `describe`, of a run of a study; with the traceback of an unexpected error."""
     was_foreseen = isinstance(error, ValueError | ImportError | OSError | MemoryError)
     if was_foreseen or (error.__cause__ is None and error.__traceback__ is None):
         return describe(error)
@@ -60,14 +56,11 @@ def describe_failure(error: BaseException) -> str:
 
 
 class OwnCodeShown:
-    """Ends an error of the user's own code, a net, a source or a callback, with the traceback of their frames.
-
-    An error that torch or Lightning raise, called by this package, ends in one sentence: a setting asked for it. One
-    that this package itself raises passes through as it is.
+    """Shows the traceback of the user's own frames, where their net, source or callback fails.
 
     Raises:
-        SystemExit: with code 2, after the traceback.
-        ValueError: in place of a library's error that is neither a ValueError nor one of the machine.
+        SystemExit: with code 2, after that traceback.
+        ValueError: in place of an unexpected error of a library that this package called: a setting asked for it.
     """
 
     def __enter__(self) -> None: ...

@@ -1,4 +1,4 @@
-"""`explain`: draws what a net looks at, and what each of its poolings keeps."""
+"""`explain`: draws what a net looks at."""
 
 from pathlib import Path
 
@@ -9,7 +9,6 @@ from cifar_lightning.training.evaluation import checkpoint_of
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning explain", allow_abbrev=False)
     parser.add_argument("--ckpt_path", required=True, type=Path)
     parser.add_argument("--images", required=True, type=Path)

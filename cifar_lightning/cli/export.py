@@ -9,7 +9,6 @@ from cifar_lightning.runs.disk import write_bytes
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning export", allow_abbrev=False)
     parser.add_argument("--ckpt_path", required=True, type=Path, nargs="+", action="extend")
     parser.add_argument("--output", type=Path)
@@ -17,7 +16,7 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--format", default="onnx", choices=("onnx", "torch"))
     options, rest = parser.parse_known_args(arguments)
     for unknown in (word for word in rest if word.startswith("-") and not word.startswith("--data.")):
-        raise ValueError(parser.describe_unknown(unknown))
+        parser.error(f"unrecognized arguments: {unknown}")
     if (options.output is None) == (options.page is None):
         raise ValueError("expected either --output or --page; add --output net.onnx, or --page demo.html")
     if options.output is not None and len(options.ckpt_path) > 1:

@@ -13,7 +13,6 @@ from cifar_lightning.training.quiet import quiet_framework
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     with quiet_framework():
         fit = Fit(arguments)
         if fit.checkpoint is not None and fit.resumed is None:
@@ -26,7 +25,7 @@ def run(arguments: list[str]) -> int:
                 raise SystemExit(CTRL_C) from None
             raise
         except (OSError, MemoryError, torch.OutOfMemoryError):
-            # Data that cannot be fetched, for one, leave nothing new to resume.
+            # Not where the data could not be fetched, for one.
             if fit.num_new_epochs:
                 _print_how_to_resume(fit)
             raise

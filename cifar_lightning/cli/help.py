@@ -1,7 +1,4 @@
-"""What `--help` prints for the commands that take settings: the options that people change, on one screen.
-
-As text, since the full list of `--help_all` takes seconds to import. A test compares it with what the parsers accept.
-"""
+"""What `--help` prints for commands whose parsers take seconds to import: the options that people change."""
 
 _FIT = """usage: cifar-lightning fit --config CONFIG [--KEY VALUE ...]
 

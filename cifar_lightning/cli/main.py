@@ -1,7 +1,7 @@
 """The entry point: picks the command, and ends every failure in one sentence.
 
-Nothing that takes time is imported here, so that help and a mistyped word answer at once, and Ctrl-C is heard from the
-start: until `main` runs, Python answers it with a traceback.
+Nothing that takes time is imported here, so that help and a mistyped word answer at once, and Ctrl-C without a
+traceback.
 """
 
 import importlib
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that lacks a character is no reason to stop half-way.
+            # For a terminal that lacks a character.
             stream.reconfigure(errors="replace")
     try:
         return _run(arguments)
@@ -69,14 +69,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, MemoryError, RuntimeError) as error:
         return fail(error, 1)
     except SystemExit as stop:
-        # How argparse ends `--help`, and how a run ends that was stopped by a signal.
+        # From argparse after `--help`, from a signal, or from the user's own code.
         if isinstance(stop.code, str):
             print(stop.code, file=sys.stderr)
             return 1
         return stop.code if isinstance(stop.code, int) else 0
     finally:
         if argv is None and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-            # All is done: whoever presses Ctrl-C while the interpreter ends need not see where it was.
+            # No traceback of the interpreter's end.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -89,35 +89,30 @@ def _run(arguments: list[str]) -> int:
         print(f"cifar-lightning {__version__}")
         return 0
     if command not in COMMANDS:
-        raise ValueError(_describe_unknown(command))
+        known = f"expected a command, one of {', '.join(COMMANDS)}"
+        where = "`cifar-lightning --help` explains them"
+        if not command:
+            raise ValueError(f"{known}; {where}")
+        raise ValueError(f"{known}, got {command!r}; {did_you_mean(command, COMMANDS, where)}")
     text = HELP.get(command, "")
     if text and ({"-h", "--help"} & set(rest) or ("--help_all" in rest and "--help_all" not in text)):
         print(text, end="")
         return 0
     rest = ["--help" if argument == "--help_all" else argument for argument in rest]
-    # torch's threads wait for one another by spinning, by default for so long that two fits on the same cores hinder
-    # each other; much shorter waits cost a fit alone a tenth, and more beside other work (docs/performance.md). Read
-    # when torch is loaded.
+    # How long torch's threads spin while they wait, read when torch is loaded: by default so long that two fits on the
+    # same cores hinder each other (docs/performance.md).
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
-    # A user's own net is in a file of the working folder, which the console script leaves out of the search.
+    # For the user's own net: a console script does not look in the working folder.
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     if any(argument.startswith(("--config", "-c")) for argument in rest):
         from cifar_lightning.training.configs import resolve_configs
 
-        # A config that does not exist is reported before anything that takes time is imported.
+        # A missing config is reported before anything that takes time is imported.
         resolve_configs(rest)
     with ended_at_once():
         module = importlib.import_module(f"cifar_lightning.cli.{command}")
-    # As our other messages are, without the line of code that warned; Lightning sets a form of its own when it loads.
+    # Without the line of code that warned. Behind the import: Lightning sets a form of its own.
     warnings.formatwarning = lambda message, *_: f"cifar-lightning: {message}\n"
     with ended_by_exception(), OwnCodeShown():
         return int(module.run(rest))
-
-
-def _describe_unknown(command: str) -> str:
-    commands = ", ".join(COMMANDS)
-    if not command:
-        return f"expected a command, one of {commands}; `cifar-lightning --help` explains them"
-    hint = did_you_mean(command, COMMANDS, "`cifar-lightning --help` explains them")
-    return f"expected a command, one of {commands}, got {command!r}; {hint}"

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cifar_lightning.cli.arguments import SentenceArguments
+from cifar_lightning.cli.tables import numbers
 from cifar_lightning.printing import plain_console
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ _IMAGES = (1, 2, 5, 10)
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning plan", description=__doc__, allow_abbrev=False)
     parser.add_argument("paths", metavar="PATH", type=Path, nargs="*", help="the pilot: every run below it is read")
     parser.add_argument("--difference", type=float, metavar="POINTS", help="the difference that is to be shown")
@@ -36,14 +36,13 @@ def run(arguments: list[str]) -> int:
     if options.difference is None:
         raise ValueError("expected the difference that is to be shown, got none; add --difference 2 for two points")
 
-    # Behind the parser, so that help and mistakes answer at once.
+    # As in `compare`.
     from cifar_lightning.compare.planning import plan
 
     settings = {name: value for name, value in vars(options).items() if name not in ("paths", "output")}
     planned = plan(options.paths, **settings)
     output = options.output or (options.paths[0] if options.paths else Path())
-    # Whoever reads no further than the answer (`| head`) gets the figure all the same; Rich answers a closed pipe by an
-    # exit.
+    # As in `compare`.
     with contextlib.suppress(BrokenPipeError, SystemExit):
         _print_plan(planned)
     planned.write(output)
@@ -57,21 +56,19 @@ def _print_plan(plan: "Plan") -> None:
     for sentence in plan.basis:
         console.print(Padding(sentence, (0, 0, 0, 2)))
     console.print()
-    console.print(_table(plan))
+    console.print(_make_table(plan))
 
 
-def _table(plan: "Plan") -> Table:
+def _make_table(plan: "Plan") -> Table:
     """The smallest difference that is shown, seeds by images; what is enough is bold."""
     seeds, images = plan.enough or (_SEEDS[0], plan.num_images)
     columns = sorted({images, *(times * plan.num_images for times in _IMAGES)})
+    headers = ["seeds", "runs", *([] if plan.seconds_per_seed is None else ["hours"])]
     table = Table(
+        *numbers(*headers, *(f"{column:,}\nimages" for column in columns)),
         title=f"smallest difference shown{',' if plan.scale.difference_unit else ''}{plan.scale.difference_unit}",
         title_justify="left",
     )
-    for name in ("seeds", "runs", *([] if plan.seconds_per_seed is None else ["hours"])):
-        table.add_column(name, justify="right")
-    for column in columns:
-        table.add_column(f"{column:,}\nimages", justify="right")
     for row in sorted({seeds, *_SEEDS}):
         hours = plan.hours(row)
         shown = [plan.detectable(row, column) for column in columns]

@@ -8,7 +8,6 @@ from cifar_lightning.training.predicting import predict
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning predict", allow_abbrev=False)
     parser.add_argument("--ckpt_path", required=True, type=Path)
     parser.add_argument("--images", required=True, type=Path)

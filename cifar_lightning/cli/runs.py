@@ -24,7 +24,6 @@ _STATES = ("finished", "fitted", "unfinished", "unreadable")
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning runs", description=__doc__, allow_abbrev=False)
     parser.add_argument(
         "path", metavar="PATH", type=Path, nargs="?", default=Path("lightning_logs"), help="lightning_logs by default"

@@ -14,10 +14,9 @@ TERMINATED = 128 + signal.SIGTERM
 
 @contextlib.contextmanager
 def ended_at_once() -> Iterator[None]:
-    """Leaves both signals to the system, for a block that writes nothing.
+    """Leaves both signals to the system, for a block of imports: an exception within one may be changed, or lost.
 
-    Raised within an import, an exception may come out as another one, or be lost. A signal that is ignored stays so:
-    Ctrl-C is not meant for what a script has put into the background.
+    A signal that is ignored stays so: Ctrl-C is not meant for what a script has put into the background.
     """
     heard = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
     with signals_handled(dict.fromkeys(heard, signal.SIG_DFL)):
@@ -26,12 +25,12 @@ def ended_at_once() -> Iterator[None]:
 
 @contextlib.contextmanager
 def ended_by_exception() -> Iterator[None]:
-    """Lets SIGTERM raise SystemExit(143), as Ctrl-C raises KeyboardInterrupt: half-written files are cleared away."""
+    """Lets SIGTERM raise SystemExit(143), so that half-written files are cleared away."""
     with signals_handled({signal.SIGTERM: _exit}):
         yield
 
 
 def _exit(number: int, frame: FrameType | None) -> NoReturn:
-    # Once is enough; whoever cannot wait sends SIGKILL.
+    # Once is enough.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(TERMINATED)

@@ -1,21 +1,17 @@
-"""`study`: fits and tests every strategy with every seed, each in a run folder of its own.
-
-The folder is <save_dir>/<study>/<strategy>/seed_<S>. Finished runs are kept, half-finished ones resume. Any --data.*,
---model.* and --trainer.* of `fit` goes to every run.
-"""
+"""`study`: fits and tests every strategy with every seed, each in a run folder of its own."""
 
 import shlex
 import statistics
 import sys
 from collections.abc import Sequence
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from cifar_lightning.cli.arguments import SentenceArguments
 from cifar_lightning.cli.errors import describe_failure
 from cifar_lightning.cli.help import HELP
 from cifar_lightning.cli.stopping import CTRL_C
-from cifar_lightning.cli.tables import count
+from cifar_lightning.cli.tables import count, numbers
 from cifar_lightning.printing import plain_console, print_prose
 from cifar_lightning.study.engines import Outcome
 from cifar_lightning.study.estimating import TIMED_EPOCHS, estimate
@@ -27,20 +23,21 @@ from cifar_lightning.study.study_progress import describe_duration
 from cifar_lightning.study.study_settings import StudySettings, make_parser, read_study
 from cifar_lightning.training.quiet import quiet_framework
 
-# How many runs are made at a time by those that do not count cores here.
+# Of the engines that do not count cores here.
 _AT_A_TIME = {"stacked": "all seeds of a strategy at a time", "ray": "as many runs at a time as Ray has cores for"}
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     parser = SentenceArguments(prog="cifar-lightning study", add_help=False, allow_abbrev=False)
+    parser.add_argument("--job_array", choices=["slurm"])
+    # The others are also those of each job.
+    options, arguments = parser.parse_known_args(arguments)
     parser.add_argument("--config", action="append", default=[])
     parser.add_argument("--restart", action="store_true")
     parser.add_argument("--dry_run", action="store_true")
-    parser.add_argument("--job_array", choices=["slurm"])
-    options, settings = parser.parse_known_args(arguments)
+    options, settings = parser.parse_known_args(arguments, options)
     if {"-h", "--help"} & set(settings):
-        print(HELP["study"], make_parser(prog=parser.prog).format_help(), sep="\n")
+        print(HELP["study"], make_parser().format_help(), sep="\n")
         return 0
     if not options.config:
         raise ValueError("expected a study; add --config study, or a YAML file with strategies")
@@ -48,8 +45,7 @@ def run(arguments: list[str]) -> int:
         what, to_runs = read_study(options.config, settings)
         runs = plan_runs(what, to_runs)
         if options.job_array:
-            kept = _without(arguments, "--job_array")
-            print(write_slurm_script(what, len(runs), kept), end="")
+            print(write_slurm_script(what, len(runs), arguments), end="")
             return 0
         if options.dry_run:
             if not options.restart:
@@ -57,26 +53,21 @@ def run(arguments: list[str]) -> int:
             _print_plan(what, runs, options.restart)
             return 0
         print_prose(plain_console(), _describe_engine(what, runs))
-        failures = _execute(what, runs, options.restart, arguments)
+        outcomes = _execute(what, runs, options.restart, arguments)
     _print_results(what, runs)
     # The same mistake in forty runs is one sentence.
-    sentences = [(str(run), describe_failure(error)) for run, error in failures if error is not None]
-    for sentence in dict.fromkeys(said for _, said in sentences):
-        named = ", ".join(run for run, said in sentences if said == sentence)
-        print(f"cifar-lightning: {named} failed: {sentence}", file=sys.stderr)
-    return 1 if failures else 0
-
-
-def _without(arguments: list[str], option: str) -> list[str]:
-    """`arguments` without an option and its value."""
-    place = next(place for place, argument in enumerate(arguments) if argument.startswith(option))
-    return arguments[:place] + arguments[place + (1 if "=" in arguments[place] else 2) :]
+    failed: dict[str, list[str]] = {}
+    for run, error in outcomes:
+        if error is not None:
+            failed.setdefault(describe_failure(error), []).append(str(run))
+    for sentence, names in failed.items():
+        print(f"cifar-lightning: {', '.join(names)} failed: {sentence}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _execute(what: StudySettings, runs: Sequence[PlannedRun], restart: bool, arguments: list[str]) -> list[Outcome]:
-    """Makes the runs, and returns those that failed."""
     try:
-        return [outcome for outcome in execute(what, runs, restart) if outcome.error is not None]
+        return list(execute(what, runs, restart))
     except (KeyboardInterrupt, SystemExit) as stop:
         kept = [argument for argument in arguments if argument != "--restart"]
         print(f"stopped; resume with: cifar-lightning {shlex.join(['study', *kept])}")
@@ -88,9 +79,7 @@ def _execute(what: StudySettings, runs: Sequence[PlannedRun], restart: bool, arg
 def _print_plan(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> None:
     console = plain_console()
     console.print(f"{count(len(runs), 'run')} in {what.folder}", soft_wrap=True)
-    table = Table()
-    for column in ("strategy", "seed", "folder", "state"):
-        table.add_column(column, overflow="fold")
+    table = Table(*(Column(header, overflow="fold") for header in ("strategy", "seed", "folder", "state")))
     for run in runs:
         state = f"{run.state}, discarded" if restart and run.folder.exists() else run.state
         table.add_row(run.strategy, str(run.seed), str(run.folder.relative_to(what.folder)), state)
@@ -111,29 +100,29 @@ def _describe_engine(what: StudySettings, runs: Sequence[PlannedRun]) -> str:
 
 
 def _describe_estimate(what: StudySettings, runs: Sequence[PlannedRun], restart: bool) -> str:
+    # How many runs a cluster takes at a time is not known here.
+    num_workers, fitting = what.num_workers, "fitting"
+    if what.engine == "ray":
+        num_workers, fitting = 1, "fitting, one run after another"
     try:
-        # Nobody asks a cluster here how many it takes at a time.
-        estimated = estimate(runs, 1 if what.engine == "ray" else what.num_workers, restart)
+        seconds, is_from_runs = estimate(runs, num_workers, restart)
     except (ValueError, RuntimeError) as error:
-        # What it says to do, to let the data be fetched, the study itself does.
+        # Without its advice, to let the data be fetched: the study does that.
         return f"no estimate of the time: {str(error).rpartition('; ')[0] or error}"
-    how = "the study's finished runs" if estimated.is_from_runs else f"{TIMED_EPOCHS} epochs of each strategy"
-    duration = describe_duration(estimated.seconds)
-    fitting = "fitting, one run after another" if what.engine == "ray" else "fitting"
+    how = "the study's finished runs" if is_from_runs else f"{TIMED_EPOCHS} epochs of each strategy"
+    duration = describe_duration(seconds)
     return f"about {duration} of {fitting} (measured: {how}); the start and each run's test come on top"
 
 
 def _print_results(what: StudySettings, runs: Sequence[PlannedRun]) -> None:
     console = plain_console()
-    table = Table()
-    table.add_column("strategy")
-    for column in ("runs", "test accuracy", "sd over seeds"):
-        table.add_column(column, justify="right")
+    table = Table("strategy", *numbers("runs", "test accuracy", "sd over seeds"))
     for name in what.strategies:
         finished = [run for run in runs if run.strategy == name and run.is_finished]
         values = [run.read_scores().splits["test"].accuracy for run in finished]
         mean = f"{statistics.mean(values):.3f}" if values else "-"
-        table.add_row(name, str(len(values)), mean, f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-")
+        deviation = f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-"
+        table.add_row(name, str(len(values)), mean, deviation)
     console.print(table)
     if any(run.is_finished for run in runs):
         # Runs of one seed then share their training images.

@@ -9,7 +9,6 @@ from cifar_lightning.training.scoring import score
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     path, rest = parse_checkpoint("test", arguments)
     checkpoint = checkpoint_of(path)
     with quiet_framework():

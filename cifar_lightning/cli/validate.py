@@ -7,7 +7,6 @@ from cifar_lightning.training.quiet import quiet_framework
 
 
 def run(arguments: list[str]) -> int:
-    """Runs the command and returns its exit code."""
     path, rest = parse_checkpoint("validate", arguments)
     with quiet_framework():
         evaluation = Evaluation(checkpoint_of(path), rest)

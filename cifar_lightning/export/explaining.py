@@ -1,5 +1,6 @@
-"""`explain`: what a net looks at, and what each of its poolings keeps of one noisy pixel."""
+"""Figures that explain a net."""
 
+import contextlib
 import importlib.util
 import itertools
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from cifar_lightning.training.run_loggers import run_logger_options
 
 _POOLINGS: Any = (nn.AvgPool2d, nn.MaxPool2d)
 _MOST_SHOWN, _MOST_IMAGES, _MOST_STAGES = 3, 16, 3
-# Where a noisy pixel is put, in shares of the image's side: in the middle, which is shown, and around it.
+# Where a noisy pixel is put, in shares of the image's side; the first place, in the middle, is shown.
 _NOISY_PLACES = sorted(itertools.product((0.5, 0.2, 0.8), repeat=2), key=lambda place: place != (0.5, 0.5))
 
 
@@ -55,15 +56,11 @@ def explain(run: Run | str | Path, images: str | Path) -> Explanation:
         model = load_model(path)
         size = model.hparams["image_size"]
         explanation = explain_net(model, torch.stack([read_image(file, size) for file in files]))
-    epoch = Checkpoint.read(path).resume.num_epochs
-    draw_explanation(folder / EXPLANATION, _name_run(folder), explanation)
-    log_test_scores(folder, {}, [folder / EXPLANATION], epoch)
-    return explanation
-
-
-def _name_run(folder: Path) -> str:
     settings = read_settings(folder / CONFIG)
-    return f"{run_logger_options(settings['trainer']).get('name') or 'run'}, seed {settings['seed_everything']}"
+    name = f"{run_logger_options(settings['trainer']).get('name') or 'run'}, seed {settings['seed_everything']}"
+    draw_explanation(folder / EXPLANATION, name, explanation)
+    log_test_scores(folder, {}, [folder / EXPLANATION], Checkpoint.read(path).resume.num_epochs)
+    return explanation
 
 
 def explain_net(model: ImageClassifier, images: Tensor) -> Explanation:
@@ -81,10 +78,11 @@ def explain_net(model: ImageClassifier, images: Tensor) -> Explanation:
         )
     for layer in layers:
         if hasattr(layer, "inplace"):
-            # It would overwrite the map that is looked at.
+            # Else it overwrites the map that is looked at.
             layer.inplace = False  # type: ignore[assignment]
     filters = convolutions[0].weight.detach().numpy()
-    places = [(int(row * images.shape[-1]), int(column * images.shape[-1])) for row, column in _NOISY_PLACES]
+    size = images.shape[-1]
+    places = [(int(row * size), int(column * size)) for row, column in _NOISY_PLACES]
     stages, moved = _follow_noise(model, layers, images, places)
     return Explanation(
         images=_look(model, convolutions[-1], images[:_MOST_SHOWN]),
@@ -111,12 +109,12 @@ def _look(model: ImageClassifier, layer: nn.Module, images: Tensor) -> list[Expl
     def classify(pixels: Tensor) -> Tensor:
         return model.head(model.backbone(model.normalize(pixels)))
 
-    pixels = images.float()
+    pixels, size = images.float(), images.shape[-1]
     with torch.no_grad():
         shares, winners = classify(pixels).softmax(dim=1)[:, : len(model.class_names)].max(dim=1)
     cams = LayerGradCam(classify, layer).attribute(pixels, target=winners, relu_attributions=True).detach()
-    centres = _find_centres(classify, layer, images.shape[-1])
-    patch = images.shape[-1] // 4
+    rows, columns = _find_centres(classify, layer, size)
+    patch = size // 4
     grey = 255 * torch.tensor(MEAN).view(1, 3, 1, 1).expand_as(pixels)
     with torch.no_grad():
         losses = Occlusion(lambda images: classify(images).softmax(dim=1)).attribute(
@@ -127,14 +125,14 @@ def _look(model: ImageClassifier, layer: nn.Module, images: Tensor) -> list[Expl
             pixels=_to_pixels(image),
             answer=model.class_names[winner],
             probability=float(share),
-            grad_cam=_spread(cam[0].numpy(), centres, images.shape[-1]),
+            grad_cam=_spread(cam[0].numpy(), rows, columns, size),
             occlusion=loss[0].numpy(),
         )
         for image, winner, share, cam, loss in zip(images, winners, shares, cams, losses, strict=True)
     ]
 
 
-def _find_centres(classify: Callable[[Tensor], Tensor], layer: nn.Module, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _find_centres(classify: Callable[[Tensor], Tensor], layer: nn.Module, size: int) -> list[list[float]]:
     """The rows, and the columns, of the image that each row, and column, of the layer's map is centred on.
 
     Stretched over the image, the map of a net that crops or does not pad would be shown in the wrong place.
@@ -144,20 +142,17 @@ def _find_centres(classify: Callable[[Tensor], Tensor], layer: nn.Module, size: 
     maps: list[Tensor] = []
     with layer.register_forward_hook(lambda _, __, output: maps.append(output)):
         classify(pixels)
-    centres = []
-    for dim in (2, 3):
-        found = []
+    centres: list[list[float]] = [[], []]
+    for dim, found in zip((2, 3), centres, strict=True):
         for part in maps[0].unbind(dim):
             (gradient,) = torch.autograd.grad(part.sum(), [pixels], retain_graph=True)
             seen = (gradient != 0).any(dim=0).any(dim=0).any(dim=3 - dim).nonzero()
             found.append(float(seen.min() + seen.max()) / 2)
-        centres.append(np.array(found))
-    return centres[0], centres[1]
+    return centres
 
 
-def _spread(cam: np.ndarray, centres: tuple[np.ndarray, np.ndarray], size: int) -> np.ndarray:
+def _spread(cam: np.ndarray, rows: list[float], columns: list[float], size: int) -> np.ndarray:
     """A map over the whole image, 0..1, linear between the centres."""
-    rows, columns = centres
     wide = np.stack([np.interp(np.arange(size), columns, row) for row in cam])
     whole = np.stack([np.interp(np.arange(size), rows, column) for column in wide.T], axis=1)
     return whole / max(whole.max(), 1e-12)
@@ -166,10 +161,7 @@ def _spread(cam: np.ndarray, centres: tuple[np.ndarray, np.ndarray], size: int) 
 def _follow_noise(
     model: ImageClassifier, layers: list[nn.Module], images: Tensor, places: list[tuple[int, int]]
 ) -> tuple[list[Stage], float]:
-    """Per pooling (without any, per convolution) what one noisy pixel changes, and how much it moves a probability.
-
-    What is shown is the first image with the pixel at the first place.
-    """
+    """Per pooling (without any, per convolution) what one noisy pixel changes, and how much it moves a probability."""
     watched = [layer for layer in layers if isinstance(layer, _POOLINGS)]
     watched = (watched or [layer for layer in layers if isinstance(layer, nn.Conv2d)])[:_MOST_STAGES]
     rectified = {layer for layer, after in itertools.pairwise(layers) if isinstance(after, nn.ReLU)}
@@ -192,7 +184,7 @@ def _follow_noise(
 
 
 def _relative(changes: Tensor, maps: Tensor) -> float:
-    """The mean over images of the size of the change, relative to that of the maps; both (N, C, H, W)."""
+    """The mean over images of the size of the changes, relative to that of the maps; both (N, C, H, W)."""
     return float((changes.flatten(1).norm(dim=1) / maps.flatten(1).norm(dim=1)).mean())
 
 
@@ -213,12 +205,10 @@ def _find_maps(
         average, largest = (kind(*shape, ceil_mode=layer.ceil_mode)(before) for kind in _POOLINGS)
         found[layer] = {"before pooling": before, "average pooling": average, "max pooling": largest}
 
-    hooks = [layer.register_forward_hook(keep) for layer in watched]
-    try:
+    with contextlib.ExitStack() as hooks:
+        for layer in watched:
+            hooks.enter_context(layer.register_forward_hook(keep))
         answers = model(images).softmax(dim=1)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return [found[layer] for layer in watched], answers
 
 

@@ -1,4 +1,4 @@
-"""`export`: a trained net as one file, from uint8 images to probabilities, checked against torch."""
+"""A trained net as one file, checked against torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,13 +93,13 @@ def export_net(run: Run | str | Path, format: Format, arguments: Sequence[str]) 
         model = load_model(checkpoint)
         metadata = _describe(tested, data)
         program = trace(model)
-        content = to_onnx(program, metadata) if format == "onnx" else to_archive(program, metadata)
-        answer = read_onnx(content) if format == "onnx" else read_archive(content)
+        write, read = (to_onnx, read_onnx) if format == "onnx" else (to_archive, read_archive)
+        content = write(program, metadata)
+        answer = read(content)
         return ExportedNet(content, metadata, data.test, _compare(model, answer, data.test.images))
 
 
 def _describe(run: Run, data: SubsetDataModule) -> dict[str, Any]:
-    """What the net is, what it was trained on, and its test scores."""
     facts, scores = run.facts, run.scores["splits"]["test"]
     return {
         "class_names": facts.classes,
@@ -120,11 +120,7 @@ def _describe(run: Run, data: SubsetDataModule) -> dict[str, Any]:
 
 @torch.no_grad()
 def _compare(model: ImageClassifier, answer: Net, images: Tensor) -> float:
-    """The largest difference between the probabilities of `answer` and of `model`.
-
-    Raises:
-        ValueError: if it is above the tolerance.
-    """
+    """The largest difference between the probabilities of `answer` and of `model`; at most the tolerance."""
     largest = 0.0
     # One image by itself, too.
     for batch in (images[:1], *images[1:].split(_BATCH_SIZE)):

@@ -15,15 +15,12 @@ from torch.export import ExportedProgram
 
 from cifar_lightning.models.classifier import ImageClassifier
 
-# The file with the metadata in an archive of torch.export.
-METADATA = "metadata.json"
-
-# Maps images, uint8 (N, 3, S, S), to probabilities, float32 (N, K).
+# Maps images, uint8 (N, 3, S, S), to the probabilities of the K classes, float32 (N, K).
 Net = Callable[[Tensor], np.ndarray]
 
 
 def trace(model: ImageClassifier) -> ExportedProgram:
-    """The net as a graph that maps images, uint8 (N, 3, S, S), to the probabilities of the classes, float32 (N, K).
+    """The net as a graph, from images to probabilities as `Net`.
 
     Raises:
         ValueError: if torch.export cannot trace it.
@@ -33,7 +30,7 @@ def trace(model: ImageClassifier) -> ExportedProgram:
     sample = torch.zeros(2, 3, size, size, dtype=torch.uint8)
     net = _Probabilities(copy.deepcopy(model)).requires_grad_(False).eval()
     try:
-        # The graph that torch prints when it gives up helps nobody here.
+        # When torch gives up, it prints the graph.
         with contextlib.redirect_stderr(io.StringIO()):
             return torch.export.export(net, (sample,), dynamic_shapes=({0: torch.export.Dim("N", min=1)},))
     except Exception as error:
@@ -77,13 +74,12 @@ def to_onnx(program: ExportedProgram, metadata: Mapping[str, Any]) -> bytes:
     del model.graph.metadata_props[:], model.graph.value_info[:]
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
-    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
-    importlib.import_module("onnx.helper").set_model_props(model, texts)
+    for name, value in metadata.items():
+        model.metadata_props.add(key=name, value=value if isinstance(value, str) else json.dumps(value))
     return model.SerializeToString()
 
 
 def read_onnx(content: bytes) -> Net:
-    """The net in an ONNX file, on the CPU."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -93,18 +89,16 @@ def read_onnx(content: bytes) -> Net:
 def to_archive(program: ExportedProgram, metadata: Mapping[str, Any]) -> bytes:
     """The content of an archive for `torch.export.load`."""
     file = io.BytesIO()
-    torch.export.save(program, file, extra_files={METADATA: json.dumps(metadata)})
+    torch.export.save(program, file, extra_files={"metadata.json": json.dumps(metadata)})
     return file.getvalue()
 
 
 def read_archive(content: bytes) -> Net:
-    """The net in an archive of torch.export."""
     net = torch.export.load(io.BytesIO(content)).module()
     return lambda images: net(images).numpy()
 
 
 def require_onnx() -> None:
-    """Raises an ImportError if a package for ONNX is missing."""
     for package in ("onnx", "onnxscript", "onnxruntime"):
         if importlib.util.find_spec(package) is None:
             raise ImportError(

@@ -1,4 +1,4 @@
-"""The try-it page: trained nets in one HTML file that runs them in the browser, offline."""
+"""The try-it page."""
 
 import base64
 import gzip
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from torch import Tensor
 
 from cifar_lightning import __version__
 from cifar_lightning.data import LabelledImages
@@ -43,7 +42,6 @@ def export_page(
 
 def write_page(runs: Sequence[Run | str | Path], path: str | Path, arguments: Sequence[str]) -> list[ExportedNet]:
     """As `export_page`, with the settings as command line arguments."""
-    # Before the nets are exported, which takes longer.
     runtime = load_runtime()
     nets = [export_net(run, "onnx", arguments) for run in runs]
     write_text(Path(path), render_page(nets, runtime))
@@ -99,17 +97,12 @@ def _name_nets(nets: Sequence[ExportedNet]) -> list[str]:
 
 
 def _pick_samples(test: LabelledImages) -> list[dict[str, str]]:
-    """The first test images of each class."""
-    labels = range(len(test.class_names))
-    places = [place for label in labels for place in (test.labels == label).nonzero().flatten()[:_SAMPLES_PER_CLASS]]
-    return [
-        {"class": test.class_names[test.labels[place]], "pixels": _encode(_to_bytes(test.images[place]))}
-        for place in places[:_MOST_SAMPLES]
+    samples = [
+        {"class": name, "pixels": _encode(image.permute(1, 2, 0).contiguous().numpy().tobytes())}
+        for label, name in enumerate(test.class_names)
+        for image in test.images[test.labels == label][:_SAMPLES_PER_CLASS]
     ]
-
-
-def _to_bytes(image: Tensor) -> bytes:
-    return image.permute(1, 2, 0).contiguous().numpy().tobytes()
+    return samples[:_MOST_SAMPLES]
 
 
 def _encode(content: bytes) -> str:

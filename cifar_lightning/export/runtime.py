@@ -5,8 +5,8 @@ import hashlib
 import os
 import re
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cifar_lightning.data.download import download
 
@@ -14,30 +14,22 @@ _URL = "https://registry.npmjs.org/onnxruntime-web/-/onnxruntime-web-1.30.0.tgz"
 _MD5 = "7677e2cac4b2d0a14154aef901cdab13"
 # As npm publishes it.
 _SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
-_FOLDER = "package/dist"
 
 
-@dataclass(frozen=True)
-class Runtime:
-    """The two files of onnxruntime-web that a page needs.
-
-    Attributes:
-        script: JavaScript for a `<script type="module">`; it sets `globalThis.ort`.
-        wasm: the WebAssembly that it runs.
-    """
+class Runtime(NamedTuple):
+    """JavaScript for a `<script type="module">`, which sets `globalThis.ort`, and the WebAssembly that it runs."""
 
     script: str
     wasm: bytes
 
 
 def runtime_path() -> Path:
-    """Where the npm package is kept."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "cifar-lightning" / _URL.rpartition("/")[2]
 
 
 def load_runtime() -> Runtime:
-    """Reads the npm package, and fetches it first where it is not there.
+    """Reads the npm package, which is fetched if it is missing.
 
     Raises:
         OSError: if it cannot be fetched.
@@ -51,7 +43,7 @@ def load_runtime() -> Runtime:
         raise ValueError(f"expected {path.name} as npm publishes it, but {path} has another checksum; remove that file")
     with tarfile.open(path) as archive:
         script, wasm = (
-            archive.extractfile(f"{_FOLDER}/{name}").read()  # type: ignore[union-attr]
+            archive.extractfile(f"package/dist/{name}").read()  # type: ignore[union-attr]
             for name in ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
         )
     return Runtime(_as_global(script.decode()), wasm)

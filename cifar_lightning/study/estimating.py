@@ -3,25 +3,17 @@
 import statistics
 import tempfile
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.fitting import fit
 from cifar_lightning.training.run_loggers import RUN_LOGGER
 
-# Epochs to time where no run of the study is finished; the first is left out.
+# Where no run of the study is finished; the first is left out.
 TIMED_EPOCHS = 4
 
 
-class Estimate(NamedTuple):
-    """Seconds of fitting left, and whether they were measured on the study's own finished runs."""
-
-    seconds: float
-    is_from_runs: bool
-
-
-def estimate(runs: Sequence[PlannedRun], num_workers: int, restart: bool = False) -> Estimate:
-    """The time that the epochs left will take, by the study's finished runs or else a few epochs of each strategy.
+def estimate(runs: Sequence[PlannedRun], num_workers: int, restart: bool = False) -> tuple[float, bool]:
+    """The seconds of fitting left, and whether the study's finished runs say so, or else a few epochs per strategy.
 
     With `restart`, what is there counts for nothing.
 
@@ -31,7 +23,7 @@ def estimate(runs: Sequence[PlannedRun], num_workers: int, restart: bool = False
     left = [run for run in runs if restart or not run.is_finished]
     measured: dict[str, list[float]] = {}
     for run in runs:
-        if not restart and run.is_finished and (seconds := run.read_scores().run.fit_seconds) is not None:
+        if run not in left and (seconds := run.read_scores().run.fit_seconds) is not None:
             measured.setdefault(run.strategy, []).append(seconds / run.num_epochs)
     is_from_runs = {run.strategy for run in left} <= measured.keys()
     if not is_from_runs:
@@ -39,7 +31,7 @@ def estimate(runs: Sequence[PlannedRun], num_workers: int, restart: bool = False
         measured = {name: [_time_epochs(run)] for name, run in first.items()}
     each = {name: statistics.median(values) for name, values in measured.items()}
     seconds = sum(each[run.strategy] * (run.num_epochs - (0 if restart else run.num_epochs_done)) for run in left)
-    return Estimate(seconds / max(1, min(num_workers, len(left))), is_from_runs)
+    return seconds / max(1, min(num_workers, len(left))), is_from_runs
 
 
 def _time_epochs(run: PlannedRun) -> float:
@@ -52,5 +44,5 @@ def _time_epochs(run: PlannedRun) -> float:
         if "download" in run.settings["data"]["source"].get("init_args", {}):
             settings["data.source.download"] = False
         ends = fit(run.settings, settings, progress=False).curves.seconds
-    # The first is slower. Where a limit of steps or of time lets a run have no other, it is all there is.
+    # The first is slower, but all there is where a limit of steps or of time allows no other.
     return float((ends[-1] - ends[0]) / (len(ends) - 1) if len(ends) > 1 else ends[0])

@@ -1,4 +1,4 @@
-"""Runs a study: plans it, has an engine make what is missing, and keeps what is there."""
+"""Runs a study."""
 
 import contextlib
 import shutil
@@ -57,18 +57,15 @@ def study(
 def execute(
     what: StudySettings, runs: Sequence[PlannedRun], restart: bool = False, progress: bool = True
 ) -> Iterator[Outcome]:
-    """Makes the runs that are not finished; yields each as it ends, in any order.
-
-    Raises:
-        ValueError: if a run is there with other settings, or another process runs the study.
-    """
+    """Makes the runs that are not finished; yields each as it ends, in any order; raises a ValueError as `study`."""
     what.folder.mkdir(parents=True, exist_ok=True)
     try:
         # Shards run beside one another, but not beside the whole study.
         with locked(what.folder, wait=False, shared=what.shard is not None):
             if restart:
-                for folder_there in [run.folder for run in runs if run.folder.exists()]:
-                    shutil.rmtree(folder_there)
+                for run in runs:
+                    if run.folder.exists():
+                        shutil.rmtree(run.folder)
             refuse_other_runs(runs)
             engine = load_engine(what, fit_and_test)
             todo = [run for run in runs if not run.is_finished]
@@ -85,15 +82,10 @@ def execute(
 
 
 def refuse_other_runs(runs: Sequence[PlannedRun]) -> None:
-    """Raises a ValueError if a run is there already with other settings, or without any."""
-    for run in runs:
-        config = run.folder / folder.CONFIG
-        if not (run.is_finished or run.can_resume):
-            continue
-        if not config.is_file():
-            raise ValueError(f"expected the settings of the run in {run.folder}, but there is no {config}; put it back")
+    """Raises a ValueError if a run is there already with other settings."""
+    for run in (run for run in runs if run.is_finished or run.can_resume):
         refuse_changes(
-            read_settings(config),
+            read_settings(run.folder / folder.CONFIG),
             run.settings,
             ("data", "model", "seed_everything", "trainer"),
             besides=("trainer.logger", "trainer.enable_progress_bar"),

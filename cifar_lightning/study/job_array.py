@@ -1,4 +1,4 @@
-"""The script of a Slurm job array that makes a study."""
+"""The script of a Slurm job array that makes a study in shards, with `compare` behind it."""
 
 import math
 import shlex
@@ -41,14 +41,9 @@ TASK
 
 
 def write_slurm_script(study: StudySettings, num_runs: int, arguments: Sequence[str]) -> str:
-    """The text of a script that submits a study's runs in shards, and `compare` behind them.
+    """The text of the script; `arguments` are those of the command `study`.
 
     A task has four cores, each for about two runs of one thread, since its start takes as long as a short run.
-
-    Args:
-        study: what is to be run.
-        num_runs: how many runs that are.
-        arguments: those of the command `study`.
     """
     return _SCRIPT.format(
         num_runs=num_runs,

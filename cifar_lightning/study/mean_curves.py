@@ -1,4 +1,4 @@
-"""The curves of each strategy of a study for TensorBoard: the mean over its finished runs, with a band."""
+"""Mean curves of a study for TensorBoard."""
 
 from pathlib import Path
 
@@ -15,15 +15,14 @@ from cifar_lightning.training.logger import SPLITS
 MEANS = "_mean"
 
 _CURVES = [f"{split}_{quantity}" for split in SPLITS for quantity in ("loss", "accuracy")]
-# Margin charts of the plugin "custom scalars": the tags of a line and of the ends of its band. The last comes first.
-_LAYOUT = {"mean over seeds": {each: ["Margin", [each, f"{each}/lowest", f"{each}/highest"]] for each in _CURVES}}
+# The tags of a mean and of the ends of its band.
+_TAGS = {name: [name, f"{name}/lowest", f"{name}/highest"] for name in _CURVES}
 
 
 def write_mean_curves(study: Path) -> None:
-    """Writes `_mean/<strategy>` of a study anew, from all of its runs that are finished.
+    """Writes `_mean/<strategy>` of a study anew, for each strategy with two finished runs or more.
 
-    TensorBoard's tab "Custom Scalars" draws each mean with a band from the lowest to the highest seed. A strategy with
-    a single finished run has none.
+    TensorBoard's tab "Custom Scalars" draws each mean with a band from the lowest to the highest seed.
     """
     runs: dict[str, list[Curves]] = {}
     for scores in sorted(study.glob(f"*/*/{SCORES}")):
@@ -40,7 +39,7 @@ def write_mean_curves(study: Path) -> None:
 
 def _write(folder: Path, runs: list[Curves]) -> None:
     values: dict[int, list[Summary.Value]] = {}
-    for (_, tags), name in zip(_LAYOUT["mean over seeds"].values(), _CURVES, strict=True):
+    for name, tags in _TAGS.items():
         if band := find_band(runs, name):
             for tag, points in zip(tags, (band.mean, band.low, band.high), strict=True):
                 for epoch, point in zip(band.epochs.tolist(), points.tolist(), strict=True):
@@ -48,6 +47,6 @@ def _write(folder: Path, runs: list[Curves]) -> None:
     for old in folder.glob("events.out.tfevents.*"):
         old.unlink()
     with signals_held(), naming(folder), SummaryWriter(str(folder)) as writer:
-        writer.add_custom_scalars(_LAYOUT)
+        writer.add_custom_scalars({"mean over seeds": {name: ["Margin", tags] for name, tags in _TAGS.items()}})
         for epoch, at_epoch in values.items():
             writer._get_file_writer().add_summary(Summary(value=at_epoch), epoch)

@@ -1,7 +1,7 @@
 """What a study sends to the nodes of a Ray cluster, what they do with it, and what they send back.
 
-A node makes a run in its own folder or, where it does not see that folder or the data, in a copy. The run's files
-so far are sent there, and those that it writes are sent back, while it trains and when it has ended.
+A node makes a run in its own folder or, where it does not see that folder or the data, in a copy. What that copy's
+files become is sent back while it trains, and when it has ended.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -40,7 +40,7 @@ class Origin(NamedTuple):
             also that of the study's copies on a node.
         modules: the user's modules in the working folder, by their file names.
         environment: variables that a run depends on; an empty one is as none.
-        versions: of what computes, by name.
+        versions: as `list_versions`.
     """
 
     execute: bytes
@@ -77,7 +77,7 @@ class Parcel(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """The node cannot make any run of this study."""
+    """The node can make no run of this study."""
 
     reason: str
 
@@ -94,13 +94,13 @@ class Files(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """The run has ended."""
+    """The run has ended; `error` is None where it is finished."""
 
     error: BaseException | None
 
 
 def describe_origin(execute: Execute, probe: tuple[Path, str]) -> Origin:
-    """What the study's own process, this one, sends to all nodes."""
+    """What this process sends to all nodes."""
     cwd = Path.cwd()
     files = [Path(file) for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))]
     return Origin(
@@ -116,7 +116,7 @@ def describe_origin(execute: Execute, probe: tuple[Path, str]) -> Origin:
 
 def find_data(run: PlannedRun) -> Data | None:
     """The files of a run's source, which are fetched if they are missing; None if it lists none."""
-    # Not at the top: it loads torch, which a node needs for the run alone.
+    # Here, since it loads torch, which a node needs for the run alone.
     from cifar_lightning.training.experiment import Experiment, to_arguments
 
     source = Experiment(to_arguments(run.settings)).datamodule.source
@@ -131,14 +131,12 @@ def bring_home(run: PlannedRun, files: Files) -> None:
     with folder.hold(run.folder):
         for name in files.gone:
             (run.folder / name).unlink(missing_ok=True)
-        for name, content in files.contents.items():
-            write_bytes(run.folder / name, content)
+        _write_files(run.folder, files.contents)
 
 
 def make_run(
     origin: Origin, data: Data | None, run: PlannedRun, parcel: Parcel | None
 ) -> Iterator[Refused | Away | Files | Ended]:
-    """Makes one run as a task of Ray."""
     for name, version in list_versions().items():
         if version != origin.versions[name]:
             yield Refused(
@@ -157,14 +155,13 @@ def make_run(
 
 
 def list_versions() -> dict[str, str]:
-    """Versions of what computes a run; others give other bits, or do not understand what they are sent."""
+    """Versions of what computes a run, by name; others give other bits, or do not understand what they are sent."""
     packages = ("ray", "cifar-lightning", "lightning", "torch")
     versions = {name: metadata.version(name).partition("+")[0] for name in packages}
     return {"Python": platform.python_version(), **versions}
 
 
 def remove_copies(probe: Path) -> None:
-    """Removes what a study has left on a node."""
     shutil.rmtree(_copies_folder(probe), ignore_errors=True)
 
 
@@ -175,8 +172,13 @@ def read_files(run: Path) -> dict[str, bytes]:
     return {path.relative_to(run).as_posix(): path.read_bytes() for path in paths}
 
 
+def _write_files(to: Path, contents: Mapping[str, bytes]) -> None:
+    for name, content in contents.items():
+        write_bytes(to / name, content)
+
+
 def _copies_folder(probe: Path) -> Path:
-    """The folder of all copies and data that a node has of a study."""
+    """Where a node has all copies and data of a study."""
     return Path(tempfile.gettempdir(), f"cifar-lightning{probe.name}")
 
 
@@ -200,16 +202,15 @@ def _make_copy(origin: Origin, data: Data | None, run: PlannedRun, parcel: Parce
     # Files of others in a folder that everybody may write to could be code.
     home.mkdir(mode=0o700, exist_ok=True)
     root = _unpack(home, data, parcel)
-    for name, content in origin.modules.items():
-        write_bytes(home / "modules" / name, content)
-    if str(home / "modules") not in sys.path:
-        sys.path.append(str(home / "modules"))
+    modules = home / "modules"
+    _write_files(modules, origin.modules)
+    if str(modules) not in sys.path:
+        sys.path.append(str(modules))
     os.chdir(home)
     moved = _move(run, home / "runs", root)
     # A worker that was killed may have left one.
     shutil.rmtree(moved.folder, ignore_errors=True)
-    for name, content in parcel.files.items():
-        write_bytes(moved.folder / name, content)
+    _write_files(moved.folder, parcel.files)
     errors: list[BaseException | None] = []
     thread = threading.Thread(target=lambda: errors.append(_attempt(origin, moved)), daemon=True)
     thread.start()
@@ -239,14 +240,13 @@ def _unpack(home: Path, data: Data | None, parcel: Parcel) -> Path | None:
     """Where the data are on this node; what is missing is written there, once for all runs."""
     if data is None or data.is_below(data.root):
         return data and data.root
-    # Not at the top: it may not be installed where a study is only planned.
+    # Here, since it need not be installed where a study is planned.
     import ray
 
     root = home / "data" / str(parcel.data[0].hex())
     with locked(home, wait=True):
         if not data.is_below(root):
-            for name, content in ray.get(parcel.data[0]).items():
-                write_bytes(root / name, content)
+            _write_files(root, ray.get(parcel.data[0]))
     return root
 
 
@@ -281,9 +281,9 @@ def _places(settings: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _read_state(moved: PlannedRun, run: PlannedRun) -> dict[str, bytes]:
     """What the run resumes from, in the order in which it is written: the curves hold all epochs of the checkpoints."""
-    checkpoints = [f"{folder.CHECKPOINTS}/{name}" for name in (folder.BEST_CHECKPOINT, folder.LAST_CHECKPOINT)]
+    last, best = (f"{folder.CHECKPOINTS}/{name}" for name in (folder.LAST_CHECKPOINT, folder.BEST_CHECKPOINT))
     contents: dict[str, bytes] = {}
-    for name in (*reversed(checkpoints), folder.CURVES, folder.CONFIG):
+    for name in (last, best, folder.CURVES, folder.CONFIG):
         with contextlib.suppress(FileNotFoundError):
             contents[name] = (moved.folder / name).read_bytes()
     _settle(contents, moved, run)

@@ -1,4 +1,4 @@
-"""One run of a study: fitted, or resumed, and tested."""
+"""Fits, or resumes, and tests one run of a study."""
 
 import contextlib
 import warnings
@@ -17,11 +17,7 @@ _SAID: set[str] = set()
 
 
 def fit_and_test(run: PlannedRun) -> None:
-    """Makes one run, from whatever state its folder is in.
-
-    Raises:
-        ValueError: if it cannot be fitted or tested.
-    """
+    """Makes one run, from whatever state its folder is in."""
     with _each_warning_once():
         fit(*prepare(run), progress=False)
         test_fitted(run)
@@ -42,7 +38,7 @@ def test_fitted(run: PlannedRun) -> None:
 
 
 def _reached(run: PlannedRun) -> dict[str, Any]:
-    # The data may have moved since the run was started.
+    """Where the data are now: they may have moved since the run was started."""
     root = run.settings["data"]["source"].get("init_args", {}).get("root")
     return {"data.source.root": root} if root is not None else {}
 

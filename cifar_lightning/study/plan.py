@@ -1,33 +1,30 @@
-"""What a study is to do: one planned run for each strategy and seed."""
+"""The planned runs of a study."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from cifar_lightning.study.planned_run import PlannedRun
-from cifar_lightning.study.study_settings import StudySettings
+from cifar_lightning.study.study_settings import StudySettings, merge
 from cifar_lightning.training.experiment import Experiment, to_arguments
 from cifar_lightning.training.machine import num_cores
 from cifar_lightning.training.run_loggers import RUN_LOGGER, other_loggers, run_logger_options, with_name
 
-# The settings of a `RunLogger` that nobody has changed.
+# The defaults of `RunLogger`.
 _UNNAMED = {"save_dir": "lightning_logs", "name": "run", "version": None}
 
 
 def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[PlannedRun]:
     """The runs of a study, or of its shard, seed by seed, so that an unfinished study has seen every strategy.
 
-    Args:
-        study: what is to be run.
-        arguments: `--data.*`, `--model.*` and `--trainer.*` that go to every run, as on the command line.
+    `arguments` are `--data.*`, `--model.*` and `--trainer.*` that go to every run, as on the command line.
 
     Raises:
         ValueError: if the settings of a strategy are wrong.
     """
     part, parts = study.shard_of
     resolved = {name: _resolve(study, name, arguments) for name in study.strategies}
-    # Dealt out strategy by strategy, as cards: every shard gets as many runs of each, or one fewer.
-    runs = [(name, seed) for name in study.strategies for seed in study.seed_list]
-    mine = set(runs[part - 1 :: parts])
+    # Dealt out as cards: every shard gets as many runs of each strategy, or one fewer.
+    mine = [(name, seed) for name in study.strategies for seed in study.seed_list][part - 1 :: parts]
     return [
         PlannedRun(name, seed, study.folder / name / f"seed_{seed}", _with_seed(study, name, resolved[name], seed))
         for seed in study.seed_list
@@ -37,25 +34,27 @@ def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[Plann
 
 
 def _resolve(study: StudySettings, strategy: str, arguments: Sequence[str]) -> dict[str, Any]:
-    settings = study.settings_of(strategy)
+    # Nested keys are laid over those of every run; dotted ones hold against all arguments, too.
+    nested: dict[str, Any] = {}
+    dotted: dict[str, Any] = {}
+    for key, value in study.strategies[strategy].items():
+        (dotted if "." in key else nested)[key] = value
+    settings = merge({"data": study.data, "model": study.model, "trainer": study.trainer}, nested)
     ours = {
-        # A core or more for every run that is made at a time.
         "num_threads": study.num_threads or max(1, num_cores() // study.num_workers),
         "trainer.enable_progress_bar": False,
     }
     if study.max_epochs is not None:
         ours["trainer.max_epochs"] = study.max_epochs
     try:
-        resolved = Experiment([*to_arguments(settings, ours), *arguments, *study.arguments_of(strategy)]).settings()
+        resolved = Experiment([*to_arguments(settings, ours), *arguments, *to_arguments([], dotted)]).settings()
     except ValueError as error:
         raise ValueError(f"in strategy {strategy}: {error}") from error
     if run_logger_options(resolved["trainer"]) not in ({}, _UNNAMED):
         raise ValueError("expected the study to name its runs' folders, got a trainer.logger; use save_dir instead")
-    if (resolved["trainer"]["max_epochs"] or 0) < 1:
-        raise ValueError(
-            f"expected trainer.max_epochs of at least 1 in a study, got {resolved['trainer']['max_epochs']}; name a"
-            " number of epochs"
-        )
+    epochs = resolved["trainer"]["max_epochs"]
+    if (epochs or 0) < 1:
+        raise ValueError(f"expected trainer.max_epochs of at least 1 in a study, got {epochs}; name a number of epochs")
     return resolved
 
 

@@ -1,4 +1,4 @@
-"""One run of a study: what it is to be, and how far it has come."""
+"""One run of a study."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,13 @@ from cifar_lightning.runs.scores import Scores
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a study.
+    """What a run is to be, and how far it has come.
 
     Attributes:
         strategy: the name of its strategy.
         seed: the seed of the training.
         folder: the run folder, `<save_dir>/<study>/<strategy>/seed_<S>`.
-        settings: the complete settings, as for `fit`.
+        settings: all settings, as for `fit`.
     """
 
     strategy: str
@@ -29,20 +29,17 @@ class PlannedRun:
 
     @property
     def num_epochs(self) -> int:
-        """The epochs that the run is to have."""
         return int(self.settings["trainer"]["max_epochs"])
 
     @property
     def num_epochs_done(self) -> int:
-        """The epochs that are finished and on the disk."""
+        """The epochs that are finished and on the disk; without a checkpoint they are lost."""
         if self.is_finished:
             return self.num_epochs
-        # Without a checkpoint they are lost.
         return folder.count_epochs(self.folder) if self.can_resume else 0
 
     @property
     def can_resume(self) -> bool:
-        """Whether there is a checkpoint to resume from."""
         return (self.folder / folder.CHECKPOINTS / folder.LAST_CHECKPOINT).is_file()
 
     @property
@@ -58,9 +55,5 @@ class PlannedRun:
         return f"at epoch {self.num_epochs_done}" if self.can_resume else "new"
 
     def read_scores(self) -> Scores:
-        """The scores of a finished run.
-
-        Raises:
-            ValueError: if they are damaged.
-        """
+        """The scores of a finished run; raises a ValueError if they are damaged."""
         return Scores.read(self.folder / folder.SCORES)

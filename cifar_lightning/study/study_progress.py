@@ -38,7 +38,7 @@ class StudyProgress:
             )
             # The bar counts epochs: a run takes minutes.
             self._task = self._progress.add_task("", total=self._total, runs="", left="")
-            # Rich's own thread asks how far the runs have come; this process has nothing else to do.
+            # Rich's own thread asks how far the runs have come.
             self._live = Live(console=console, get_renderable=self._render, refresh_per_second=2)
 
     def __enter__(self) -> "StudyProgress":
@@ -58,14 +58,11 @@ class StudyProgress:
             # Nobody waits for the rest of its epochs.
             self._total -= run.num_epochs - run.num_epochs_done
         if self._is_shown and self._live is None:
-            result = "failed"
-            if error is None:
-                result = f"test accuracy {run.read_scores().splits['test'].accuracy:.3f}"
+            result = "failed" if error else f"test accuracy {run.read_scores().splits['test'].accuracy:.3f}"
             left = self._describe_left(self._epochs_done())
             print(f"[{self._num_ended}/{len(self._runs)}] {run}: {result}" + (f", {left}" if left else ""), flush=True)
 
     def _render(self) -> RenderableType:
-        """The line, with how far the runs have come."""
         done = self._epochs_done()
         self._progress.update(
             self._task,

@@ -16,13 +16,12 @@ from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.study.engines import list_engines
 from cifar_lightning.study.sweeping import choose_strategies, join_sweeps
 from cifar_lightning.training.configs import find_config
-from cifar_lightning.training.experiment import Config, make_run_parser, to_arguments
+from cifar_lightning.training.experiment import Config, make_run_parser
 from cifar_lightning.training.machine import num_cores
 from cifar_lightning.training.parser import SettingsParser
 from cifar_lightning.training.run_loggers import without_run_logger
 
 _FOLDER_NAME = re.compile(r"\w[\w .+=-]*(?<![ .])")
-_OF_RUNS = ("data", "model", "trainer")
 
 
 @dataclass(frozen=True)
@@ -33,20 +32,16 @@ class StudySettings:
         name: the study's name; its runs go to `save_dir/name/<strategy>/seed_<S>`.
         save_dir: where all studies go.
         seeds: a number (3: seeds 0, 1, 2) or a list; each strategy is run once with each.
-        engine: `serial` (one run at a time), `processes` (one per core), `stacked` (a strategy's seeds as one net) or
-            `ray` (on a cluster); null: the faster one of the first two here.
+        engine: `serial`, `processes`, `stacked` or `ray`; null: the faster one of the first two here.
         strategies: by name, the settings that each changes, nested or by dotted keys.
         only: the strategies to run: `maxpool,avgpool` or a list; null: all.
-        sweep: by dotted key, values that a setting takes in turn, each a strategy of its own; on the command line
-            `--sweep model.optimizer.lr 0.001,0.005`.
+        sweep: by dotted key, values that a setting takes in turn, each a strategy of its own.
         max_epochs: how long each run is trained; null: as `trainer` says.
         num_threads: torch's threads of every run; null: the cores, divided among the runs at a time.
-        shard: `2/8` for the second of eight parts of the plan, to be made on another machine; null: all of it.
+        shard: `2/8` for the second of eight parts of the plan; null: all of it.
         vary_split: whether each seed holds out validation images of its own (`split_seed`).
         ray_address: of `--engine ray`: a running cluster, `auto` or HOST:PORT; null: `$RAY_ADDRESS`, or a local Ray.
-        data: settings of every run, as for `fit`.
-        model: settings of every run, as for `fit`.
-        trainer: settings of every run, as for `fit`.
+        data, model, trainer: settings of every run, as for `fit`.
         chosen_for: what made `engine` the choice; None where it was asked for.
     """
 
@@ -73,7 +68,7 @@ class StudySettings:
                 raise ValueError(f"expected a name for {what} that a folder can have, got {name!r}; rename it")
         for strategy, settings in self.strategies.items():
             for key in settings:
-                if key.partition(".")[0] not in _OF_RUNS:
+                if key.partition(".")[0] not in ("data", "model", "trainer"):
                     raise ValueError(
                         f"unknown key {key!r} in strategy {strategy}; a strategy changes data, model or trainer, and so"
                         " does a sweep, as --sweep model.optimizer.lr 0.001,0.005"
@@ -83,21 +78,15 @@ class StudySettings:
 
     @property
     def folder(self) -> Path:
-        """The folder of all runs of the study."""
         return Path(self.save_dir, self.name)
 
     @property
     def seed_list(self) -> list[int]:
-        """The seeds, one by one."""
         return list(range(self.seeds)) if isinstance(self.seeds, int) else list(self.seeds)
 
     @property
     def shard_of(self) -> tuple[int, int]:
-        """The part of the plan that is to be made, and the number of parts.
-
-        Raises:
-            ValueError: if `shard` is none.
-        """
+        """The part of the plan that is to be made, and the number of parts."""
         numbers = re.fullmatch(r"(\d{1,6})/(\d{1,6})", self.shard or "1/1")
         if not numbers or not 1 <= int(numbers[1]) <= int(numbers[2]):
             raise ValueError(
@@ -112,38 +101,21 @@ class StudySettings:
             return 1
         return min(num_cores(), len(self.seed_list) * len(self.strategies))
 
-    def settings_of(self, strategy: str) -> dict[str, Any]:
-        """The settings of a strategy laid over those of every run; its dotted keys are arguments."""
-        shared = {group: getattr(self, group) for group in _OF_RUNS}
-        nested = {key: value for key, value in self.strategies[strategy].items() if "." not in key}
-        settings: dict[str, Any] = merge(shared, nested)
-        return settings
 
-    def arguments_of(self, strategy: str) -> list[str]:
-        """The dotted keys of a strategy as arguments; they hold whatever goes to every run."""
-        return to_arguments([], {key: value for key, value in self.strategies[strategy].items() if "." in key})
-
-
-def make_parser(**options: Any) -> SettingsParser:
+def make_parser() -> SettingsParser:
     """The parser of a study's own settings."""
-    parser = SettingsParser(**{"prog": "cifar-lightning study", **options})
+    parser = SettingsParser(prog="cifar-lightning study")
     parser.make_further = make_run_parser
-    parser.add_argument(
-        "--config", action=ActionConfigFile, help="a study, as configs/study.yaml; several are laid over"
-    )
+    parser.add_argument("--config", action=ActionConfigFile)
     parser.add_class_arguments(StudySettings, skip={"vary_split", "chosen_for"})
-    parser.add_argument(
-        "--vary_split", action="store_true", help="each seed holds out validation images of its own (split_seed)"
-    )
+    parser.add_argument("--vary_split", action="store_true")
     return parser
 
 
 def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[StudySettings, list[str]]:
-    """The settings of a study, and those among `arguments` that go to every run.
+    """The settings of a study, and of `arguments` those for every run: `--data.*`, `--model.*` and `--trainer.*`.
 
-    Args:
-        configs: names, paths or contents of configs; later ones are laid over.
-        arguments: further settings as on the command line: the study's own, and `--data.*`, `--model.*`, `--trainer.*`.
+    `configs` are names, paths or contents; later ones are laid over.
 
     Raises:
         ValueError: if a setting is wrong.
@@ -151,12 +123,12 @@ def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[Stu
     content: dict[str, Any] = {}
     for config in configs:
         content = merge(content, config if isinstance(config, Mapping) else read_settings(find_config(config)))
-    # Where configs of `fit` are laid over, their single seed, checkpoint and folder are no settings of a study.
+    # Of configs of `fit`, the single seed, checkpoint and folder are no settings of a study.
     for key in ("seed_everything", "ckpt_path"):
         content.pop(key, None)
     content["trainer"] = without_run_logger(content.get("trainer", {}))
     if not content.get("strategies"):
-        # Beside the runs of the study that is called `study`, they would be compared with those.
+        # Not beside the runs of `study`, with which they would be compared.
         content.setdefault("name", "sweep")
     own, to_runs = _split(join_sweeps(arguments))
     parsed = make_parser().parse_args([f"--config={json.dumps(content)}", *own])
@@ -169,20 +141,19 @@ def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[Stu
     values["strategies"] = choose_strategies(values["strategies"], values["sweep"], values["only"])
     if values["engine"] is None:
         values["engine"], values["chosen_for"] = _fastest_engine(values["trainer"], to_runs)
-    elif values["engine"] not in list_engines():
-        hint = did_you_mean(values["engine"], list_engines(), "leave it out to have the fastest one here")
-        raise ValueError(f"expected an engine, one of {', '.join(list_engines())}, got {values['engine']!r}; {hint}")
+    elif values["engine"] not in (engines := list_engines()):
+        hint = did_you_mean(values["engine"], engines, "leave it out to have the fastest one here")
+        raise ValueError(f"expected an engine, one of {', '.join(engines)}, got {values['engine']!r}; {hint}")
     return StudySettings(**values), to_runs
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The study's own settings, and those that go to every run."""
     own: list[str] = []
     to_runs: list[str] = []
     kept = own
     for argument in arguments:
         if argument.startswith("--"):
-            kept = to_runs if argument.startswith(tuple(f"--{group}." for group in _OF_RUNS)) else own
+            kept = to_runs if argument.startswith(("--data.", "--model.", "--trainer.")) else own
         kept.append(argument)
     return own, to_runs
 

@@ -15,11 +15,7 @@ Strategies = dict[str, dict[str, Any]]
 
 
 def join_sweeps(arguments: Sequence[str]) -> list[str]:
-    """`arguments` with all `--sweep KEY VALUE,VALUE` as one `--sweep={"KEY": [VALUE, VALUE]}`.
-
-    Raises:
-        ValueError: if a sweep has no values.
-    """
+    """`arguments` with all `--sweep KEY VALUE,VALUE` as one `--sweep={"KEY": [VALUE, VALUE]}`."""
     waiting, kept, sweep = list(arguments), [], {}
     while waiting:
         argument = waiting.pop(0)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from cifar_lightning.export.formats import METADATA, read_archive, read_onnx, to_archive, to_onnx, trace
+from cifar_lightning.export.formats import read_archive, read_onnx, to_archive, to_onnx, trace
 from cifar_lightning.models.backbones import AvgPoolNet, BaselineNet, MaxPoolNet, StrideNet
 from cifar_lightning.models.classifier import ImageClassifier
 
@@ -99,9 +99,9 @@ def test_an_onnx_file_says_what_goes_in_and_comes_out():
 def test_an_archive_is_one_that_torch_loads():
     net = make_net(OwnNet())
     content = to_archive(trace(net), {"strategy": "own"})
-    extra = {METADATA: ""}
+    extra = {"metadata.json": ""}
     program = torch.export.load(io.BytesIO(content), extra_files=extra)
-    assert json.loads(extra[METADATA]) == {"strategy": "own"}
+    assert json.loads(extra["metadata.json"]) == {"strategy": "own"}
     images = draw_images(5)
     np.testing.assert_allclose(program.module()(images).numpy(), expected_answers(net, images), atol=1e-5)
     np.testing.assert_allclose(read_archive(content)(images), expected_answers(net, images), atol=1e-5)

@@ -30,6 +30,10 @@ class Engine(Protocol):
 
     Yields each run as it ends, in any order; one that fails does not stop the others. Stops everything that it started
     when its iterator is closed.
+
+    Args:
+        study: what the engine may need to know.
+        execute: makes one run.
     """
 
     def __init__(self, study: "StudySettings", execute: Execute) -> None: ...
@@ -38,7 +42,7 @@ class Engine(Protocol):
 
 
 def attempt(execute: Execute, run: PlannedRun) -> Exception | None:
-    """Makes a run; returns what went wrong. A bug in one strategy's net ends that run, and none of the others."""
+    """Makes a run; returns what went wrong, so that a bug in one strategy's net ends none of the other runs."""
     try:
         execute(run)
     except Exception as error:
@@ -47,16 +51,14 @@ def attempt(execute: Execute, run: PlannedRun) -> Exception | None:
 
 
 def with_traceback(error: BaseException | None) -> BaseException | None:
-    """An error to be sent to another process, which takes its traceback along as text."""
+    """An error that takes its traceback along as text when it is sent to another process."""
     return error and ExceptionWithTraceback(error, error.__traceback__)
 
 
 def list_engines() -> list[str]:
-    """The names of the engines."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def load_engine(study: "StudySettings", execute: Execute) -> Engine:
-    """The engine that a study asks for, which makes runs by `execute`."""
     engine: Engine = importlib.import_module(f"{__name__}.{study.engine}").Engine(study, execute)
     return engine

@@ -1,7 +1,4 @@
-"""One run per core, in long-lived worker processes.
-
-An engine that has a process per GPU starts its workers here too.
-"""
+"""One run per core, in long-lived worker processes; those of an engine with a process per GPU are started here too."""
 
 import os
 import signal
@@ -25,13 +22,6 @@ _STOP_SECONDS = 20
 
 
 class Engine:
-    """One worker process per core, each making one run at a time.
-
-    Args:
-        study: says how many; with one, runs are made one after another.
-        execute: makes one run; it is sent to the workers by its name.
-    """
-
     def __init__(self, study: StudySettings, execute: Execute) -> None:
         self._num_workers = study.num_workers
         self._make = serial.Engine(study, execute)
@@ -46,12 +36,7 @@ def make_in_workers(
     """Makes jobs, each of one run or more, in worker processes that import everything once and take job after job.
 
     A job whose worker is killed is tried once more, in a new worker, from the last checkpoints; one whose worker ends
-    by itself has failed.
-
-    Args:
-        make: makes the runs of a job.
-        jobs: the runs of each.
-        environments: for each worker, the variables that it has besides those of this process.
+    by itself has failed. `environments` has a worker's variables besides those of this process.
     """
     waiting, retried = deque(jobs), set[int]()
     workers: list[_Worker] = []
@@ -71,7 +56,7 @@ def make_in_workers(
                 except (EOFError, ConnectionError):
                     worker.wait()
                     workers[workers.index(worker)] = _Worker(make, worker.environment)
-                    # Of a killed process it is minus the signal's number.
+                    # Of a killed process it is minus the signal's number; one that ended by itself would do so again.
                     code = worker.process.exitcode or 0
                     if code <= 0 and id(job) not in retried:
                         retried.add(id(job))
@@ -79,7 +64,6 @@ def make_in_workers(
                         continue
                     said = f"its process was killed twice (exit code {code})"
                     if code > 0:
-                        # It would be the same the second time.
                         said = f"its process ended with exit code {code}; what it said is above"
                     yield from (Outcome(run, RuntimeError(said)) for run in job)
     finally:
@@ -99,8 +83,8 @@ class _Worker:
         self.job: Sequence[PlannedRun] = ()
         self.environment = environment
         self.process = spawn.Process(target=_serve, args=(theirs, make, environment), daemon=True)
-        # A terminal sends Ctrl-C to all its processes, but only the main one shall act on it. Without the block, which
-        # a child inherits, it would print a traceback while it imports.
+        # A terminal sends Ctrl-C to all its processes, and a child that imports would print a traceback. It inherits
+        # the block.
         with _ctrl_c_blocked():
             self.process.start()
         theirs.close()
@@ -142,11 +126,11 @@ def _serve(line: Any, make: Make, environment: Mapping[str, str]) -> None:
     """Makes jobs until the line is closed."""
     # Before CUDA is asked for its devices.
     os.environ.update(environment)
-    # As the command does, after Lightning has set a form of its own.
+    # As in `cli.main`.
     warnings.formatwarning = lambda message, *_: f"cifar-lightning: {message}\n"
     # Where signals cannot be blocked.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # As an exception, so that a fit keeps its last epoch.
+    # As an exception: a fit keeps its last epoch.
     signal.signal(signal.SIGTERM, _exit)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
@@ -160,7 +144,7 @@ def _exit(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _end_with_parent() -> None:
-    """Stops this process, in order, once the study's own is gone (killed, say)."""
+    """Stops this process once the study's own is gone (killed, say)."""
     parent = parent_process()
     assert parent is not None
     parent.join()

@@ -1,4 +1,4 @@
-"""Runs as tasks of a Ray cluster, or of a local Ray that is started for them."""
+"""Runs as tasks of a Ray cluster, or of a local Ray."""
 
 import contextlib
 import json
@@ -30,8 +30,6 @@ _STOP_SECONDS = 20
 _CONNECT_SECONDS = 5
 # How long a signal may wait for its answer.
 _WAIT_SECONDS = 0.5
-# Of a local Ray, whose runs write to their own folders: nearly nothing is stored.
-_STORE_BYTES = 100 * 1024**2
 
 
 class Engine:
@@ -39,10 +37,6 @@ class Engine:
 
     A run whose worker or node is lost is begun again elsewhere, from its last checkpoint that has reached this machine.
     A node that does not see the study's folder or its data is sent what it needs, and sends back what it writes.
-
-    Args:
-        study: says at which address the cluster is.
-        execute: makes one run; it is sent to the nodes by its name.
     """
 
     def __init__(self, study: StudySettings, execute: Execute) -> None:
@@ -64,8 +58,6 @@ class Engine:
 
 
 class _Tasks:
-    """The tasks of a study: what is sent to them, and what comes back."""
-
     def __init__(self, ray: Any, execute: Execute, probe: tuple[Path, str], is_local: bool) -> None:
         self._ray = ray
         self._probe, self._is_local = probe[0], is_local
@@ -76,12 +68,17 @@ class _Tasks:
         self._runs: dict[Any, PlannedRun | None] = {}
         self._losses: Counter[str] = Counter()
         self._is_away = False
-        # By the settings of their source: what the files are, and a reference to them once a node has none.
+        # By the settings of a source: its files, and a reference to their contents once a node lacks them.
         self._data: dict[str, tuple[on_node.Data | None, list[Any]]] = {}
 
     def make(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
-        for needs in {self._needs(run) for run in runs}:
-            self._refuse_too_large(*needs)
+        for cores, gpus in {self._needs(run) for run in runs}:
+            if not any(node.get("CPU", 0) >= cores and node.get("GPU", 0) >= gpus for node in self._nodes):
+                have = ", ".join(f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in self._nodes)
+                raise ValueError(
+                    f"expected a machine with {cores} cores and {gpus} GPUs for each run, but Ray's have {have};"
+                    " lower --num_threads, use --trainer.accelerator cpu, or add a machine"
+                )
         for run in runs:
             self._start(run)
         while self._runs:
@@ -106,18 +103,9 @@ class _Tasks:
         self._runs[task.remote(self._origin, self._data_of(run)[0], run, parcel)] = run
 
     def _needs(self, run: PlannedRun) -> tuple[int, int]:
-        """The cores and GPUs of a run."""
         accelerator = run.settings["trainer"]["accelerator"]
         has_gpu = any(node.get("GPU") for node in self._nodes)
         return run.settings["num_threads"], int(accelerator in ("gpu", "cuda") or (accelerator == "auto" and has_gpu))
-
-    def _refuse_too_large(self, cores: int, gpus: int) -> None:
-        if not any(node.get("CPU", 0) >= cores and node.get("GPU", 0) >= gpus for node in self._nodes):
-            have = ", ".join(f"{node.get('CPU', 0):g} and {node.get('GPU', 0):g}" for node in self._nodes)
-            raise ValueError(
-                f"expected a machine with {cores} cores and {gpus} GPUs for each run, but Ray's have {have};"
-                " lower --num_threads, use --trainer.accelerator cpu, or add a machine"
-            )
 
     def _handle(self, news: Any, task: Any) -> Iterator[Outcome]:
         run = self._runs[task]
@@ -146,7 +134,6 @@ class _Tasks:
         if run.is_finished:
             yield Outcome(run, None)
         elif isinstance(error, self._ray.exceptions.RaySystemError):
-            # What is sent cannot be understood there.
             reason = str(error).strip().splitlines()[-1]
             raise ValueError(
                 f"expected cifar-lightning {__version__} on every machine of Ray, but one cannot start a run"
@@ -188,10 +175,8 @@ class _Tasks:
                         next(task)
                     except StopIteration:
                         del self._runs[task]
-        if self._is_away:
-            self._clear_nodes()
-
-    def _clear_nodes(self) -> None:
+        if not self._is_away:
+            return
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         remove = self._ray.remote(num_cpus=0, max_retries=0)(on_node.remove_copies)
@@ -203,7 +188,7 @@ class _Tasks:
 
 
 def _load_ray() -> Any:
-    # Else workers of a `uv run` would start in another environment, and a local Ray would report that it is used.
+    # Workers of a `uv run` shall start in its environment, and a local Ray shall not report that it is used.
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
@@ -218,7 +203,7 @@ def _load_ray() -> Any:
 @contextlib.contextmanager
 def _probe(study: Path) -> Iterator[tuple[Path, str]]:
     """A file in the study's folder with a name and a content that no other machine has."""
-    # That of a study that was killed: its name is that of what it left on the nodes.
+    # A study that was killed has left one, and what has its name on the nodes.
     path = next(study.glob(".ray-*"), study / f".ray-{secrets.token_hex(6)}")
     content = secrets.token_hex()
     path.write_text(content)
@@ -232,20 +217,30 @@ def _probe(study: Path) -> Iterator[tuple[Path, str]]:
 def _connected(ray: Any, address: str | None, name: str) -> Iterator[None]:
     """Connects to the cluster, or starts a local Ray in the temporary folder `name`.
 
-    A Ray that this process uses already, as a notebook may, is used and left alone.
+    A Ray that this process uses already, as a notebook may, is left alone.
     """
     if ray.is_initialized():
         yield
         return
     options: dict[str, Any] = {"address": address, "logging_level": logging.ERROR, "log_to_driver": False}
-    # A short path: those of Ray's sockets may have 107 characters. A study that was killed leaves it.
+    # A short path: those of Ray's sockets may have 107 characters.
     local = Path(tempfile.gettempdir(), name)
     if address is None:
+        # Of a study that was killed.
         shutil.rmtree(local, ignore_errors=True)
         options |= {"address": "local", "num_cpus": num_cores(), "_temp_dir": str(local)}
-        options |= {"include_dashboard": False, "object_store_memory": _STORE_BYTES}
+        # Its runs write to their own folders: nearly nothing is stored.
+        options |= {"include_dashboard": False, "object_store_memory": 100 * 1024**2}
     elif address != "auto":
-        _refuse_silent(address)
+        host, _, port = address.rpartition(":")
+        try:
+            # Ray would wait for long.
+            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"expected a Ray cluster at {address}, but nobody answers there; start one with `ray start --head`, and"
+                " name the address that it prints, as --ray_address 10.0.0.1:6379"
+            ) from error
     try:
         try:
             # Ray would answer SIGTERM in its own way.
@@ -260,14 +255,3 @@ def _connected(ray: Any, address: str | None, name: str) -> Iterator[None]:
     finally:
         ray.shutdown()
         shutil.rmtree(local, ignore_errors=True)
-
-
-def _refuse_silent(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"expected a Ray cluster at {address}, but nobody answers there; start one with `ray start --head`, and"
-            " name the address that it prints, as --ray_address 10.0.0.1:6379"
-        ) from error

@@ -1,4 +1,4 @@
-"""One run after another, in this process."""
+"""One run after another, in this process, with all cores or the GPU."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,13 +8,6 @@ from cifar_lightning.study.study_settings import StudySettings
 
 
 class Engine:
-    """Makes one run at a time, with all cores or the GPU.
-
-    Args:
-        study: has nothing that this engine needs.
-        execute: makes one run.
-    """
-
     def __init__(self, study: StudySettings, execute: Execute) -> None:
         self._execute = execute
 

@@ -1,6 +1,7 @@
-"""All seeds of a strategy at a time, trained as one net; on several GPUs, strategies or seeds side by side."""
+"""All seeds of a strategy at a time, trained as one net."""
 
 import gc
+import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -18,19 +19,14 @@ from cifar_lightning.training.experiment import to_arguments
 from cifar_lightning.training.stackable import UnstackableError, count_fitting
 from cifar_lightning.training.stacked_fit import fit_together
 
-# The GPUs that CUDA shows to a process.
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 class Engine:
     """Fits the seeds of each strategy as one net, in groups that fit in memory, and tests them one by one.
 
-    A group that does not fit in memory is halved, and its halves resume: a run that is alone is made as `serial` makes
-    it. Each GPU has a worker process, and takes strategies, or shares of their seeds.
-
-    Args:
-        study: has nothing that this engine needs.
-        execute: makes one run.
+    A group that does not fit in memory is halved, and its halves resume; a run that is alone is made as by `serial`.
+    Each GPU has a worker process, and takes strategies, or shares of their seeds.
 
     Raises:
         ValueError: before anything is trained, if a strategy cannot be stacked.
@@ -48,7 +44,7 @@ class Engine:
         if len(gpus) < 2:
             yield from self._make_groups(runs)
             return
-        share = -(-len(runs) // len(gpus))
+        share = math.ceil(len(runs) / len(gpus))
         jobs = [
             waiting[place : place + share] for waiting in strategies.values() for place in range(0, len(waiting), share)
         ]
@@ -60,7 +56,7 @@ class Engine:
             groups.setdefault((run.strategy, _count_epochs(run)), []).append(run)
         for (strategy, num_epochs), group in groups.items():
             while group:
-                # Nothing is left to train, or what is there cannot be read: as `serial` does it.
+                # Nothing is left to train, or what is there cannot be read.
                 is_single = num_epochs in (None, group[0].num_epochs)
                 size = 1 if is_single else self._most[strategy]
                 yield from self._make(group[:size])
@@ -70,11 +66,12 @@ class Engine:
         if len(runs) == 1:
             yield Outcome(runs[0], attempt(self._execute, runs[0]))
             return
-        errors: Sequence[Exception | None] | None = None
+        half = len(runs) // 2
         try:
-            errors = fit_together([to_arguments(*prepare(run)) for run in runs])
+            errors: Sequence[Exception | None] | None = fit_together([to_arguments(*prepare(run)) for run in runs])
         except torch.OutOfMemoryError as error:
-            self._most[runs[0].strategy] = len(runs) // 2
+            errors = None
+            self._most[runs[0].strategy] = half
             what = f"{runs[0].strategy}: {len(runs)} seeds at a time failed ({error}); half as many are tried"
             warnings.warn(what, stacklevel=2)
         # A bug in one strategy's net ends its runs, and none of the others.
@@ -87,13 +84,12 @@ class Engine:
         # The tensors of the failed try are still in its frames.
         gc.collect()
         torch.cuda.empty_cache()
-        half = len(runs) // 2
         yield from self._make(runs[:half])
         yield from self._make(runs[half:])
 
 
 def list_gpus(runs: Sequence[PlannedRun]) -> list[str]:
-    """The GPUs of this machine that runs may take, as the variable of CUDA names them."""
+    """The GPUs of this machine that runs may take, as `CUDA_VISIBLE_DEVICES` names them."""
     trainers = [run.settings["trainer"] for run in runs]
     if any(trainer["accelerator"] == "cpu" or trainer["devices"] != 1 for trainer in trainers):
         return []
@@ -107,7 +103,7 @@ def _count_fitting(run: PlannedRun) -> int:
     except UnstackableError as error:
         raise ValueError(f"in strategy {run.strategy}: {error}") from error
     except Exception:
-        # Each of its runs will fail, and say why.
+        # Each of its runs will say why.
         return 1
 
 
