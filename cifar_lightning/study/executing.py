@@ -83,10 +83,8 @@ def execute(
 
 def refuse_other_runs(runs: Sequence[PlannedRun]) -> None:
     """Raises a ValueError if a run is there already with other settings, or without any."""
-    for run in runs:
+    for run in (run for run in runs if run.is_finished or run.can_resume):
         config = run.folder / folder.CONFIG
-        if not (run.is_finished or run.can_resume):
-            continue
         if not config.is_file():
             raise ValueError(f"expected the settings of the run in {run.folder}, but there is no {config}; put it back")
         refuse_changes(
