@@ -1,4 +1,4 @@
-"""`compare`: says which strategy is better, and how surely, from run folders, or from a table of any predictions."""
+"""Says which strategy is better, and how surely, from run folders, or from a table of any predictions."""
 
 import contextlib
 import shlex

@@ -1,4 +1,4 @@
-"""`configs`: lists the configs that ship with the package."""
+"""Lists the configs that ship with the package."""
 
 from cifar_lightning.cli.arguments import SentenceArguments
 from cifar_lightning.training.configs import list_configs

@@ -1,4 +1,4 @@
-"""`plan`: says how many seeds and images would show a difference, from a pilot's run folders or from assumptions."""
+"""Says how many seeds and images would show a difference, from a pilot's run folders or from assumptions."""
 
 import contextlib
 from pathlib import Path

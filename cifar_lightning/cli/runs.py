@@ -1,4 +1,4 @@
-"""`runs`: lists the run folders below a path."""
+"""Lists the run folders below a path."""
 
 import csv
 import sys

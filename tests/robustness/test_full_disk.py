@@ -62,7 +62,7 @@ def test_a_fit_whose_disk_fills_up_at_any_file_resumes_when_there_is_room(
         assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("num_files", "place"), [(0, "train_predictions.csv"), (5, ""), (10, "scores.json")])
+@pytest.mark.parametrize(("num_files", "place"), [(0, "train_predictions.csv"), (5, ""), (11, "scores.json")])
 def test_a_test_whose_disk_fills_up_has_no_scores(command, run, full_after, num_files, place):
     make_room = full_after(num_files)
     outcome = command("test", "--ckpt_path", "run")
