@@ -68,6 +68,8 @@ def compare(
     if equal_within is not None and not equal_within > 0:
         raise ValueError(f"expected a number above 0 for equal_within, got {equal_within:g}; name the points you mind")
     if is_table(runs) or (isinstance(runs, Sequence) and any(map(is_table_file, runs))):
+        if allow_mixed or without_duplicates:
+            raise ValueError("expected run folders for allow_mixed or without_duplicates, got a table; leave it out")
         return _compare_table(runs, question, bounds, lower_is_better, shared_only, equal_within, paired_seeds)
     if bounds or lower_is_better or shared_only:
         raise ValueError("expected a table for bounds, lower_is_better or shared_only, got run folders; leave it out")

@@ -55,6 +55,7 @@ def test_the_page_repeats_the_options_that_read_the_table(command, tmp_path, und
         (["lacking.csv"], ["the first of small, seed 0, on example q3;", "--shared_only"]),
         (["whole.csv", "lacking.csv"], ["expected one table, or run folders, got whole.csv, lacking.csv"]),
         (["whole.csv", "--bounds", "2", "3"], ["expected values within the bounds 2 and 3, got 0"]),
+        (["predictions.csv", "--without_duplicates"], ["expected run folders for allow_mixed or without_duplicates"]),
         ([".", "--shared_only"], ["expected a table for bounds, lower_is_better or shared_only, got run folders"]),
         (["whole.csv", "--output", "whole.csv"], ["expected a folder for --output"]),
     ],
