@@ -3,13 +3,10 @@
 import contextlib
 import signal
 from collections.abc import Iterator
-from types import FrameType
-from typing import NoReturn
 
-from cifar_lightning.runs.signals import signals_handled
+from cifar_lightning.runs.signals import exit_by_exception, signals_handled
 
 CTRL_C = 128 + signal.SIGINT
-TERMINATED = 128 + signal.SIGTERM
 
 
 @contextlib.contextmanager
@@ -26,11 +23,5 @@ def ended_at_once() -> Iterator[None]:
 @contextlib.contextmanager
 def ended_by_exception() -> Iterator[None]:
     """Lets SIGTERM raise SystemExit(143), so that half-written files are cleared away."""
-    with signals_handled({signal.SIGTERM: _exit}):
+    with signals_handled({signal.SIGTERM: exit_by_exception}):
         yield
-
-
-def _exit(number: int, frame: FrameType | None) -> NoReturn:
-    # Once is enough.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(TERMINATED)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from markupsafe import Markup, escape
@@ -23,6 +22,7 @@ from cifar_lightning.compare.grouping import flat_settings
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
 from cifar_lightning.compare.questions import COMPUTE, SECONDS, SHARES, Words, correctness
 from cifar_lightning.compare.table_sources import output_folder
+from cifar_lightning.pages import html_templates
 from cifar_lightning.plots.kit import GRID, INK, MUTED, PAPER, READING, STRATEGY_COLOURS, Chart
 from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT
@@ -101,13 +101,7 @@ def render_summary(comparison: Comparison) -> str:
 
 def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **more: Any) -> str:
     looks, question = strategy_looks(comparison), comparison.question
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_templates(Path(__file__).parent / "templates")
     environment.globals["words"] = question.words
     if question.words != Words():
         environment.add_extension(_InWords)

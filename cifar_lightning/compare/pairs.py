@@ -70,8 +70,14 @@ def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pai
             method=estimate.method,
             # The correction asks this of the smallest p.
             power=find_power(
-                *(a.values, b.values, LEVEL / max(len(judged), 1), _most(question)),
-                *(a.groups, a.strata, question.paired_seeds, question.min_seeds),
+                a.values,
+                b.values,
+                LEVEL / max(len(judged), 1),
+                _most(question),
+                groups=a.groups,
+                strata=a.strata,
+                paired_seeds=question.paired_seeds,
+                min_seeds=question.min_seeds,
             ),
             verdict=(verdict := _judge(estimate.ci95, adjusted.get(place), equal.get(place), _margin(question))),
             winner=(a if question.higher_is_better else b).name if verdict in _WITH_WINNER else None,

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from cifar_lightning import __version__
 from cifar_lightning.data import LabelledImages
 from cifar_lightning.export.exporting import ExportedNet, export_net
 from cifar_lightning.export.runtime import Runtime, load_runtime
 from cifar_lightning.models.classifier import MEAN
+from cifar_lightning.pages import html_templates
 from cifar_lightning.runs.disk import write_text
 from cifar_lightning.runs.run import Run
 from cifar_lightning.training.experiment import to_arguments
@@ -62,28 +61,25 @@ def render_page(nets: Sequence[ExportedNet], runtime: Runtime) -> str:
                     f"expected nets of the same classes and image size on one page, got {first.metadata[what]} and"
                     f" {net.metadata[what]}; make a page for each"
                 )
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     names = _name_nets(nets)
-    return environment.get_template("try_it.html.jinja").render(
-        nets=[{**net.metadata, "name": name} for net, name in zip(nets, names, strict=True)],
-        class_names=first.metadata["class_names"],
-        version=__version__,
-        runtime=runtime.script,
-        wasm=_encode(gzip.compress(runtime.wasm, mtime=0)),
-        data={
-            "names": names,
-            "nets": [_encode(net.content) for net in nets],
-            "classes": first.metadata["class_names"],
-            "size": first.test.images.shape[-1],
-            "grey": [round(255 * value) for value in MEAN],
-            "samples": _pick_samples(first.test),
-        },
+    return (
+        html_templates(Path(__file__).parent / "templates")
+        .get_template("try_it.html.jinja")
+        .render(
+            nets=[{**net.metadata, "name": name} for net, name in zip(nets, names, strict=True)],
+            class_names=first.metadata["class_names"],
+            version=__version__,
+            runtime=runtime.script,
+            wasm=_encode(gzip.compress(runtime.wasm, mtime=0)),
+            data={
+                "names": names,
+                "nets": [_encode(net.content) for net in nets],
+                "classes": first.metadata["class_names"],
+                "size": first.test.images.shape[-1],
+                "grey": [round(255 * value) for value in MEAN],
+                "samples": _pick_samples(first.test),
+            },
+        )
     )
 
 

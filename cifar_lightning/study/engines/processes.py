@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, get_context, parent_process, resource_tracker
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
+from cifar_lightning.runs.signals import exit_by_exception
 from cifar_lightning.study.engines import Execute, Outcome, serial, with_traceback
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.study.study_settings import StudySettings
@@ -130,17 +130,11 @@ def _serve(line: Any, make: Make, environment: Mapping[str, str]) -> None:
     warnings.formatwarning = lambda message, *_: f"cifar-lightning: {message}\n"
     # Where signals cannot be blocked.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # As an exception: a fit keeps its last epoch.
-    signal.signal(signal.SIGTERM, _exit)
+    signal.signal(signal.SIGTERM, exit_by_exception)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
         while True:
             line.send([Outcome(run, with_traceback(error)) for run, error in make(line.recv())])
-
-
-def _exit(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _end_with_parent() -> None:
