@@ -1,6 +1,8 @@
 """What tests of several commands look at: what a command said, and whether what it left behind is whole."""
 
 import csv
+import re
+from pathlib import Path
 
 import torch
 from PIL import Image
@@ -20,6 +22,13 @@ def next_command(outcome):
     """The arguments of the last command that was printed for the user to type."""
     *_, line = (line for line in outcome.out.splitlines() if ": cifar-lightning " in line)
     return line.partition(": cifar-lightning ")[2].split()
+
+
+def commands_of(page, heading):
+    """The lines of all bash blocks of a section of a page of the docs, as they are written there."""
+    text = (Path(__file__).parent.parent / "docs" / page).read_text()
+    section = re.split(r"^## ", text.split(f"\n## {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
+    return [line for block in re.findall(r"```bash\n(.*?)```", section, re.DOTALL) for line in block.splitlines()]
 
 
 def read_checkpoint(run, name="last.ckpt"):

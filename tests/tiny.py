@@ -13,6 +13,17 @@ TINY_SETTINGS = {
     "trainer.accelerator": "cpu",
     "num_threads": 1,
 }
+# A study as a config of its own.
+TINY_STUDY = {
+    "seeds": 2,
+    "strategies": {"fast": {"model": {"optimizer": {"init_args": {"lr": 0.05}}}}, "slow": {}},
+    "model": {"backbone": "cifar_lightning.StrideNet"},
+    "trainer": {"max_epochs": 2, "accelerator": "cpu"},
+    "data": {
+        "source": {"class_path": "cifar_lightning.DrawnShapes", "init_args": {"num_train": 20, "num_test": 6}},
+        "classes": ["circle", "square"],
+    },
+}
 PHOTOS = ["--data.source=cifar_lightning.data.ImageFolder", "--data.source.root=photos", "--data.classes=null"]
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 import study_jobs
 import yaml
-from checks import assert_one_sentence, assert_same_run, contents, read_checkpoint
-from tiny import write_photos
+from checks import assert_one_sentence, assert_same_run, commands_of, contents, read_checkpoint
+from tiny import TINY_STUDY, write_photos
 
+from cifar_lightning.runs.run import find_runs
 from cifar_lightning.study.planned_run import PlannedRun
 
 ray = pytest.importorskip("ray", reason="Ray is not installed")
@@ -274,3 +275,25 @@ def test_a_killed_study_with_a_ray_of_its_own_leaves_no_process_and_one_that_is_
     assert (stopped.returncode, err, out.count(b"stopped")) == (130, b"", 1)
     assert processes_of(tmp_path) == []
     assert_cleared(tmp_path / "lightning_logs/tiny", probe, "own")
+
+
+def test_the_commands_of_the_docs_lead_from_one_machine_to_a_cluster(tmp_path):
+    (tmp_path / "study").write_text(yaml.safe_dump(TINY_STUDY))
+    token, head, other, study = commands_of("cluster.md", "Ray")[1:5]
+    # Processes that end with the shell; what it starts must see no other cluster, nor be stopped by one.
+    shell = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-e"]
+    if subprocess.run([*shell, "-c", "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("this system gives nobody processes of his own")
+    here = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    lines = [
+        f"{token} && {head.partition('#')[0]} > head",
+        other.replace("10.0.0.1:6379", "$(sed -n \"s/.*--address='\\(.*\\)'.*/\\1/p\" head)"),
+        study,
+    ]
+    command = [*shell, "-c", "\n".join(lines)]
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # Sockets have short names.
+        variables = {"PATH": here, "HOME": folder, "RAY_TMPDIR": folder, "RAY_USAGE_STATS_ENABLED": "0"}
+        environment = {**os.environ, **variables}
+        outcome = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True)
+    assert outcome.returncode == 0, outcome
+    assert len(find_runs([tmp_path / "lightning_logs/study"])) == 4

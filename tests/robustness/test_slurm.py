@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny import SMALL
+import yaml
+from checks import commands_of
+from tiny import SMALL, TINY_STUDY
 
 from cifar_lightning.cli.main import main
 from cifar_lightning.runs.run import find_runs
@@ -41,7 +43,7 @@ SlurmdParameters=config_overrides
 SwitchType=switch/none
 MpiDefault=none
 SchedulerParameters=batch_sched_delay=1,sched_interval=1
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2
+NodeName={host} NodeAddr=127.0.0.1 CPUs=4
 PartitionName=all Nodes=ALL Default=YES
 """
 
@@ -122,3 +124,15 @@ def test_a_study_is_made_by_a_job_array_that_is_requeued_and_compared_at_its_end
     first, second = ((study / f"slurm-{job}_{task}.log").read_text() for task in (1, 2))
     assert "stopped; resume with:" in first
     assert "stopped" not in second
+
+
+def test_the_commands_of_the_docs_make_a_study_on_a_cluster(slurm, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # A file goes before the shipped config of that name.
+    Path("study").write_text(yaml.safe_dump(TINY_STUDY))
+    said = say("bash", "-e", "-c", "\n".join(commands_of("cluster.md", "Slurm")))
+    assert "submitted job array" in said
+    assert said.count("study-co") == 1  # `compare` in the queue
+    wait_for(lambda: not say("squeue", "--noheader"))
+    assert Path("lightning_logs/study/comparison.json").is_file()
+    assert len(find_runs([Path("lightning_logs/study")])) == 4
