@@ -23,7 +23,10 @@ What follows changes a setting; in parentheses, what those configs have:
   --data.batch_size 64         images per training step (128)
   --data.val_fraction 0.2      share of the training images held out (0.1)
   --data.source.root DIR       where CIFAR-100 is, or is put (data)
-  --data.source ImageFolder    images of your own, below --data.source.root
+  --data.source ImageFolder    images of your own, below --data.source.root; or
+                               Torchvision --data.source.dataset FashionMNIST
+  --model.augmentation torchvision.transforms.v2.RandomHorizontalFlip
+                               what each training image goes through
   --trainer.logger.name mine   the name of the run; its folder is
                                lightning_logs/mine/version_0, then version_1
   --trainer.accelerator cpu    cpu or gpu (auto: a GPU where there is one)
