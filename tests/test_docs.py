@@ -25,6 +25,7 @@ from tiny import write_photos
 
 from cifar_lightning.cli.main import main
 from cifar_lightning.data import DrawnShapes, cifar100
+from cifar_lightning.export.runtime import runtime_path
 
 REPOSITORY = Path(__file__).parent.parent
 PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/**/*.md"))]
@@ -81,6 +82,9 @@ class Page:
                 assert not line or line.startswith(NOT_RUN), f"nobody runs {line!r}"
 
     def command(self, arguments: list[str]) -> None:
+        if "--page" in arguments and not runtime_path().is_file():
+            # It would be fetched.
+            return
         arguments, _, output = " ".join(map(shlex.quote, arguments)).partition(" '>' ")
         command, *rest = shlex.split(arguments)
         extra = SHORT.get("resume" if "--ckpt_path" in rest and command == "fit" else command, [])

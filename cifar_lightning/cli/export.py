@@ -3,8 +3,6 @@
 from pathlib import Path
 
 from cifar_lightning.cli.arguments import SentenceArguments, refuse_folder
-from cifar_lightning.export.exporting import export_net
-from cifar_lightning.export.page import write_page
 from cifar_lightning.runs.disk import write_bytes
 
 
@@ -23,6 +21,10 @@ def run(arguments: list[str]) -> int:
         raise ValueError(f"expected one net for --output, got {len(options.ckpt_path)}; --page takes several")
     path = options.output or options.page
     refuse_folder("--output" if options.output else "--page", path)
+    # Not before the options are read: it takes seconds.
+    from cifar_lightning.export.exporting import export_net
+    from cifar_lightning.export.page import write_page
+
     if options.page is not None:
         nets = write_page(options.ckpt_path, path, rest)
     else:

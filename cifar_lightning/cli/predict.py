@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from cifar_lightning.cli.arguments import SentenceArguments, refuse_folder
-from cifar_lightning.cli.tables import count
-from cifar_lightning.training.predicting import predict
+from cifar_lightning.printing import count
 
 
 def run(arguments: list[str]) -> int:
@@ -15,6 +14,9 @@ def run(arguments: list[str]) -> int:
     parser.add_argument("--trainer.accelerator", dest="accelerator", default="auto")
     options = parser.parse_args(arguments)
     refuse_folder("--output", options.output)
+    # As in `export`.
+    from cifar_lightning.training.predicting import predict
+
     predictions = predict(options.ckpt_path, options.images, accelerator=options.accelerator)
     predictions.write(options.output)
     print(f"{count(len(predictions.files), 'prediction')}: {options.output}")

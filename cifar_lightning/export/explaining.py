@@ -20,7 +20,7 @@ from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.evaluation import checkpoint_of, load_model
 from cifar_lightning.training.logger import log_test_scores
-from cifar_lightning.training.own_code import OwnFramesAlone
+from cifar_lightning.training.own_code import OnlyOwnFrames
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.run_loggers import run_logger_options
 
@@ -52,7 +52,7 @@ def explain(run: Run | str | Path, images: str | Path) -> Explanation:
     if folder is None:
         raise ValueError(f"expected a checkpoint in its run folder, but {path} is in none; name a run folder")
     files = find_images(Path(images))[:_MOST_IMAGES]
-    with quiet_framework(), OwnFramesAlone():
+    with quiet_framework(), OnlyOwnFrames():
         model = load_model(path)
         size = model.hparams["image_size"]
         explanation = explain_net(model, torch.stack([read_image(file, size) for file in files]))
@@ -64,11 +64,7 @@ def explain(run: Run | str | Path, images: str | Path) -> Explanation:
 
 
 def explain_net(model: ImageClassifier, images: Tensor) -> Explanation:
-    """As `explain`, of a net and images, uint8 (N, 3, S, S).
-
-    Raises:
-        ValueError: if the net has no convolution.
-    """
+    """As `explain`, of a net and images, uint8 (N, 3, S, S). Raises ValueError if the net has no convolution."""
     layers = [layer for layer in model.backbone.modules() if not list(layer.children())]
     convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
     if not convolutions:

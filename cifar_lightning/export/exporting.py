@@ -18,7 +18,7 @@ from cifar_lightning.runs.folder import find_run_folder
 from cifar_lightning.runs.run import Run
 from cifar_lightning.training.evaluation import Evaluation, checkpoint_of, load_model
 from cifar_lightning.training.experiment import to_arguments
-from cifar_lightning.training.own_code import OwnFramesAlone
+from cifar_lightning.training.own_code import OnlyOwnFrames
 from cifar_lightning.training.quiet import quiet_framework
 
 Format = Literal["onnx", "torch"]
@@ -79,7 +79,7 @@ def export_net(run: Run | str | Path, format: Format, arguments: Sequence[str]) 
     checkpoint = checkpoint_of(run)
     tested = Run(find_run_folder(checkpoint) or checkpoint.parent)
     facts = tested.facts
-    with quiet_framework(), OwnFramesAlone():
+    with quiet_framework(), OnlyOwnFrames():
         evaluation = Evaluation(checkpoint, [*arguments, "--trainer.accelerator=cpu"])
         epoch = evaluation.checkpoint.resume.num_epochs
         if (facts.checkpoint, facts.epoch) != (checkpoint.name, epoch):

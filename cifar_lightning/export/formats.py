@@ -5,6 +5,7 @@ import copy
 import importlib.util
 import io
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,11 +21,7 @@ Net = Callable[[Tensor], np.ndarray]
 
 
 def trace(model: ImageClassifier) -> ExportedProgram:
-    """The net as a graph, from images to probabilities as `Net`.
-
-    Raises:
-        ValueError: if torch.export cannot trace it.
-    """
+    """The net as a graph, from images to probabilities as `Net`. Raises ValueError if torch.export cannot trace it."""
     size = model.hparams["image_size"]
     # A sample of one image would be taken for a fixed number.
     sample = torch.zeros(2, 3, size, size, dtype=torch.uint8)
@@ -54,8 +51,7 @@ class _Probabilities(nn.Module):
 def to_onnx(program: ExportedProgram, metadata: Mapping[str, Any]) -> bytes:
     """The content of an ONNX file; metadata that are no text are written as JSON.
 
-    Raises:
-        ValueError: if ONNX, or torch's exporter, has no such operator.
+    Raises ValueError if ONNX, or torch's exporter, has no such operator.
     """
     try:
         exported = torch.onnx.export(
@@ -80,6 +76,8 @@ def to_onnx(program: ExportedProgram, metadata: Mapping[str, Any]) -> bytes:
 
 
 def read_onnx(content: bytes) -> Net:
+    # It would note this machine and user down for its makers.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])

@@ -48,11 +48,7 @@ def write_page(runs: Sequence[Run | str | Path], path: str | Path, arguments: Se
 
 
 def render_page(nets: Sequence[ExportedNet], runtime: Runtime) -> str:
-    """The text of the page.
-
-    Raises:
-        ValueError: if the nets have different classes or image sizes.
-    """
+    """The text of the page. Raises ValueError if the nets have different classes or image sizes."""
     first = nets[0]
     for net in nets[1:]:
         for what in ("class_names", "input"):

@@ -31,9 +31,7 @@ def runtime_path() -> Path:
 def load_runtime() -> Runtime:
     """Reads the npm package, which is fetched if it is missing.
 
-    Raises:
-        OSError: if it cannot be fetched.
-        ValueError: if it is not the published one.
+    Raises OSError if it cannot be fetched. Raises ValueError if it is not the published one.
     """
     path = runtime_path()
     if not path.is_file():

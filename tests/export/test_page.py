@@ -131,9 +131,13 @@ def test_one_draws_by_keyboard_and_by_mouse(page):
 
 def test_the_camera_is_watched_until_an_image_is_held(page):
     answers_after(page, lambda: page.get_by_role("button", name="Camera").click())
+    page.evaluate("document.getElementById('answer').textContent = ''")
+    page.locator("#answer", has_text="quickstart, seed 1: ").wait_for()
+    assert not page.locator("#kept-0").is_visible()
     page.evaluate("delete document.body.dataset.done")
     page.get_by_role("button", name="Hold this image").click()
     wait_for_details(page)
+    assert page.locator("#kept-0").is_visible()
 
 
 def test_a_file_that_is_no_image_is_named(page, tmp_path):

@@ -33,14 +33,17 @@ async function update() {
     answers.push(shares);
   }
   document.body.dataset.answers = JSON.stringify(answers);
-  await pause(DETAILS_AFTER_MS);
+  // While the camera films, the next image comes sooner than details would.
+  if (!stream) await pause(DETAILS_AFTER_MS);
   if (mine !== version) return;
   const said = answers.map((shares, net) => `${names[net]}: ${classes[best(shares)]} (${percent(Math.max(...shares))})`);
   const agree = new Set(answers.map(best)).size === 1;
   byId("answer").textContent = said.join(", ") + (names.length === 1 ? "" : agree ? ". They agree." : ". They disagree.");
+  document.body.classList.toggle("filming", Boolean(stream));
+  if (stream) return;
   for (const net of names.keys()) {
-    if (!stream) await showMap(net, answers[net], mine);
-    if (!stream && mine === version) await showKept(net, mine);
+    await showMap(net, answers[net], mine);
+    if (mine === version) await showKept(net, mine);
   }
   if (mine === version) document.body.dataset.done = mine;
 }
