@@ -6,6 +6,7 @@ calls print are in docs/calibration.md:
     python benchmarks/pair_calibration.py families --seeds 5 10
     python benchmarks/pair_calibration.py equal --seeds 3 5 10
     python benchmarks/pair_calibration.py scatter
+    python benchmarks/pair_calibration.py groups --seeds 3 5 10
     python benchmarks/pair_calibration.py few --seeds 3 5 10
 """
 
@@ -18,19 +19,30 @@ from calibration import CHUNK, Model, judge
 
 from cifar_lightning.compare.analysis import analyse_crossed, combine, count_differing, find_equal_p
 from cifar_lightning.compare.correction import correct_pairs, holm
+from cifar_lightning.compare.pairs import UNEQUAL
 from cifar_lightning.compare.summaries import mean_interval, spread
+from cifar_lightning.compare.units import find_evenness
 
 # The accuracies of four nets, whose six pairs are judged together.
 FAMILIES = ((0.92,) * 4, (0.96, 0.92, 0.92, 0.92), (0.96, 0.96, 0.92, 0.92), (0.97, 0.94, 0.92, 0.92))
 # By accuracy, the margin within which two nets are to be called equal.
 MARGINS = {0.6: 0.1, 0.92: 0.05, 0.98: 0.03, 0.99: 0.02}
-# The seed noise of two nets (`Model.seeds`), their seeds, and the number of images.
+# Accuracy, the seed noise of two nets (`Model.seeds`), and their seeds.
 SCATTERS = [
-    (noise, seeds, num_images)
-    for noise in ((0.15, 0.15), (0.15, 0.6), (0.1, 1.0))
-    for seeds in ((3, 3), (5, 5), (10, 10), (10, 3), (10, 5))
-    for num_images in (300, 2000)
+    (accuracy, noise, seeds)
+    for accuracy in (0.92, 0.98)
+    for noise in ((0.15, 0.15), (0.15, 0.6), (0.1, 1.0), (0.1, 1.5))
+    for seeds in ((3, 3), (5, 5), (10, 10), (20, 20), (10, 3))
 ]
+# The sizes of groups of images that belong together.
+LOGNORMAL = np.ceil(np.exp(1.5 * np.random.default_rng(0).standard_normal(100) + 1)).astype(int)
+GROUPS = {
+    "20 of 20 images": [20] * 20,
+    "20 of lognormal sizes": LOGNORMAL[:20],
+    "100 of lognormal sizes": LOGNORMAL,
+    "8 of 2 to 200 images": [2, 5, 10, 20, 40, 80, 150, 200],
+    "1 of 150, 30 of 5 images": [150] + [5] * 30,
+}
 # Accuracy, difference and number of images where few images tell two nets apart.
 FEW = ((0.99, 0.01, 100), (0.98, 0.02, 100), (0.99, 0.01, 300), (0.98, 0.02, 300), (0.92, 0.04, 100))
 
@@ -82,24 +94,49 @@ def print_equal(num_seeds: int, studies: int) -> None:
 
 
 def print_scatter(studies: int) -> None:
-    """False alarms of nets of 92 % whose seeds scatter differently, in all studies, and where the runs show it."""
-    for noise, seeds, num_images in SCATTERS:
-        alarms, seen, spreads = [], [], []
-        for nets in draw(studies, (0.92, 0.92), seeds, num_images, noise):
-            alarms.append(judge(*nets)[0] < 0.05)
-            spreads.append([spread(values) or 0.0 for values in nets])
-            calm, noisy = sorted(zip(spreads[-1], seeds, strict=True))
-            seen.append(noisy[0] >= 3 * calm[0] and noisy[1] < 10)
+    """False alarms of equal nets whose seeds scatter differently, on 2 000 images: in all studies, what share of them
+    favours the noisier net, and where the runs show it."""
+    for accuracy, noise, seeds in SCATTERS:
+        alarms, seen, favours, spreads = [], [], [], []
+        for calm, noisy in draw(studies, (accuracy, accuracy), seeds, 2000, noise):
+            alarms.append(judge(calm, noisy)[0] < 0.05)
+            favours.append(noisy.mean() > calm.mean())
+            spreads.append([spread(calm) or 0.0, spread(noisy) or 0.0])
+            seen.append(max(spreads[-1]) >= UNEQUAL * min(spreads[-1]))
         alarm, is_seen = np.array(alarms), np.array(seen)
         within = [float(alarm[mask].mean()) if mask.any() else "" for mask in (is_seen, ~is_seen)]
         print_row(
+            f"{100 * accuracy:.0f} %",
             " and ".join(f"{100 * sd:.1f}" for sd in np.sqrt(np.square(spreads).mean(axis=0))),
             " and ".join(map(str, dict.fromkeys(seeds))),
-            num_images,
             float(alarm.mean()),
+            float(np.mean(np.array(favours)[alarm])),
             float(is_seen.mean()),
             *within,
         )
+
+
+def print_groups(num_seeds: int, studies: int) -> None:
+    """False alarms of equal nets on images in groups, which are as hard for all nets, and for one: image by image, and
+    group by group."""
+    generator = np.random.default_rng(3)
+    for name, sizes in GROUPS.items():
+        groups = np.repeat(np.arange(len(sizes)), sizes)
+        num_images, alarms = len(groups), []
+        for _ in range(studies):
+            hard = 0.6 * generator.standard_normal(len(sizes))[groups] + 0.5 * generator.standard_normal(num_images)
+            nets = [
+                hard
+                + 0.8 * generator.standard_normal(len(sizes))[groups]
+                + 0.15 * generator.standard_normal((num_seeds, 1))
+                + generator.standard_normal((num_seeds, num_images))
+                > -0.5
+                for _ in range(2)
+            ]
+            values = [net.astype(float) for net in nets]
+            alarms.append([analyse_crossed(values, groups=given).p < 0.05 for given in (None, groups)])
+        worth = f"{len(sizes) * find_evenness(groups):.1f}"
+        print_row(name, worth, num_seeds, *(float(share) for share in np.mean(alarms, axis=0)))
 
 
 def print_few(num_seeds: int, studies: int) -> None:
@@ -126,7 +163,7 @@ def print_few(num_seeds: int, studies: int) -> None:
 def main() -> None:
     """Prints the rows of one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", choices=("families", "equal", "scatter", "few"))
+    parser.add_argument("table", choices=("families", "equal", "scatter", "groups", "few"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[5])
     parser.add_argument("--studies", type=int, default=4000, help=f"a multiple of {CHUNK}")
     options = parser.parse_args()
@@ -134,7 +171,8 @@ def main() -> None:
         print_scatter(options.studies)
         return
     for num_seeds in options.seeds:
-        {"families": print_families, "equal": print_equal, "few": print_few}[options.table](num_seeds, options.studies)
+        tables = {"families": print_families, "equal": print_equal, "groups": print_groups, "few": print_few}
+        tables[options.table](num_seeds, options.studies)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import nctdtrinc, stdtr, stdtrit
 
-from cifar_lightning.compare.units import count_strata, pool, sum_groups
+from cifar_lightning.compare.units import count_strata, count_units, find_evenness, pool, sum_groups
 
 Interval = tuple[float, float]
 # An interval narrower than this has no variance in it but the error of the arithmetic.
@@ -30,24 +30,26 @@ class Components:
         seeds: float64 (G,), the variance that a new seed of each net brings.
         residual: float64 (G,), the variance of each net that seed and image bring together.
         num_strata: the number of strata that the images are drawn from.
+        evenness: see `units.find_evenness`: with groups of unequal size, the large ones alone tell how groups vary.
     """
 
     images: float
     seeds: np.ndarray
     residual: np.ndarray
     num_strata: int = 1
+    evenness: float = 1.0
 
-    def variance(self, num_seeds: np.ndarray, num_images: int) -> float:
+    def variance(self, num_seeds: np.ndarray, num_images: float) -> float:
         """The variance of the sum, with `num_seeds` (G,) runs of each net and `num_images` shared images."""
         of_seeds = self.seeds / num_seeds + self.residual / (num_seeds * num_images)
         return float(self.images / num_images + of_seeds.sum())
 
-    def degrees_of_freedom(self, num_seeds: np.ndarray, num_images: int) -> float:
+    def degrees_of_freedom(self, num_seeds: np.ndarray, num_images: float) -> float:
         """Satterthwaite's degrees of freedom: V^2 / sum(M^2 / df) over the mean squares M that make up V."""
         residual = self.residual / (num_seeds * num_images)
         images = self.images / num_images + residual.sum()
         seeds = self.seeds / num_seeds + residual
-        free_images = max(num_images - self.num_strata, 1)
+        free_images = max(self.evenness * num_images - self.num_strata, 1)
         # A single run brings no variance of seeds.
         free_seeds = np.maximum(num_seeds - 1, 1)
         spread = (
@@ -57,7 +59,7 @@ class Components:
         )
         return self.variance(num_seeds, num_images) ** 2 / spread if spread > 0 else float(free_images)
 
-    def detectable(self, num_seeds: np.ndarray, num_images: int, power: float = 0.8, level: float = 0.05) -> float:
+    def detectable(self, num_seeds: np.ndarray, num_images: float, power: float = 0.8, level: float = 0.05) -> float:
         """The true value that a share `power` of studies tells from 0, two-sided p below `level`: by noncentral t."""
         degrees_of_freedom = self.degrees_of_freedom(num_seeds, num_images)
         critical = stdtrit(degrees_of_freedom, 1 - level / 2)
@@ -119,7 +121,12 @@ class Contrast:
         return float(2 * stdtr(self.degrees_of_freedom, -away / self.standard_error))
 
 
-def find_components(nets: Sequence[np.ndarray], weights: Sequence[float], num_strata: int = 1) -> Components:
+def find_components(
+    nets: Sequence[np.ndarray],
+    weights: Sequence[float],
+    groups: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+) -> Components:
     """The variance components of sum_g w_g mean(x_g), by the analysis of variance.
 
     With x_g the values of net g, float64 (S_g, N), images shared, and d_i = sum_g w_g mean_s(x_g,si):
@@ -128,22 +135,23 @@ def find_components(nets: Sequence[np.ndarray], weights: Sequence[float], num_st
         seeds_g    = w_g^2 var_s(mean_i x_g,si) - residual_g / N
         images   = var_i(d) - sum_g residual_g / S_g
 
-    where a component below 0 becomes 0. A net with a single run brings neither seeds nor residual. With strata, the
-    values are those of `units.pool`, and var_i has N minus the number of strata degrees of freedom.
+    where a component below 0 becomes 0. A net with a single run brings neither seeds nor residual. With groups or
+    strata, the values are those of `units.pool`, an image is a group, and var_i has N minus the number of strata
+    degrees of freedom.
     """
-    num_images = nets[0].shape[1]
+    pooled = [pool(values, groups, strata) for values in nets]
+    num_images, num_strata = pooled[0].shape[1], count_strata(strata)
     residual, seeds = [], []
-    for values, weight in zip(nets, weights, strict=True):
+    for values, weight in zip(pooled, weights, strict=True):
         of_run, of_image = values.mean(axis=1), values.mean(axis=0)
         left = values - of_run[:, None] - of_image + of_run.mean()
         mean_square = weight**2 * (left**2).sum() / max((len(values) - 1) * (num_images - 1), 1)
         residual.append(mean_square)
         of_seeds = of_run.var(ddof=1) if len(values) > 1 else 0.0
         seeds.append(max(weight**2 * of_seeds - mean_square / num_images, 0))
-    differences = combine(nets, weights)
     num_seeds = np.array([len(values) for values in nets])
-    images = differences.var(ddof=num_strata) - (np.array(residual) / num_seeds).sum()
-    return Components(max(float(images), 0.0), np.array(seeds), np.array(residual), num_strata)
+    images = combine(pooled, weights).var(ddof=num_strata) - (np.array(residual) / num_seeds).sum()
+    return Components(max(float(images), 0.0), np.array(seeds), np.array(residual), num_strata, find_evenness(groups))
 
 
 def combine(nets: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
@@ -162,12 +170,12 @@ def analyse_crossed(
     V = var_i(d)/N + sum_g w_g^2 (var_s(g)/S_g - mse_g/(N S_g)), from components that are 0 or above. For `groups` and
     `strata`, both int (N,), see `units.pool`.
     """
-    pooled = [pool(values, groups, strata) for values in nets]
-    components = find_components(pooled, weights, count_strata(strata))
-    num_seeds, num_units = np.array([len(values) for values in nets]), pooled[0].shape[1]
+    components = find_components(nets, weights, groups, strata)
+    differences = combine(nets, weights)
+    num_seeds, num_units = np.array([len(values) for values in nets]), count_units(len(differences), groups)
     return _contrast(
-        combine(pooled, weights),
-        sum_groups(combine(nets, weights), groups),
+        _pool_one(differences, groups, strata),
+        sum_groups(differences, groups),
         components.variance(num_seeds, num_units) ** 0.5,
         components.degrees_of_freedom(num_seeds, num_units),
     )
@@ -180,14 +188,19 @@ def analyse_images(
     strata: np.ndarray | None = None,
 ) -> Contrast:
     """Estimates sum_g w_g mean(x_g) for new images and these very runs, without seed noise: the t-test of the d_i."""
-    differences = combine([pool(values, groups, strata) for values in nets], weights)
-    num_units, num_strata = len(differences), count_strata(strata)
+    differences = combine(nets, weights)
+    pooled, num_strata = _pool_one(differences, groups, strata), count_strata(strata)
     return _contrast(
-        differences,
-        sum_groups(combine(nets, weights), groups),
-        float((differences.var(ddof=num_strata) / num_units) ** 0.5),
-        num_units - num_strata,
+        pooled,
+        sum_groups(differences, groups),
+        float((pooled.var(ddof=num_strata) / len(pooled)) ** 0.5),
+        max(find_evenness(groups) * len(pooled) - num_strata, 1),
     )
+
+
+def _pool_one(differences: np.ndarray, groups: np.ndarray | None, strata: np.ndarray | None) -> np.ndarray:
+    """The d_i of the pooled values, which are the pooled d_i; float64 (N,) -> (G,)."""
+    return pool(differences[None], groups, strata)[0]
 
 
 def _contrast(differences: np.ndarray, sums: np.ndarray, standard_error: float, degrees_of_freedom: float) -> Contrast:

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from math import comb
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Power, Summary, Verdict
-from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS, round_up
+from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS, SEEN_ALARMS, UNEQUAL, round_up
 from cifar_lightning.compare.questions import Question, Scale, Words, learnt_all
 from cifar_lightning.compare.wording import (
     MOST_NAMED,
     capitalise,
-    count,
     count_data,
     count_runs,
     describe_units,
@@ -17,6 +16,7 @@ from cifar_lightning.compare.wording import (
     name_first,
     write_p,
 )
+from cifar_lightning.printing import count
 
 # With fewer images that differ, an interval says little about how much they do.
 _FEW_DIFFERING = 10
@@ -36,7 +36,9 @@ def describe_answer(comparison: Comparison) -> str:
     if unfinished:
         nets = _name(unfinished, question.words) if len(unfinished) < len(comparison.strategies) else "all nets"
         were = "was" if len(unfinished) == 1 else "were"
-        said += f" But training had not finished: {nets} {were} still improving at the last epoch."
+        said += (
+            f" But training had not finished: {nets} {were} still improving on the training images at the last epoch."
+        )
     return said
 
 
@@ -150,29 +152,33 @@ def _describe_cautions(comparison: Comparison) -> Iterator[str]:
     few = [pair for pair in judged if pair.num_differing < _FEW_DIFFERING]
     if few:
         named = name_first([f"{pair.a} and {pair.b} on {pair.num_differing or 'none'}" for pair in few])
-        words = comparison.question.words
+        words, num_units = comparison.question.words, comparison.num_groups
+        groups = f"groups of {words.images}" if num_units < comparison.num_images else words.images
         yield (
-            f"Few of the {comparison.num_images} {words.images} tell {words.nets} apart ({named}): they say little of"
-            f" other {words.images}."
+            f"Few of the {num_units} {groups} tell {words.nets} apart ({named}), so they say little about other"
+            f" {words.images}."
         )
-    yield from _describe_unequal_scatter(comparison.strategies, comparison.question.words)
+    if not comparison.question.paired_seeds:
+        yield from _describe_unequal_scatter(comparison.strategies, comparison.question.words)
 
 
 def _describe_unequal_scatter(strategies: Sequence[Summary], words: Words) -> Iterator[str]:
-    """A sentence on strategies of 3 to 9 runs that scatter at least three times as much as the calmest."""
-    spreads = {each.name: each.sd for each in strategies if len(each.runs) >= MIN_SEEDS and each.sd}
+    """A sentence on strategies that scatter at least three times as much as the calmest (docs/calibration.md)."""
+    by_name = {each.name: each for each in strategies if len(each.runs) >= MIN_SEEDS and each.sd}
+    spreads = {name: each.sd or 0.0 for name, each in by_name.items()}
     calm = min(spreads, key=lambda name: spreads[name], default="")
-    few = [each.name for each in strategies if len(each.runs) < ENOUGH_SEEDS and each.name in spreads]
-    ratios = {name: ratio for name in few if (ratio := spreads[name] / spreads[calm]) >= 3}
+    ratios = {name: ratio for name in spreads if (ratio := spreads[name] / spreads[calm]) >= UNEQUAL}
     if ratios:
         ends = (
             f"{ratio:.1f}" if ratio < 10 else "more than 10" for ratio in (min(ratios.values()), max(ratios.values()))
         )
         times = " to ".join(dict.fromkeys(ends))
         scatter, its = ("scatter", "their") if len(ratios) > 1 else ("scatters", "its")
+        is_rough = any(len(by_name[name].runs) < ENOUGH_SEEDS for name in ratios)
+        rough = f"; with so few seeds, {its} scatter is a rough estimate" if is_rough else ""
         yield (
-            f"{_name(list(ratios), words)} {scatter} {times} times as much over seeds as {calm}: so few seeds tell"
-            f" {its} scatter, and so {its} interval, only roughly."
+            f"{_name(list(ratios), words)} {scatter} {times} times as much over seeds as {calm}, so false alarms reach"
+            f" {SEEN_ALARMS} %, mostly in {its} favour{rough}."
         )
 
 

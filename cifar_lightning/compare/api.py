@@ -18,7 +18,7 @@ from cifar_lightning.compare.claims import judge_claims
 from cifar_lightning.compare.comparison import Comparison, Summary
 from cifar_lightning.compare.grouping import group_strategies, leave_out_duplicates
 from cifar_lightning.compare.pairs import compare_pairs
-from cifar_lightning.compare.prediction_table import PredictionTable, TableRun, read_table
+from cifar_lightning.compare.prediction_table import PredictionTable, read_table
 from cifar_lightning.compare.questions import SHARE_BOUNDS, SHARES, Question, Scale, Words, parse_question
 from cifar_lightning.compare.summaries import is_unfinished, mean_interval, spread, summarise
 from cifar_lightning.compare.table_sources import is_table, is_table_file
@@ -135,8 +135,15 @@ def _compare_table(
             raise ValueError(f"expected one table, or run folders, got {named}; put all rows into one table")
         given = given[0]
     table = read_table(given, shared_only)
+    if paired_seeds and not table.has_seeds:
+        raise ValueError("expected a column seed to pair models by, but the table has none; leave out paired_seeds")
     asked = _ask(table, question, bounds, lower_is_better)
     asked = replace(asked, equal_within=equal_within, paired_seeds=paired_seeds)
+    if equal_within is not None and equal_within / asked.scale.factor >= (span := asked.bounds[1] - asked.bounds[0]):
+        raise ValueError(
+            f"expected equal_within below {asked.scale.factor * span:g}, all that two models can differ by, got"
+            f" {equal_within:g}; name it in the unit of the values"
+        )
     summaries = []
     for name, runs in table.models.items():
         values = np.stack([run.values for run in runs])
@@ -150,7 +157,7 @@ def _compare_table(
         question=asked,
         strategies=summaries,
         pairs=compare_pairs(summaries, asked),
-        does_not_say=describe_table_limits(table),
+        does_not_say=describe_table_limits(table, _TABLE_WORDS, paired_seeds),
         notes=describe_table_oddities(table),
         paths=[Path(given)] if is_table_file(given) else [],
         table_options=options,
@@ -176,7 +183,8 @@ def _ask(table: PredictionTable, text: str | None, bounds: Interval | None, lowe
     return Question(
         text=label,
         label=label,
-        ask=_answers,
+        # The values of a table are read, not asked for.
+        ask=lambda run: np.array([]),
         scale=SHARES if tuple(bounds) == SHARE_BOUNDS else Scale(1, digits, "", ""),
         bounds=bounds,
         higher_is_better=not lower_is_better,
@@ -185,8 +193,3 @@ def _ask(table: PredictionTable, text: str | None, bounds: Interval | None, lowe
         scope="strategies" if table.has_seeds else "models",
         words=_TABLE_WORDS,
     )
-
-
-def _answers(run: Run) -> np.ndarray:
-    assert isinstance(run, TableRun)
-    return run.values

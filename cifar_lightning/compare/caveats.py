@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from cifar_lightning.compare.grouping import differing_settings, flat_settings, name_seeds
-from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
+from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS, MOST_ALARMS, UNEQUAL
 from cifar_lightning.compare.prediction_table import PredictionTable
-from cifar_lightning.compare.questions import COMPUTE
+from cifar_lightning.compare.questions import COMPUTE, Words
 from cifar_lightning.compare.summaries import find_units
-from cifar_lightning.compare.units import count_units
-from cifar_lightning.compare.wording import list_names, name_first
+from cifar_lightning.compare.units import ENOUGH_GROUPS, count_units, find_evenness
+from cifar_lightning.compare.wording import count_shared_seeds, list_names, name_first
 from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, GROUPS, LAST_CHECKPOINT, PROBES, predictions_name
 from cifar_lightning.runs.run import Run
 
@@ -20,8 +20,8 @@ def describe_limits(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool 
     runs = [run for its_runs in strategies.values() for run in its_runs]
     sentences = (
         _describe_variation(strategies, paired_seeds),
-        _describe_scatter(strategies),
-        _describe_pairing(strategies, paired_seeds),
+        _describe_scatter(strategies, Words(), paired_seeds),
+        _describe_pairing(strategies, Words(), paired_seeds),
         _describe_duplicates(runs),
         _describe_groups(runs),
         _describe_settings(runs),
@@ -48,13 +48,14 @@ def _describe_variation(strategies: Mapping[str, Sequence[Run]], paired_seeds: b
     return f"{covered}. {_describe_training_images(strategies, paired_seeds)}"
 
 
-def _describe_scatter(strategies: Mapping[str, Sequence[Run]]) -> str:
+def _describe_scatter(strategies: Mapping[str, Sequence[Run]], words: Words, paired_seeds: bool) -> str:
     judged = [len(its_runs) for its_runs in strategies.values() if len(its_runs) >= MIN_SEEDS]
-    if len(judged) < 2 or min(judged) >= ENOUGH_SEEDS:
+    if paired_seeds or len(judged) < 2 or min(judged) >= ENOUGH_SEEDS:
         return ""
     return (
-        f"With fewer than {ENOUGH_SEEDS} seeds, 5 to 10 % of equal strategies are called different where one scatters"
-        " three times as much over seeds as the other, or more: mostly where so few runs do not show that it does."
+        f"Of equal {words.strategies}, 5 to {MOST_ALARMS} % are called different where one scatters {UNEQUAL} times as"
+        " much over seeds as the other, or more: mostly where fewer than"
+        f" {ENOUGH_SEEDS} seeds do not show that it does."
     )
 
 
@@ -73,21 +74,25 @@ def _describe_training_images(strategies: Mapping[str, Sequence[Run]], paired_se
     return "The training images differ from run to run, and not by the seed alone: a verdict is about them too."
 
 
-def _describe_pairing(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool) -> str:
+def _describe_pairing(strategies: Mapping[str, Sequence[Run]], words: Words, paired_seeds: bool) -> str:
     # With five seeds, 5 % (docs/calibration.md).
-    if not paired_seeds or min(map(len, strategies.values())) > MIN_SEEDS:
+    if not paired_seeds or min(count_shared_seeds(list(strategies.values()))) > MIN_SEEDS:
         return ""
-    return f"Of equal strategies, 6 % are called different where {MIN_SEEDS} seeds are paired that share nothing."
+    return f"With {MIN_SEEDS} paired seeds that share nothing, 6 % of equal {words.strategies} are called different."
+
+
+def count_duplicates(runs: Sequence[Run]) -> int:
+    """The number of test images with a near-duplicate among the training images, by the first run that knows them."""
+    known: Sequence[int] | np.ndarray = next((run.duplicates for run in runs if run.has(DUPLICATES)), ())
+    return int(np.isin(runs[0].predictions("test").indices, known).sum())
 
 
 def _describe_duplicates(runs: Sequence[Run]) -> str:
-    indices = runs[0].predictions("test").indices
-    known: Sequence[int] | np.ndarray = next((run.duplicates for run in runs if run.has(DUPLICATES)), ())
-    number = int(np.isin(indices, known).sum())
-    if not number:
+    if not (number := count_duplicates(runs)):
         return ""
+    num_images = len(runs[0].predictions("test").indices)
     return (
-        f"{number} of the {len(indices)} test images have a near-duplicate among the training images, which a net may"
+        f"{number} of the {num_images} test images have a near-duplicate among the training images, which a net may"
         " have learnt by heart; --without_duplicates leaves them out."
     )
 
@@ -160,7 +165,7 @@ def describe_oddities(
         sentences.append(f"Left out, since not yet tested: {name_first([str(run.folder) for run in untested])}.")
     for file in (CONFIG, CURVES, PROBES, GROUPS, predictions_name("train")):
         if missing := [str(run.folder) for run in tested if not run.has(file)]:
-            sentences.append(f"Whatever needs {file} is left out, since it is missing in {name_first(missing)}.")
+            sentences.append(f"Results that need {file} are left out: it is missing in {name_first(missing)}.")
     return sentences
 
 
@@ -172,20 +177,15 @@ def _describe_missing_seeds(strategies: Mapping[str, Sequence[Run]], others: str
             yield f"{name} lacks {name_seeds(every - its_seeds)}, which other {others} have."
 
 
-def describe_table_limits(table: PredictionTable) -> list[str]:
+def describe_table_limits(table: PredictionTable, words: Words, paired_seeds: bool) -> list[str]:
     """Sentences on what a verdict about this table does not say."""
-    covered = (
-        "The intervals cover new examples, and whatever made the rows of one model differ from seed to seed: training"
-        " it again, if they are from several trainings, but not if only the sampling of its answers was repeated."
-        if table.has_seeds
-        else "Each model counts as it is: the intervals cover new examples, and new answers to them where answers are"
-        " sampled, but not what another training or another prompt would change. A column seed puts that into them."
-    )
     sentences = (
-        covered,
-        _describe_scatter(table.models) if table.has_seeds else "",
+        _describe_coverage(table),
+        _describe_scatter(table.models, words, paired_seeds),
+        _describe_pairing(table.models, words, paired_seeds),
         "The examples count as a random sample of all those that the verdict is meant for: of a benchmark put together"
         " in another way, it holds for examples put together in that way.",
+        _describe_strata(table),
         _describe_table_groups(table),
         "Whether a model saw these examples when it was trained is not known here: one that did looks better than it"
         " is on new ones.",
@@ -193,13 +193,47 @@ def describe_table_limits(table: PredictionTable) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
+def _describe_coverage(table: PredictionTable) -> str:
+    if not table.has_seeds:
+        return (
+            "Each model counts as it is: the intervals cover new examples, and new answers to them where answers are"
+            " sampled, but not what another training or another prompt would change. A column seed puts that into them."
+        )
+    single = [name for name, runs in table.models.items() if len(runs) == 1]
+    but = f", but for {list_names(single)}, with one seed each" if single else ""
+    if len(single) == len(table.models):
+        return "The intervals cover new examples, but not new seeds: each model has one."
+    return (
+        "The intervals cover new examples, and whatever made the rows of one model differ from seed to seed: training"
+        f" it again, if they are from several trainings, but not if only the sampling of its answers was repeated{but}."
+    )
+
+
+def _describe_strata(table: PredictionTable) -> str:
+    if table.strata is None:
+        return ""
+    return (
+        "The verdict is about these strata (tasks, classes), in these shares. Where they are a sample of others, give"
+        " them as column group instead: then other ones count as new."
+    )
+
+
 def _describe_table_groups(table: PredictionTable) -> str:
     if table.groups is None:
         return (
             "Every example counts as independent of the others: where some belong together (questions on one passage,"
-            " frames of one clip, near-duplicates), a column group has to say so, or too much is called different."
+            " frames of one clip, near-duplicates), a column group has to say so; otherwise too many models are called"
+            " different."
         )
-    return f"Examples of one group count as one: there are {len(np.unique(table.groups)):,} groups."
+    number = len(np.unique(table.groups))
+    said = f"Examples of one group count as one: there are {number:,} groups."
+    effective = number * find_evenness(table.groups)
+    if effective < ENOUGH_GROUPS:
+        said += (
+            f" They are worth {effective:.0f} of equal size; with fewer than {ENOUGH_GROUPS}, 5 to 8 % of equal models"
+            " are called different."
+        )
+    return said
 
 
 def describe_table_oddities(table: PredictionTable) -> list[str]:

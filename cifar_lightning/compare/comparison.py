@@ -143,7 +143,7 @@ class Claim:
     evidence: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """All that a comparison found; Jupyter shows it by itself, and `print` its answer.
 
@@ -221,10 +221,6 @@ class Comparison:
 
         return describe_sensitivity(self)
 
-    def find_pair(self, first: str, second: str) -> Pair:
-        """The pair of these two strategies, in whichever order."""
-        return next(pair for pair in self.pairs if {pair.a, pair.b} == {first, second})
-
     def write(self, folder: str | Path, images: bool = True) -> None:
         """Writes comparison.json, comparison.csv, the figures and comparison.html into `folder`.
 
@@ -241,6 +237,9 @@ class Comparison:
 
     def __str__(self) -> str:
         return f"{self.answer}\n{self.numbers}"
+
+    # In a plain prompt, too.
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         from cifar_lightning.compare.page import render_summary

@@ -25,7 +25,7 @@ def from_lm_eval(logs: Paths, metric: str, filter: str | None = None, group: str
     """The sample logs of lm-evaluation-harness, as `--log_samples` writes them: `<model>/samples_<task>_<time>.jsonl`.
 
     Args:
-        logs: sample logs, or folders that are searched for them. A model is called as the folder of its logs.
+        logs: sample logs, or folders that are searched for them. A model is named after the folder of its logs.
         metric: the metric per sample that is compared, such as `acc` or `exact_match`.
         filter: whose answers count where there are several filters, such as `strict-match`.
         group: the field of a document that those which belong together share, such as `context`.
@@ -41,7 +41,9 @@ def from_lm_eval(logs: Paths, metric: str, filter: str | None = None, group: str
         task = re.sub(r"^samples_|_\d{4}-\d\d-\d\dT[\d.-]*$", "", path.stem)
         with path.open(encoding="utf-8") as file:
             samples = [json.loads(line) for line in file]
-        wanted = _choose("filter", filter, {sample.get("filter", "none"): None for sample in samples}, path)
+        filters = dict.fromkeys(sample.get("filter", "none") for sample in samples)
+        # What a task has that asks for no filter.
+        wanted = "none" if list(filters) == ["none"] else _choose("filter", filter, filters, path)
         for sample in samples:
             if sample.get("filter", "none") == wanted:
                 _choose("metric", metric, sample, path)
@@ -91,15 +93,32 @@ def from_predictions(predictions: Mapping[Key, Any], targets: Any, examples: Seq
             torchmetrics.
         examples: the names of the N examples; their numbers by default.
     """
-    targets = np.asarray(targets)
+    targets = _as_labels(targets, "targets")
     values = {}
     for key, given in predictions.items():
-        labels = np.asarray(given)
-        labels = labels.argmax(axis=1) if labels.ndim == 2 else labels
+        labels = _as_array(given)
+        labels = labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels
+        labels = _as_labels(labels, f"predictions of {key}")
+        if (labels.dtype.kind in "US") != (targets.dtype.kind in "US"):
+            raise ValueError(f"expected predictions of {key} as targets are, got {labels[0]!r} beside {targets[0]!r}")
         if labels.shape != targets.shape:
             raise ValueError(f"expected {targets.shape} predictions of {key}, as there are targets, got {labels.shape}")
         values[key] = labels == targets
     return from_values(values, examples)
+
+
+def _as_array(given: Any) -> np.ndarray:
+    return np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
+
+
+def _as_labels(given: Any, what: str) -> np.ndarray:
+    labels = _as_array(given)
+    if labels.ndim != 1 or (labels.dtype.kind == "f" and (labels != labels.round()).any()):
+        raise ValueError(
+            f"expected labels (N,), or logits or probabilities (N, C) of two classes or more, as {what}, got"
+            f" {labels.dtype} {labels.shape}; turn the probability p of one class into p > 0.5"
+        )
+    return labels
 
 
 def from_values(values: Mapping[Key, Any], examples: Sequence[Any] | None = None) -> Columns:
@@ -115,7 +134,7 @@ def from_values(values: Mapping[Key, Any], examples: Sequence[Any] | None = None
     columns: Columns = {name: [] for name in ("model", "seed", "example", "value")}
     for key, given in values.items():
         model, seed = (key, None) if isinstance(key, str) else key
-        found = np.asarray(given, np.float64).tolist()
+        found = _as_array(given).astype(np.float64).tolist()
         columns["model"] += [model] * len(found)
         columns["seed"] += [seed] * len(found)
         columns["example"] += list(range(len(found)) if examples is None else examples)
@@ -164,7 +183,13 @@ def _score(scores: Mapping[str, Any], scorer: str | None, path: Path) -> float:
     if not scores:
         return float("nan")
     value = scores[_choose("scorer", scorer, scores, path)]["value"]
-    return _LETTERS[value] if isinstance(value, str) and value in _LETTERS else float(value)
+    try:
+        return _LETTERS[value] if isinstance(value, str) and value in _LETTERS else float(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"expected a number, or one of {', '.join(_LETTERS)}, as score in {path}, got {value!r}; take it from the"
+            " log by a script, for from_values"
+        ) from None
 
 
 def _append(columns: Columns, model: str, task: str, sample: Any, value: Any, **found: Any) -> None:

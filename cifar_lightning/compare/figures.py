@@ -1,14 +1,16 @@
 """All figures of a comparison. Those that have one row per strategy, pair or class are drawn here."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cifar_lightning.compare import plane_figures, wording
+from cifar_lightning.compare import wording
 from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.comparison import Comparison, Summary
+from cifar_lightning.compare.plane_figures import draw_compute, draw_curves, draw_fit_time, draw_probe
 from cifar_lightning.compare.questions import MINUS, SHARE_BOUNDS, SHARES, stack_correctness
 from cifar_lightning.compare.summaries import find_units, mean_interval
 from cifar_lightning.plots import kit
@@ -186,12 +188,18 @@ _DRAW: dict[str, Callable[[Comparison, dict[str, kit.Look]], kit.Chart | None]] 
     "result": draw_result,
     "differences": draw_differences,
     "recall": draw_recall,
-    "loss_curves": plane_figures.draw_loss_curves,
-    "accuracy_curves": plane_figures.draw_accuracy_curves,
-    "shift": plane_figures.draw_shift,
-    "noise": plane_figures.draw_noise,
-    "compute": plane_figures.draw_compute,
-    "fit_time": plane_figures.draw_fit_time,
+    "loss_curves": partial(draw_curves, quantity="loss", factor=1, y_label="loss (cross-entropy)", written="{:.2f}"),
+    "accuracy_curves": partial(draw_curves, quantity="accuracy", factor=100, y_label="accuracy, %", written="{:.1f} %"),
+    "shift": partial(draw_probe, probe="shift", what="shifted images", x_label="shift, pixels", unit="pixels"),
+    "noise": partial(
+        draw_probe,
+        probe="noise",
+        what="noisy images",
+        x_label="standard deviation of the noise, grey levels",
+        unit="grey levels",
+    ),
+    "compute": draw_compute,
+    "fit_time": draw_fit_time,
 }
 
 

@@ -7,19 +7,19 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from markupsafe import Markup, escape
 
 from cifar_lightning import __version__
 from cifar_lightning.compare import wording
+from cifar_lightning.compare.caveats import count_duplicates
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.disagreements import describe_agreement, find_disagreements
 from cifar_lightning.compare.figures import draw_result, strategy_looks
 from cifar_lightning.compare.files import PAGE
 from cifar_lightning.compare.grouping import flat_settings
-from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS
+from cifar_lightning.compare.pairs import MOST_ALARMS, UNEQUAL
 from cifar_lightning.compare.questions import COMPUTE, SECONDS, SHARES, Words, correctness
 from cifar_lightning.compare.table_sources import output_folder
 from cifar_lightning.pages import html_templates
@@ -53,10 +53,11 @@ class _InWords(Extension):
     """Templates speak of strategies, nets and test images; a page on a table has its own words for them."""
 
     # Not what is part of a tag, a style or a longer word.
-    _WORD = re.compile(r"(?<![-.#\w\"])(?:test )?(images?|nets|strategy|strategies)(?![-\w\"])")
+    _WORD = re.compile(r"(?<![-.#\w\"])(?:test )?([Ii]mages?|nets|strategy|strategies)(?![-\w\"])")
 
     def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
         words = vars(self.environment.globals["words"])
+        words = words | {word.capitalize(): other.capitalize() for word, other in words.items()}
         for token in stream:
             text = self._WORD.sub(lambda match: words[match[1]], token.value) if token.type == "data" else token.value
             yield Token(token.lineno, token.type, text)
@@ -77,9 +78,9 @@ def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], wi
         charts,
         shares=SHARES,
         accuracy=lambda run: float(correctness(run).mean()),
-        enough_seeds=ENOUGH_SEEDS,
-        few_seeds=any(MIN_SEEDS <= len(summary.runs) < ENOUGH_SEEDS for summary in comparison.strategies),
         verdicts={wording.word_verdict(pair, comparison.question) for pair in comparison.pairs},
+        unequal=UNEQUAL,
+        most_alarms=MOST_ALARMS,
         methods={pair.method for pair in comparison.pairs},
         several_runs=wording.has_several_runs(comparison.strategies),
         disagreements=find_disagreements(comparison) if with_images else [],
@@ -105,7 +106,7 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
     environment.globals["words"] = question.words
     if question.words != Words():
         environment.add_extension(_InWords)
-    environment.filters["together"] = wording.keep_together
+    environment.filters["together"] = _keep_together
     # Long names may be broken between their words.
     environment.filters["parts"] = lambda name: Markup(escape(name).replace("_", Markup("_<wbr>")))
     return environment.get_template(template).render(
@@ -127,6 +128,12 @@ def _render(template: str, comparison: Comparison, charts: Sequence[Chart], **mo
     )
 
 
+def _keep_together(text: str) -> Markup:
+    """As `wording.keep_together`, and no option of a command is broken."""
+    kept = str(escape(wording.keep_together(text)))
+    return Markup(re.sub(r"--\w+", r'<span class="option">\g<0></span>', kept))
+
+
 def _list_commands(run: Run) -> str:
     """The commands that fit the run anew, if it has its settings, and test it again."""
     fit = f"cifar-lightning fit --config {shlex.quote(str(run.folder / CONFIG))}\n" if run.has(CONFIG) else ""
@@ -144,7 +151,8 @@ def _describe_runs(comparison: Comparison) -> dict[str, str]:
     return {
         "Classes": ", ".join(comparison.classes),
         "Training": "; ".join(f"{wording.count(epochs, 'epoch')}, {protocol}" for epochs, protocol in ways),
-        "With a near-duplicate among the training images": _describe_duplicates(comparison),
+        "With a near-duplicate among the training images": f"{count_duplicates(runs) or 'none'} of"
+        f" {len(runs[0].predictions('test').indices)} test images",
         "Tested on": "; ".join(sorted(places)),
     }
 
@@ -154,24 +162,6 @@ def _describe_table(comparison: Comparison) -> dict[str, str]:
     if comparison.num_groups < comparison.num_images:
         facts["Groups"] = f"{comparison.num_groups:,}, each counts as one example"
     return facts
-
-
-def _describe_duplicates(comparison: Comparison) -> str:
-    """How many test images have one among the training images, and the accuracies without those."""
-    without = {
-        summary.name: [run.scores["splits"]["test"].get("without_duplicates") for run in summary.runs]
-        for summary in comparison.strategies
-    }
-    first = next(iter(without.values()))[0]
-    if not all(all(scores) for scores in without.values()):
-        return "unknown: a run was tested without looking for them"
-    total = len(comparison.strategies[0].runs[0].predictions("test").indices)
-    said = f"{total - first['count'] or 'none'} of {total} test images"
-    if first["count"] in (0, total):
-        return said
-    means = {name: np.mean([entry["accuracy"] for entry in scores]) for name, scores in without.items()}
-    named = [f"{name} {SHARES.value(float(mean))}" for name, mean in means.items()]
-    return f"{said}; accuracy without them: {wording.name_some(named)}"
 
 
 def _describe_protocol(run: Run) -> str:

@@ -13,10 +13,11 @@ from cifar_lightning.compare.comparison import Pair, Power, Summary, TrainingNoi
 from cifar_lightning.compare.correction import correct_pairs, holm
 from cifar_lightning.compare.one_seed import mcnemar
 from cifar_lightning.compare.questions import MIN_SEEDS, Question
-from cifar_lightning.compare.units import count_strata, count_units, pool, sum_groups
+from cifar_lightning.compare.units import count_units, sum_groups
 
-# With fewer, false alarms are up to 10 % where one strategy scatters far more than the other.
-ENOUGH_SEEDS = 10
+# Where one strategy scatters so many times as much as another over seeds, there are more false alarms than 5 %: up to
+# so many if the runs show it, or in all (docs/calibration.md). With fewer seeds than enough, they often do not.
+UNEQUAL, SEEN_ALARMS, MOST_ALARMS, ENOUGH_SEEDS = 3, 9, 19, 10
 # The p-value below which a difference is shown.
 LEVEL = 0.05
 _WITH_WINNER = (Verdict.BETTER, Verdict.SLIGHTLY_BETTER)
@@ -38,10 +39,8 @@ class _Estimate(NamedTuple):
 def compare_pairs(strategies: Sequence[Summary], question: Question) -> list[Pair]:
     """Compares every two strategies.
 
-    Pairs with fewer than three seeds on a side get no verdict and take no part in the correction of p-values.
-
-    Raises:
-        ValueError: if seeds are to be paired, but two strategies share too few.
+    Pairs with fewer than three seeds on a side get no verdict and take no part in the correction of p-values. Raises
+    ValueError if seeds are to be paired, but two strategies share too few.
     """
     pairs = [_share_seeds(*pair) if question.paired_seeds else pair for pair in combinations(strategies, 2)]
     combos = [sorted(pair, key=lambda summary: -summary.mean) for pair in pairs]
@@ -195,11 +194,10 @@ def find_power(
         min_seeds: the number of seeds that a verdict takes.
     """
     nets, weights = _nets(a, b, paired_seeds)
-    nets = [pool(values, groups, strata) for values in nets]
-    num_seeds, num_images = np.array([len(values) for values in nets]), nets[0].shape[1]
+    num_seeds, num_images = np.array([len(values) for values in nets]), count_units(a.shape[1], groups)
     if num_seeds.min() < min_seeds:
         return None
-    components = analysis.find_components(nets, weights, count_strata(strata))
+    components = analysis.find_components(nets, weights, groups, strata)
 
     def detectable(seeds: np.ndarray, images: int, power: float = 0.8) -> float:
         return components.detectable(seeds, images, power, level)
@@ -223,7 +221,14 @@ def round_up(size: int) -> int:
 
 
 def find_size(detectable: Callable[[int], float], wanted: float, max_size: int) -> int | None:
-    """The smallest size, 2..`max_size`, at which `detectable`, which falls with the size, is at most `wanted`."""
-    sizes = range(2, max_size + 1)
-    place = bisect_left(sizes, True, key=lambda size: detectable(size) <= wanted)
-    return sizes[place] if place < len(sizes) else None
+    """The smallest size, 2..`max_size`, at which `detectable` is at most `wanted`.
+
+    It falls with the size, but may rise again: with many images, few seeds alone tell how sure a difference is. So some
+    sizes are tried first, from small to large.
+    """
+    tried = np.unique(np.geomspace(2, max_size, 60).round().astype(int)).tolist()
+    place = next((place for place, size in enumerate(tried) if detectable(size) <= wanted), None)
+    if not place:
+        return None if place is None else tried[0]
+    sizes = range(tried[place - 1], tried[place])
+    return sizes.start + bisect_left(sizes, True, key=lambda size: detectable(size) <= wanted)

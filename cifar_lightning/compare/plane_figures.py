@@ -20,15 +20,7 @@ _DASHED = (0, (4, 2))
 _ASIDE = 4.0  # points between two strategies of equal cost
 
 
-def draw_loss_curves(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    return _draw_curves(comparison, looks, "loss", 1, "loss (cross-entropy)", "{:.2f}")
-
-
-def draw_accuracy_curves(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    return _draw_curves(comparison, looks, "accuracy", 100, "accuracy, %", "{:.1f} %")
-
-
-def _draw_curves(
+def draw_curves(
     comparison: Comparison,
     looks: dict[str, kit.Look],
     quantity: str,
@@ -102,16 +94,7 @@ def _quantile(values: np.ndarray, share: float) -> float:
     return float(np.quantile(values, share, method="higher" if share > 0.5 else "lower"))
 
 
-def draw_shift(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    return _draw_probe(comparison, looks, "shift", "shifted images", "shift, pixels", "pixels")
-
-
-def draw_noise(comparison: Comparison, looks: dict[str, kit.Look]) -> kit.Chart | None:
-    label = "standard deviation of the noise, grey levels"
-    return _draw_probe(comparison, looks, "noise", "noisy images", label, "grey levels")
-
-
-def _draw_probe(
+def draw_probe(
     comparison: Comparison, looks: dict[str, kit.Look], probe: str, what: str, x_label: str, unit: str
 ) -> kit.Chart | None:
     """Draws mean accuracy at each level of the probe; None without a strategy whose runs were all probed."""

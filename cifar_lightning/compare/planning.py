@@ -16,9 +16,8 @@ from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, LEVEL, MAX_IMAGES, MAX_SEEDS, MIN_SEEDS, find_size, round_up
 from cifar_lightning.compare.planning_noise import CHANCE, CONFIDENCE, Noise, assume_noise, find_noise, raise_to_bound
 from cifar_lightning.compare.questions import SHARES, Scale
-from cifar_lightning.compare.units import pool
-from cifar_lightning.compare.wording import count
 from cifar_lightning.plots.kit import Chart
+from cifar_lightning.printing import count
 from cifar_lightning.runs.disk import write_bytes, write_text
 from cifar_lightning.runs.run import Run
 
@@ -216,7 +215,6 @@ def _plan_from_pilot(pilot: Comparison, difference: float, power: float, images:
                 f"expected a pilot whose strategies differ on some images, but {a.name} and {b.name} answer all of them"
                 " alike; test them on more or harder images"
             )
-    pooled = [pool(summary.values, summary.groups, summary.strata) for summary in pilot.strategies]
     fewest = min(len(summary.runs) for summary in pilot.strategies)
     seconds = [summary.fit_seconds_median for summary in pilot.strategies]
     named = ", ".join(f"{summary.name} ({len(summary.runs)})" for summary in pilot.strategies)
@@ -230,7 +228,7 @@ def _plan_from_pilot(pilot: Comparison, difference: float, power: float, images:
         difference / pilot.question.scale.factor,
         power,
         images or pilot.num_images,
-        [find_noise(a, b) for a, b in combinations(pooled, 2)],
+        [find_noise(a.values, b.values, a.groups, a.strata) for a, b in combinations(pilot.strategies, 2)],
         len(pilot.strategies),
         basis,
         (fewest, pilot.num_images),

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import chdtri
 
 from cifar_lightning.compare.analysis import Components, combine, find_components
+from cifar_lightning.compare.units import pool
 
 # How sure each mean square of a pilot is to be below its upper bound.
 CONFIDENCE = 0.8
@@ -15,10 +16,14 @@ CHANCE = 0.25
 
 @dataclass(frozen=True)
 class Noise:
-    """The noise of the difference of two strategies: as it is seen or assumed, and each mean square's upper bound."""
+    """The noise of the difference of two strategies: as it is seen or assumed, and each mean square's upper bound.
+
+    `units_per_image` is below 1 where images form groups that count as one each, as more of them are taken to do.
+    """
 
     seen: Components
     upper: Components
+    units_per_image: float = 1.0
 
     def detectable(self, num_seeds: int, num_images: int, power: float, level: float) -> float:
         """As `Components.detectable` with so many seeds of both, from the upper bound of the variance.
@@ -26,16 +31,18 @@ class Noise:
         Mean squares are independent: what their bounds add to the variance is the root of the sum of squares. Source:
         Graybill & Wang 1980, Journal of the American Statistical Association 75(372).
         """
-        seeds = np.array([num_seeds, num_seeds])
-        of_images = (self.upper.images - self.seen.images) / num_images
+        seeds, num_units = np.array([num_seeds, num_seeds]), num_images * self.units_per_image
+        of_images = (self.upper.images - self.seen.images) / num_units
         of_seeds = (self.upper.seeds - self.seen.seeds) / seeds
-        of_residual = (self.upper.residual - self.seen.residual) / (seeds * num_images)
+        of_residual = (self.upper.residual - self.seen.residual) / (seeds * num_units)
         added = float(np.linalg.norm([of_images, *of_seeds, *of_residual]))
-        raised = 1 + added / self.seen.variance(seeds, num_images)
-        return self.seen.detectable(seeds, num_images, power, level) * raised**0.5
+        raised = 1 + added / self.seen.variance(seeds, num_units)
+        return self.seen.detectable(seeds, num_units, power, level) * raised**0.5
 
 
-def find_noise(a: np.ndarray, b: np.ndarray) -> Noise:
+def find_noise(
+    a: np.ndarray, b: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None
+) -> Noise:
     """The noise that a pilot of two strategies shows.
 
     A mean square M with f degrees of freedom stands for f M / q at most, with q the quantile 1 - `CONFIDENCE` of
@@ -44,20 +51,23 @@ def find_noise(a: np.ndarray, b: np.ndarray) -> Noise:
     Args:
         a: float64 (S_a, N), S_a and N at least 2; its values and those of b differ on some image.
         b: float64 (S_b, N).
+        groups: int (N,), see `units.pool`.
+        strata: int (N,), see `units.pool`.
     """
-    seen = find_components([a, b], (1, -1))
-    differences, num_images = combine([a, b], (1, -1)), a.shape[1]
+    seen = find_components([a, b], (1, -1), groups, strata)
+    differences = pool(combine([a, b], (1, -1))[None], groups, strata)[0]
+    num_units = len(differences)
     away = (differences - differences.mean()) ** 2
     kurtosis = float((away**2).mean() / away.mean() ** 2)
-    freedom = max(2 * (num_images - 1) / max(kurtosis - 1, 1.0), 1.0)
+    freedom = max(2 * (num_units - 1) / max(kurtosis - 1, 1.0), 1.0)
     num_seeds = np.array([len(a), len(b)])
     of_seeds = np.array([values.mean(axis=1).var(ddof=1) for values in (a, b)])
     upper = Components(
-        float(seen.images + (raise_to_bound(freedom) - 1) * differences.var(ddof=1)),
+        float(seen.images + (raise_to_bound(freedom) - 1) * differences.var(ddof=seen.num_strata)),
         seen.seeds + (raise_to_bound(num_seeds - 1) - 1) * of_seeds,
-        seen.residual * raise_to_bound((num_seeds - 1) * (num_images - 1)),
+        seen.residual * raise_to_bound((num_seeds - 1) * (num_units - 1)),
     )
-    return Noise(seen, upper)
+    return Noise(seen, upper, num_units / a.shape[1])
 
 
 def raise_to_bound(freedom: np.ndarray | float) -> np.ndarray | float:

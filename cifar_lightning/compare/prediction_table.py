@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.compare.table_sources import Columns, read_columns
+from cifar_lightning.compare.table_sources import Rows, read_rows
 from cifar_lightning.compare.units import count_strata, count_units
 from cifar_lightning.runs.run import Run
+
+_WORDS = {"true": 1.0, "false": 0.0, "": np.nan}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,113 +51,121 @@ class PredictionTable:
     num_lost: int
 
 
-class _Grid:
-    """The R rows of a table by run, S models and seeds, and by example, N names.
-
-    `cells`, int (R,), has for each row the place of its run times N, plus that of its example.
-    """
-
-    def __init__(self, columns: Columns) -> None:
-        self.columns, self.codes = columns, columns.codes
-        seeds = self._read_seeds()
-        models = [str(model) for model in columns.names["model"]]
-        # Seeds of a model that others lack make no run of those.
-        pairs = self.codes["model"].astype(np.int64) * len(seeds) + self.codes.get("seed", 0)
-        found, places = np.unique(pairs, return_inverse=True)
-        self.runs = [(models[pair // len(seeds)], seeds[pair % len(seeds)]) for pair in found.tolist()]
-        self.examples: list[Any] = list(columns.names["example"])
-        self.cells = places * len(self.examples) + self.codes["example"]
-
-    def _read_seeds(self) -> list[int]:
-        seeds = []
-        for code, name in enumerate(self.columns.names.get("seed", [0])):
-            try:
-                seeds.append(int(name))
-            except ValueError:
-                place = self.columns.place(int((self.codes["seed"] == code).argmax()))
-                raise ValueError(f"expected whole numbers as seeds, got {name!r} in {place}; number them") from None
-        return seeds
-
-    def fill(self) -> np.ndarray:
-        """The values, float64 (S, N), NaN where there is none."""
-        counts = np.bincount(self.cells)
-        if counts.max() > 1:
-            first, second, *_ = np.flatnonzero(self.cells == counts.argmax()).tolist()
-            per, advice = "model and seed", "remove one"
-            if "seed" not in self.codes:
-                per, advice = "model", f"{advice}, or tell them apart by a column seed"
-            raise ValueError(
-                f"expected each example once per {per}, but {self._name(int(counts.argmax()))} is in"
-                f" {self.columns.place(first)} and in {self.columns.place(second)}; {advice}"
-            )
-        values = np.full(len(self.runs) * len(self.examples), np.nan)
-        values[self.cells] = self.columns.values
-        return values.reshape(len(self.runs), -1)
-
-    def refuse_missing(self, values: np.ndarray) -> None:
-        """Raises the ValueError that names the first of the missing `values`, float64 (S, N)."""
-        first = int(np.isnan(values).argmax())
-        row = np.flatnonzero(self.cells == first)
-        where = f" ({self.columns.place(int(row[0]))} is empty)" if len(row) else ""
-        raise ValueError(
-            f"expected a value of every model for every example, but {int(np.isnan(values).sum()):,} are missing, the"
-            f" first of {self._name(first)}{where}; add them, or take the examples that all have with --shared_only"
-        )
-
-    def _name(self, cell: int) -> str:
-        model, seed = self.runs[cell // len(self.examples)]
-        with_seed = f", seed {seed}," if "seed" in self.codes else ""
-        return f"{model}{with_seed} on example {self.examples[cell % len(self.examples)]}"
-
-    def of_examples(self, name: str) -> np.ndarray | None:
-        """The stratum or group of each example, int (N,); None without such a column."""
-        if name not in self.codes:
-            return None
-        found = np.zeros(len(self.examples), np.int32)
-        # The first row of an example says it.
-        found[self.codes["example"][::-1]] = self.codes[name][::-1]
-        others = found[self.codes["example"]] != self.codes[name]
-        if others.any():
-            row = int(others.argmax())
-            example = self.examples[self.codes["example"][row]]
-            raise ValueError(
-                f"expected one {name} per example, but example {example} has another one in {self.columns.place(row)}"
-                " than elsewhere; give it the same in all rows"
-            )
-        return found
-
-
 def read_table(given: Any, shared_only: bool) -> PredictionTable:
     """Reads a table.
+
+    Raises ValueError if it is no table of predictions, an example appears twice with a model and seed or is in two
+    groups or strata, or there are fewer than two models or examples, or no more examples than strata. Raises
+    ImportError if it is a Parquet file, and pyarrow is not installed.
 
     Args:
         given: the path of a CSV or Parquet file; or a DataFrame of pandas, a table of Arrow, a structured array of
             NumPy, or columns by name.
         shared_only: whether examples that some model or seed lacks are left out; otherwise they are refused.
-
-    Raises:
-        ValueError: if it is no table of predictions, an example appears twice with a model and seed or is in two groups
-            or strata, or there are fewer than two models or examples, or no more examples than strata.
-        ImportError: if it is a Parquet file, and pyarrow is not installed.
     """
-    columns = read_columns(given)
-    if not columns.num_rows:
+    rows = read_rows(given)
+    columns, place = rows
+    if not columns["value"]:
         raise ValueError("expected a table with rows, got an empty one; add some")
-    grid = _Grid(columns)
-    values = grid.fill()
+    seeds = (
+        [_read_cell(_whole, "whole numbers as seeds", seed, row, rows) for row, seed in enumerate(columns["seed"])]
+        if "seed" in columns
+        else [0] * len(columns["value"])
+    )
+    names = {name: _number(name, rows) for name in columns if name != "value"}
+    examples, codes = names["example"]
+    keys = list(zip(map(str, columns["model"]), seeds, strict=True))
+    runs = {key: number for number, key in enumerate(sorted(set(keys)))}
+    cells = np.fromiter(map(runs.__getitem__, keys), np.int64, len(keys)) * len(examples) + codes
+
+    def describe(cell: int) -> str:
+        model, seed = list(runs)[cell // len(examples)]
+        return f"{model}{f', seed {seed},' if 'seed' in columns else ''} on example {examples[cell % len(examples)]}"
+
+    counts = np.bincount(cells)
+    if counts.max() > 1:
+        first, second, *_ = np.flatnonzero(cells == counts.argmax()).tolist()
+        per, advice = (
+            ("model and seed", "") if "seed" in columns else ("model", ", or tell them apart by a column seed")
+        )
+        raise ValueError(
+            f"expected each example once per {per}, but {describe(int(counts.argmax()))} is in {place(first)} and in"
+            f" {place(second)}; remove one{advice}"
+        )
+    values = np.full((len(runs), len(examples)), np.nan)
+    values.flat[cells] = _read_values(rows)
     keep = ~np.isnan(values).any(axis=0)
     if not keep.all() and not shared_only:
-        grid.refuse_missing(values)
+        first = int(np.isnan(values).argmax())
+        row = np.flatnonzero(cells == first)
+        where = f" ({place(int(row[0]))} is empty)" if len(row) else ""
+        raise ValueError(
+            f"expected a value of every model for every example, but {int(np.isnan(values).sum()):,} are missing, the"
+            f" first of {describe(first)}{where}; add them, or take the examples that all have with --shared_only"
+        )
     if keep.sum() < 2:
         raise ValueError(f"expected at least two examples that every model has, got {int(keep.sum())}; add some")
     models: dict[str, list[TableRun]] = {}
-    for (model, seed), row in sorted(zip(grid.runs, values[:, keep], strict=True), key=lambda entry: entry[0]):
-        models.setdefault(model, []).append(TableRun(Path(), model, seed, row))
+    for (model, seed), answers in zip(runs, values[:, keep], strict=True):
+        models.setdefault(model, []).append(TableRun(Path(), model, seed, answers))
     if len(models) < 2:
         raise ValueError(f"expected at least two models to compare, got {', '.join(models)}; add another one's rows")
-    strata, groups = (
-        found if (found := grid.of_examples(name)) is None else found[keep] for name in ("stratum", "group")
-    )
+    strata, groups = (_of_examples(name, names, rows, keep) for name in ("stratum", "group"))
     if count_units(int(keep.sum()), groups) <= count_strata(strata):
         raise ValueError("expected strata with several examples or groups each, got as many strata; make them larger")
-    return PredictionTable(models, "seed" in grid.codes, strata, groups, int((~keep).sum()))
+    return PredictionTable(models, "seed" in columns, strata, groups, int((~keep).sum()))
+
+
+def _number(name: str, rows: Rows) -> tuple[list[Any], np.ndarray]:
+    """The different cells of a column, in the order in which they first appear, and for each row which it has."""
+    cells = rows.columns[name]
+    numbers = {cell: number for number, cell in enumerate(dict.fromkeys(cells))}
+    for cell in numbers:
+        if cell is None or cell == "" or cell != cell:
+            raise ValueError(f"expected a {name} in every row, got none in {rows.place(cells.index(cell))}; add it")
+    return list(numbers), np.fromiter(map(numbers.__getitem__, cells), np.int64, len(cells))
+
+
+def _whole(cell: Any) -> int:
+    number = int(cell)
+    if not isinstance(cell, str) and number != cell:
+        raise ValueError
+    return number
+
+
+def _read_cell(kind: Any, expected: str, cell: Any, row: int, rows: Rows) -> Any:
+    try:
+        return kind(cell)
+    except (ValueError, TypeError):
+        raise ValueError(f"expected {expected}, got {cell!r} in {rows.place(row)}; mend that row") from None
+
+
+def _read_values(rows: Rows) -> np.ndarray:
+    """float64 (R,), NaN where there is none."""
+    cells = rows.columns["value"]
+    try:
+        values = np.array(cells, np.float64)
+    except (ValueError, TypeError):
+        cells = [_WORDS.get(str("" if cell is None else cell).lower(), cell) for cell in cells]
+        values = np.array([_read_cell(float, "a number as value", cell, row, rows) for row, cell in enumerate(cells)])
+    if np.isinf(values).any():
+        place = rows.place(int(np.isinf(values).argmax()))
+        raise ValueError(f"expected a finite number as value, got an infinite one in {place}; mend that row")
+    return values
+
+
+def _of_examples(name: str, names: dict[str, Any], rows: Rows, keep: np.ndarray) -> np.ndarray | None:
+    """The stratum or group of each example that is kept; None without such a column."""
+    if name not in names:
+        return None
+    (examples, which), (_, codes) = names["example"], names[name]
+    found = np.zeros(len(examples), np.int64)
+    # The first row of an example says it.
+    found[which[::-1]] = codes[::-1]
+    if (others := found[which] != codes).any():
+        row = int(others.argmax())
+        raise ValueError(
+            f"expected one {name} per example, but example {examples[which[row]]} has another one in {rows.place(row)}"
+            " than elsewhere; give it the same in all rows"
+        )
+    return found[keep]

@@ -1,93 +1,21 @@
 """The rows of a table of predictions: from a CSV or Parquet file, or a table of pandas, Arrow or NumPy."""
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 REQUIRED, OPTIONAL = ("model", "example", "value"), ("seed", "stratum", "group")
-_WORDS = {"true": 1.0, "false": 0.0}
 SUFFIXES = (".csv", ".parquet")
-# So many rows are held as text at a time.
-_CHUNK = 100_000
 
 
-class Codes(dict[Any, int]):
-    """Numbers names in the order in which they first appear."""
+class Rows(NamedTuple):
+    """The R rows of a table: R cells by the name of their column, and where a row is, in words, by its number."""
 
-    def __missing__(self, name: Any) -> int:
-        self[name] = len(self)
-        return self[name]
-
-
-class Columns:
-    """The rows of a table, to which more can be added.
-
-    Args:
-        header: the names of the columns; those that are not needed are not read.
-        place: where a row is, in words, by its number.
-        source: what the table is called in messages.
-    """
-
-    def __init__(self, header: Iterable[str], place: Callable[[int], str], source: str) -> None:
-        header = list(header)
-        missing = [name for name in REQUIRED if name not in header]
-        if missing:
-            raise ValueError(
-                f"expected the columns {', '.join(REQUIRED)} and, if you have them, {', '.join(OPTIONAL)} in {source},"
-                f" but {missing[0]} is not among {', '.join(map(str, header))}; rename or add it"
-            )
-        self.place = place
-        self.names = {name: Codes() for name in (*REQUIRED, *OPTIONAL) if name in header and name != "value"}
-        self._codes: dict[str, list[np.ndarray]] = {name: [] for name in self.names}
-        self._values: list[np.ndarray] = []
-
-    @property
-    def num_rows(self) -> int:
-        return sum(map(len, self._values))
-
-    @property
-    def codes(self) -> dict[str, np.ndarray]:
-        """The number of each row's name by column, int32 (R,); without `value`."""
-        return {name: np.concatenate(parts) for name, parts in self._codes.items()}
-
-    @property
-    def values(self) -> np.ndarray:
-        """The values, float64 (R,), NaN where there is none."""
-        return np.concatenate(self._values)
-
-    def add(self, rows: dict[str, Sequence[Any]]) -> None:
-        """Adds rows, given as columns."""
-        start = self.num_rows
-        for name, codes in self.names.items():
-            cells, known = rows[name], len(codes)
-            self._codes[name].append(np.fromiter(map(codes.__getitem__, cells), np.int32, len(cells)))
-            for new in list(codes)[known:]:
-                if new is None or new == "" or new != new:
-                    place = self.place(start + cells.index(new))
-                    raise ValueError(f"expected a {name} in every row, got none in {place}; add it")
-        self._values.append(self._read_values(rows["value"], start))
-
-    def _read_values(self, cells: Sequence[Any], start: int) -> np.ndarray:
-        try:
-            values = np.array(cells, np.float64)
-        except (ValueError, TypeError):
-            values = np.array([self._read_value(cell, start + row) for row, cell in enumerate(cells)])
-        if np.isinf(values).any():
-            place = self.place(start + int(np.isinf(values).argmax()))
-            raise ValueError(f"expected a finite number as value, got an infinite one in {place}; mend that row")
-        return values
-
-    def _read_value(self, cell: Any, row: int) -> float:
-        if cell is None or cell == "":
-            return np.nan
-        try:
-            return _WORDS[cell.lower()] if isinstance(cell, str) and cell.lower() in _WORDS else float(cell)
-        except (ValueError, TypeError):
-            raise ValueError(f"expected a number as value, got {cell!r} in {self.place(row)}; mend that row") from None
+    columns: dict[str, Sequence[Any]]
+    place: Callable[[int], str]
 
 
 def is_table_file(path: Any) -> bool:
@@ -99,7 +27,12 @@ def is_table(given: Any) -> bool:
     return is_table_file(given) or isinstance(given, Mapping) or _find_names(given) is not None
 
 
-def read_columns(given: Any) -> Columns:
+def output_folder(path: Path) -> Path:
+    """Where a comparison of this path goes by default: into it, or beside a table, named as the file."""
+    return path.with_suffix("") if is_table_file(path) else path
+
+
+def read_rows(given: Any) -> Rows:
     """The rows of a table that is given as `read_table` takes it."""
     if not is_table_file(given):
         return _take_columns(given, "the table")
@@ -109,9 +42,13 @@ def read_columns(given: Any) -> Columns:
     return _read_csv(path) if path.suffix.lower() == ".csv" else _take_columns(_open_parquet(path), str(path))
 
 
-def output_folder(path: Path) -> Path:
-    """Where a comparison of this path goes by default: into it, or beside a table, named as the file."""
-    return path.with_suffix("") if is_table_file(path) else path
+def _choose_columns(names: Sequence[str], source: str) -> list[str]:
+    if missing := [name for name in REQUIRED if name not in names]:
+        raise ValueError(
+            f"expected the columns {', '.join(REQUIRED)} and, if you have them, {', '.join(OPTIONAL)} in {source},"
+            f" but {missing[0]} is not among {', '.join(map(str, names))}; rename or add it"
+        )
+    return [name for name in (*REQUIRED, *OPTIONAL) if name in names]
 
 
 def _find_names(table: Any) -> Sequence[str] | None:
@@ -125,14 +62,12 @@ def _find_names(table: Any) -> Sequence[str] | None:
     return getattr(getattr(table, "dtype", None), "names", None)
 
 
-def _take_columns(table: Any, source: str) -> Columns:
-    columns = Columns(_find_names(table) or (), lambda row: f"row {row} of {source}", source)
-    wanted = {name: np.asarray(table[name]) for name in ("value", *columns.names)}
-    if len({len(column) for column in wanted.values()}) > 1:
-        lengths = ", ".join(f"{len(column)} of {name}" for name, column in wanted.items())
+def _take_columns(table: Any, source: str) -> Rows:
+    columns = {name: np.asarray(table[name]).tolist() for name in _choose_columns(_find_names(table) or (), source)}
+    if len(set(map(len, columns.values()))) > 1:
+        lengths = ", ".join(f"{len(columns[name])} of {name}" for name in ("value", *columns) if name)
         raise ValueError(f"expected columns of equal length in {source}, got {lengths}")
-    columns.add({name: column.tolist() for name, column in wanted.items()})
-    return columns
+    return Rows(columns, lambda row: f"row {row} of {source}")
 
 
 def _open_parquet(path: Path) -> Any:
@@ -148,21 +83,19 @@ def _open_parquet(path: Path) -> Any:
         raise ValueError(f"expected a Parquet file, but {path} is none ({error}); write it anew") from error
 
 
-def _read_csv(path: Path) -> Columns:
+def _read_csv(path: Path) -> Rows:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = filter(None, csv.reader(file))
-            header = next(reader, [])
-            # The header is line 1.
-            columns = Columns(header, lambda row: f"line {row + 2} of {path}", str(path))
-            while rows := list(islice(reader, _CHUNK)):
-                for place, row in enumerate(rows, columns.num_rows):
-                    if len(row) != len(header):
-                        raise ValueError(
-                            f"expected {len(header)} cells in every row, as in the header, got {len(row)} in"
-                            f" {columns.place(place)}; mend that line"
-                        )
-                columns.add(dict(zip(header, zip(*rows, strict=True), strict=True)))
+            header, *rows = filter(None, csv.reader(file)) if path.stat().st_size else [[]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"expected a CSV file in UTF-8, but {path} is none ({error}); write it anew") from error
-    return columns
+    wanted = _choose_columns(header, str(path))
+    # The header is line 1.
+    for line, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ValueError(
+                f"expected {len(header)} cells in every row, as in the header, got {len(row)} in line {line} of {path};"
+                " mend that line"
+            )
+    columns = dict(zip(header, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(wanted, ())
+    return Rows({name: columns[name] for name in wanted}, lambda row: f"line {row + 2} of {path}")

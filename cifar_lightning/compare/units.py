@@ -2,6 +2,8 @@
 
 import numpy as np
 
+# With fewer groups, a few more false alarms than 5 % (docs/calibration.md).
+ENOUGH_GROUPS = 20
 # The groups and the strata of the images, int (N,) each, or None.
 Units = tuple[np.ndarray | None, np.ndarray | None]
 
@@ -9,6 +11,17 @@ Units = tuple[np.ndarray | None, np.ndarray | None]
 def count_units(num_images: int, groups: np.ndarray | None) -> int:
     """The number G of groups; without groups, each of the N images is one."""
     return num_images if groups is None else len(np.unique(groups))
+
+
+def find_evenness(groups: np.ndarray | None) -> float:
+    """The effective number of groups, (sum n)^2 / sum n^2, as a share of their number: 1 where all are of one size n.
+
+    Source: Kish 1965, Survey Sampling, chapter 8.2.
+    """
+    if groups is None:
+        return 1.0
+    sizes = np.unique(groups, return_counts=True)[1]
+    return float(sizes.sum() ** 2 / (len(sizes) * (sizes**2).sum()))
 
 
 def count_strata(strata: np.ndarray | None) -> int:

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 
 from cifar_lightning.compare.comparison import Comparison, Pair, Summary, Verdict
 from cifar_lightning.compare.questions import Question
+from cifar_lightning.printing import count
+from cifar_lightning.runs.run import Run
 
 # Nobody reads more numbers than these in one sentence.
 MOST_NAMED = 6
@@ -44,11 +47,6 @@ def keep_together(text: str) -> str:
     return re.sub(r"(?<=\bp) (?=\d|[<>])|(?<=[<>]) (?=\d)", "\N{NO-BREAK SPACE}", text)
 
 
-def count(number: int, noun: str) -> str:
-    """A number and its noun: `1 seed`, `10 seeds`, `20,000 epochs`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def describe_units(comparison: Comparison) -> str:
     """What qualifies the number of images: ` (294 groups that count as one each)`; mostly nothing."""
     said = []
@@ -70,10 +68,19 @@ def count_runs(strategies: Sequence[Summary]) -> str:
     return count(numbers[0], "seed") if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]} seeds"
 
 
+def count_shared_seeds(strategies: Sequence[Sequence[Run]]) -> list[int]:
+    """How many seeds every two of the strategies have in common, given the runs of each."""
+    seeds = [{run.seed for run in runs} for runs in strategies]
+    return [len(first & second) for first, second in combinations(seeds, 2)]
+
+
 def count_data(comparison: Comparison) -> list[str]:
     """What the comparison rests on: `10 seeds` and `300 images`."""
     question = comparison.question
     seeds = [count_runs(comparison.strategies)] if question.scope == "strategies" else []
+    if question.paired_seeds:
+        few, *_, most = sorted(count_shared_seeds([each.runs for each in comparison.strategies]) * 2)
+        seeds = [f"{few if few == most else f'{few} to {most}'} paired seeds"]
     return [*seeds, count(comparison.num_images, question.words.image)]
 
 

@@ -121,3 +121,38 @@ def test_hugging_face_predictions_are_compared_by_label_or_by_the_name_of_an_exa
     assert columns == {"model": list("aabb"), "example": ["q1", "q2", "q2", "q1"], "value": [1, 0, 1, 0]}
     with pytest.raises(ValueError, match=r"expected \(4,\) predictions of a, as there are targets, got \(3,\)"):
         from_predictions({"a": [0, 1, 1]}, references)
+
+
+@pytest.mark.parametrize(
+    ("given", "targets", "said"),
+    [
+        (
+            [0.9, 0.2, 0.7],
+            [1, 0, 1],
+            r"labels \(N,\), or logits .* as predictions of a, got float64",
+        ),
+        (np.array([[2.0], [-1.0], [3.0]]), [1, 0, 1], r"as predictions of a, got float64 \(3, 1\)"),
+        (["cat", "dog", "cat"], [1, 0, 1], "predictions of a as targets are, got .*'cat'.* beside .*1"),
+    ],
+)
+def test_predictions_that_are_no_labels_are_refused(given, targets, said):
+    with pytest.raises(ValueError, match=said):
+        from_predictions({"a": given}, targets)
+
+
+def test_tensors_that_want_a_gradient_are_read():
+    logits = torch.tensor([[2.0, -1.0], [-1.0, 1.0]], requires_grad=True)
+    assert from_predictions({"a": logits}, torch.tensor([0, 0]))["value"] == [1, 0]
+    assert from_values({"a": logits.sum(1)})["value"] == [1, 0]
+
+
+def test_a_task_without_filters_is_read_beside_one_with_them(tmp_path):
+    write_samples(tmp_path / "a", "gsm8k", [0, 1], filters=("strict-match", "flexible-extract"))
+    write_samples(tmp_path / "a", "drop", [1, 1])
+    assert len(from_lm_eval(tmp_path, "exact_match", "strict-match")["value"]) == 4
+
+
+def test_a_score_of_inspect_ai_that_is_no_number_is_named(tmp_path):
+    path = write_inspect(tmp_path / "a.json", "a", [["best"]])
+    with pytest.raises(ValueError, match=r"expected a number, or one of C, I, P, N, as score in .*a\.json, got 'best'"):
+        from_inspect_ai(path)

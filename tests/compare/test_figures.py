@@ -11,7 +11,7 @@ from simulated_runs import NAMES, write_run, write_study
 
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.figures import draw_differences, draw_result, strategy_looks, write_figures
-from cifar_lightning.compare.plane_figures import draw_compute, draw_loss_curves
+from cifar_lightning.compare.plane_figures import draw_compute, draw_curves
 from cifar_lightning.compare.wording import word_verdict
 from cifar_lightning.plots.kit import INK, MUTED, PAPER, STRATEGY_COLOURS
 from cifar_lightning.runs.folder import CURVES, PROBES, predictions_name
@@ -241,6 +241,6 @@ def test_lines_and_words_stand_out_from_white():
 def test_coordinates_of_a_long_training_do_not_make_the_figure_heavy(tmp_path):
     root = write_study(tmp_path / "study", {"a": 0.95, "b": 0.7}, 2, 60, epochs=3000)
     comparison = compare(root)
-    chart = draw_loss_curves(comparison, strategy_looks(comparison))
+    chart = draw_curves(comparison, strategy_looks(comparison), "loss", 1, "loss", "{:.2f}")
     assert len(chart.svg) < 250_000
     assert chart.reading.endswith(" Off the axes: a few epochs, mostly the first.")

@@ -11,7 +11,7 @@ from cifar_lightning.compare.analysis import find_components, find_unseen_interv
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.correction import correct_pairs, holm
 from cifar_lightning.compare.one_seed import mcnemar
-from cifar_lightning.compare.pairs import compare_pairs, find_power, paired_t_test
+from cifar_lightning.compare.pairs import compare_pairs, find_power, find_size, paired_t_test
 from cifar_lightning.compare.questions import Question
 from cifar_lightning.compare.wording import word_verdict
 
@@ -251,3 +251,10 @@ def test_seeds_that_two_strategies_do_not_share_cannot_be_paired():
     nets = [summary("a", draw(0.9, 3)), summary("b", draw(0.9, 3), seeds=[2, 3, 4])]
     with pytest.raises(ValueError, match=r"a and b share 1; compare without --paired_seeds"):
         compare_pairs(nets, PAIRED)
+
+
+def test_more_images_may_be_enough_and_still_more_not():
+    """The sizes 100 to 10 000 alone are enough, as where the noise of few seeds is left at last."""
+    sizes = find_size(lambda size: 1 + abs(np.log10(size) - 3), 2, 10_000_000), find_size(lambda size: size, 1, 100)
+    assert sizes == (100, None)
+    assert find_size(lambda size: 1 / size, 1, 100) == 2

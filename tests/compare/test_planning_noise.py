@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from cifar_lightning.compare.analysis import Components, find_components
+from cifar_lightning.compare.pairs import find_power
 from cifar_lightning.compare.planning_noise import Noise, assume_noise, find_noise, raise_to_bound
 
 
@@ -29,6 +30,17 @@ def test_an_upper_bound_is_that_of_scipys_chi_square():
     freedom = 2 * 59 / (stats.kurtosis(differences, fisher=False) - 1)
     raised = (freedom / stats.chi2.ppf(0.2, freedom) - 1) * differences.var(ddof=1)
     assert upper.images - seen.images == pytest.approx(raised)
+
+
+@pytest.mark.parametrize("with_strata", [False, True])
+def test_without_bounds_a_study_as_large_as_the_pilot_shows_what_the_pilot_says_of_itself(with_strata):
+    generator = np.random.default_rng(2)
+    groups = np.repeat(np.arange(40), 3)
+    a, b = ((generator.random((4, 40))[:, groups] < share).astype(float) for share in (0.8, 0.7))
+    strata = groups % 4 if with_strata else None
+    noise = find_noise(a, b, groups, strata)
+    shown = Noise(noise.seen, noise.seen, noise.units_per_image).detectable(4, 120, 0.8, 0.05)
+    assert shown == pytest.approx(find_power(a, b, groups=groups, strata=strata).detectable)
 
 
 def test_one_raised_mean_square_raises_the_variance_by_as_much_and_two_by_less_than_both():

@@ -176,3 +176,44 @@ def test_without_seeds_what_so_many_examples_can_see_is_the_power_of_the_paired_
     assert "With 400 examples a difference below 0." in comparison.sensitivity
     assert comparison.sensitivity.endswith("To detect a difference half as large you need about 1,600 examples.")
     assert "seed" not in comparison.sensitivity
+
+
+def test_pairs_of_seeds_are_counted_and_those_that_share_nothing_warned_of():
+    values = simulate({"good": 2.0, "bad": 0.0}, 5, 100)
+    table = make_table(values)
+    table["seed"] = [seed + 2 * (model == "bad") for seed, model in zip(table["seed"], table["model"], strict=True)]
+    paired = compare(table, paired_seeds=True)
+    assert paired.numbers.startswith("With 3 paired seeds and 100 examples, ")
+    assert "With 3 paired seeds that share nothing, 6 % of equal models are called different." in paired.does_not_say
+    assert not any("scatters" in sentence for sentence in paired.does_not_say)
+    with pytest.raises(ValueError, match="expected a column seed to pair models by"):
+        compare(make_table({name: runs[:1] for name, runs in values.items()}, seeds=False), paired_seeds=True)
+
+
+def test_what_the_intervals_do_not_cover_follows_from_the_columns():
+    one = compare(make_table(simulate({"good": 2.0, "bad": 0.0}, 1, 100)))
+    assert one.does_not_say[0] == "The intervals cover new examples, but not new seeds: each model has one."
+    tasks, passages = [place % 2 for place in range(100)], [place // 10 for place in range(100)]
+    table = make_table(simulate({"good": 2.0, "bad": 0.0}, 4, 100), stratum=tasks, group=passages)
+    said = " ".join(compare(table).does_not_say)
+    assert "The verdict is about these strata (tasks, classes), in these shares." in said
+    assert "there are 10 groups. They are worth 10 of equal size; with fewer than 20," in said
+
+
+def test_examples_of_few_groups_are_not_counted_one_by_one():
+    values = {name: np.repeat(runs, 20, axis=1) for name, runs in simulate({"good": 2.0, "bad": 1.0}, 4, 8).items()}
+    comparison = compare(make_table(values, group=[place // 20 for place in range(160)]))
+    assert "Few of the 8 groups of examples tell models apart (good and bad on" in comparison.numbers
+
+
+def test_a_margin_as_large_as_all_values_is_refused():
+    generator = np.random.default_rng(0)
+    table = make_table({name: generator.random((3, 50)) for name in "ab"})
+    with pytest.raises(ValueError, match=r"expected equal_within below (0\.9\d*|1), .* got 2; name it in the unit of"):
+        compare(table, equal_within=2)
+
+
+def test_seeds_are_whole_numbers():
+    table = make_table(simulate({"good": 2.0, "bad": 0.0}, 3, 20))
+    with pytest.raises(ValueError, match=r"expected whole numbers as seeds, got 0\.1"):
+        compare({**table, "seed": [seed / 10 for seed in table["seed"]]})

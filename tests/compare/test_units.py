@@ -9,7 +9,7 @@ from simulated_runs import write_run
 from cifar_lightning.compare.analysis import analyse_crossed, analyse_images
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.summaries import mean_interval
-from cifar_lightning.compare.units import count_strata, count_units, pool
+from cifar_lightning.compare.units import count_strata, count_units, find_evenness, pool
 
 SIZES = [1, 2, 3, 5] * 10
 GROUPS = np.repeat(np.arange(40), SIZES)
@@ -105,6 +105,33 @@ def test_copies_and_classes_get_the_promised_share_of_false_alarms():
     assert plain <= 6
     assert stats.binom.ppf(0.001, 400, 0.05) <= stratified
     assert max(grouped, stratified) <= stats.binom.ppf(0.999, 400, 0.05)
+
+
+# One group has as many images as thirty others: 1 / (0.5^2 + 30 (1 / 60)^2) = 3.9 of equal size (Kish 1965).
+UNEVEN = np.repeat(np.arange(31), [150] + [5] * 30)
+
+
+def test_groups_of_unequal_size_count_as_fewer():
+    assert find_evenness(None) == find_evenness(np.repeat(np.arange(20), 4)) == 1
+    assert 31 * find_evenness(UNEVEN) == pytest.approx(1 / (0.25 + 30 / 60**2))
+    values = np.random.default_rng(0).random((1, 300))
+    assert analyse_images([values], [1], UNEVEN).degrees_of_freedom == pytest.approx(1 / (0.25 + 30 / 60**2) - 1)
+
+
+@pytest.mark.parametrize(("num_seeds", "most"), [(1, 0.1), (5, 0.1)])
+def test_groups_of_very_unequal_size_get_few_more_false_alarms_than_promised(num_seeds, most):
+    generator = np.random.default_rng(4)
+    alarms = []
+    for _ in range(300):
+        hard = generator.normal(0, 1, 31)[UNEVEN] + generator.normal(0, 0.5, 300)
+        nets = [
+            (hard + generator.normal(0, 1, 31)[UNEVEN] + generator.normal(0, 1, (num_seeds, 300)) > -0.5).astype(float)
+            for _ in range(2)
+        ]
+        analyse = analyse_crossed if num_seeds > 1 else analyse_images
+        contrast = analyse(nets, groups=UNEVEN)
+        alarms.append(contrast.p < 0.05)
+    assert np.mean(alarms) < most
 
 
 @pytest.fixture
