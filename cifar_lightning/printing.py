@@ -18,3 +18,8 @@ def print_prose(console: Console, text: str, indent: int = 0, style: str | None 
         console.print(Padding(text, (0, 0, 0, indent), expand=False), style=style)
     else:
         console.print(" " * indent + text, style=style, soft_wrap=True)
+
+
+def count(number: int, noun: str) -> str:
+    """A number and its noun: `1 seed`, `10 seeds`, `20,000 epochs`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

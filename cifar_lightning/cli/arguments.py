@@ -19,14 +19,10 @@ class SentenceArguments(argparse.ArgumentParser):
 
 
 def parse_checkpoint(command: str, arguments: list[str]) -> tuple[Path, list[str]]:
-    """The value of `--ckpt_path`, and the settings beside it; raises a ValueError if it is missing."""
+    """The value of `--ckpt_path`, and the settings beside it."""
     parser = SentenceArguments(prog=f"cifar-lightning {command}", allow_abbrev=False)
-    parser.add_argument("--ckpt_path", type=Path)
+    parser.add_argument("--ckpt_path", required=True, type=Path)
     options, rest = parser.parse_known_args(arguments)
-    if options.ckpt_path is None:
-        raise ValueError(
-            f"expected a checkpoint for {command}: add --ckpt_path RUN_FOLDER, as `fit` prints it at its end"
-        )
     return options.ckpt_path, rest
 
 

@@ -29,16 +29,22 @@ def run(arguments: list[str]) -> int:
     parser.add_argument(
         "--paired_seeds", action="store_true", help="compare runs of the same seed; decide it before you look"
     )
-    parser.add_argument("--without_duplicates", action="store_true", help="leave out test images like a training image")
+    parser.add_argument(
+        "--without_duplicates", action="store_true", help="leave out test images that have a near-duplicate in training"
+    )
     parser.add_argument("--allow_mixed", action="store_true", help="compare, and mark, what does not go together")
     parser.add_argument(
-        "--bounds", type=float, nargs=2, metavar=("LOW", "HIGH"), help="what values of a table can be at all"
+        "--bounds",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="the lowest and highest possible value of a table",
     )
-    parser.add_argument("--lower_is_better", action="store_true", help="so it is of a table's values")
+    parser.add_argument("--lower_is_better", action="store_true", help="lower values of a table are better")
     parser.add_argument(
         "--shared_only", action="store_true", help="leave out examples of a table that some model lacks"
     )
-    parser.add_argument("--no_images", action="store_true", help="a page without test images, to be passed on")
+    parser.add_argument("--no_images", action="store_true", help="leave test images out of the page, to share it")
     options = parser.parse_intermixed_args(arguments)
     if not options.paths:
         raise ValueError(

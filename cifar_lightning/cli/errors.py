@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import sys
 import textwrap
 import traceback
@@ -10,6 +11,7 @@ from types import TracebackType
 
 from cifar_lightning.training.own_code import DEBUG_VARIABLE, is_of_library, is_of_own_code, keep_own_frames
 
+CTRL_C = 128 + signal.SIGINT
 # What to do about a disk that refuses.
 _ADVICE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room there"),
@@ -58,9 +60,8 @@ def describe_failure(error: BaseException) -> str:
 class OwnCodeShown:
     """Shows the traceback of the user's own frames, where their net, source or callback fails.
 
-    Raises:
-        SystemExit: with code 2, after that traceback.
-        ValueError: in place of an unexpected error of a library that this package called: a setting asked for it.
+    Raises SystemExit with code 2, after that traceback. Raises ValueError in place of an unexpected error inside
+    a library that this package called, since a setting caused it.
     """
 
     def __enter__(self) -> None: ...

@@ -4,8 +4,9 @@ import shlex
 
 import torch
 
-from cifar_lightning.cli.stopping import CTRL_C
-from cifar_lightning.cli.tables import count, print_fit_summary
+from cifar_lightning.cli.errors import CTRL_C
+from cifar_lightning.cli.tables import print_fit_summary
+from cifar_lightning.printing import count
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.curves import Curves
 from cifar_lightning.training.fitting import Ending, Fit

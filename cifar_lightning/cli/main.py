@@ -13,10 +13,10 @@ import warnings
 from collections.abc import Sequence
 
 from cifar_lightning import __version__
-from cifar_lightning.cli.errors import OwnCodeShown, fail
+from cifar_lightning.cli.errors import CTRL_C, OwnCodeShown, fail
 from cifar_lightning.cli.help import HELP
-from cifar_lightning.cli.stopping import CTRL_C, ended_at_once, ended_by_exception
 from cifar_lightning.hints import did_you_mean
+from cifar_lightning.runs.signals import exit_by_exception, signals_handled
 
 # Each is a module beside this one, with a function `run(arguments) -> exit code`.
 COMMANDS = {
@@ -110,9 +110,11 @@ def _run(arguments: list[str]) -> int:
 
         # A missing config is reported before anything that takes time is imported.
         resolve_configs(rest)
-    with ended_at_once():
+    # An exception within an import may be changed, or lost. What is ignored stays so: a script's background job.
+    heard = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    with signals_handled(dict.fromkeys(heard, signal.SIG_DFL)):
         module = importlib.import_module(f"cifar_lightning.cli.{command}")
     # Without the line of code that warned. Behind the import: Lightning sets a form of its own.
     warnings.formatwarning = lambda message, *_: f"cifar-lightning: {message}\n"
-    with ended_by_exception(), OwnCodeShown():
+    with signals_handled({signal.SIGTERM: exit_by_exception}), OwnCodeShown():
         return int(module.run(rest))

@@ -24,14 +24,16 @@ def run(arguments: list[str]) -> int:
     parser = SentenceArguments(prog="cifar-lightning plan", description=__doc__, allow_abbrev=False)
     parser.add_argument("paths", metavar="PATH", type=Path, nargs="*", help="the pilot: every run below it is read")
     parser.add_argument("--difference", type=float, metavar="POINTS", help="the difference that is to be shown")
-    parser.add_argument("--power", type=float, default=0.8, help="in this share of studies (0.8 by default)")
+    parser.add_argument("--power", type=float, default=0.8, help="share of studies that find the difference (0.8)")
     parser.add_argument("--images", type=int, metavar="N", help="test images; those of the pilot by default, or 300")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where plan.png goes; by default the first PATH")
     assumed = parser.add_argument_group("assumptions, in place of a pilot")
     assumed.add_argument("--strategies", type=int, help="how many are compared (2 by default)")
     assumed.add_argument("--accuracy", type=float, help="of every net (0.9)")
     assumed.add_argument("--agreement", type=float, help="correlation of two nets' hard images (0.6; lab: 0.4 to 0.9)")
-    assumed.add_argument("--seed_deviation", type=float, metavar="POINTS", help="of accuracy over seeds (1)")
+    assumed.add_argument(
+        "--seed_deviation", type=float, metavar="POINTS", help="standard deviation of accuracy over seeds (1)"
+    )
     options = parser.parse_intermixed_args(arguments)
     if options.difference is None:
         raise ValueError("expected the difference that is to be shown, got none; add --difference 2 for two points")

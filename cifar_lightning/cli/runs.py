@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> int:
     columns = ", ".join(_SORTS)
     parser.add_argument("--sort", metavar="COLUMN", choices=_SORTS, default="folder", help=f"{columns} (folder)")
     parser.add_argument("--strategy", metavar="NAMES", help="these strategies alone, as in maxpool,avgpool")
-    parser.add_argument("--state", choices=_STATES, help="these alone; fitted: not tested yet")
+    parser.add_argument("--state", choices=_STATES, help="only runs in this state; fitted: not tested yet")
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="csv has all numbers in full")
     options = parser.parse_args(arguments)
     names = options.strategy.split(",") if options.strategy else None

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from rich.table import Column, Table
 
 from cifar_lightning.cli.arguments import SentenceArguments
-from cifar_lightning.cli.errors import describe_failure
+from cifar_lightning.cli.errors import CTRL_C, describe_failure
 from cifar_lightning.cli.help import HELP
-from cifar_lightning.cli.stopping import CTRL_C
-from cifar_lightning.cli.tables import count, numbers
-from cifar_lightning.printing import plain_console, print_prose
+from cifar_lightning.cli.tables import numbers
+from cifar_lightning.printing import count, plain_console, print_prose
+from cifar_lightning.runs.run import load_run
 from cifar_lightning.study.engines import Outcome
 from cifar_lightning.study.estimating import TIMED_EPOCHS, estimate
 from cifar_lightning.study.executing import execute, refuse_other_runs
@@ -23,7 +23,7 @@ from cifar_lightning.study.study_progress import describe_duration
 from cifar_lightning.study.study_settings import StudySettings, make_parser, read_study
 from cifar_lightning.training.quiet import quiet_framework
 
-# Of the engines that do not count cores here.
+# Of engines whose number of parallel runs is not known here.
 _AT_A_TIME = {"stacked": "all seeds of a strategy at a time", "ray": "as many runs at a time as Ray has cores for"}
 
 
@@ -119,7 +119,7 @@ def _print_results(what: StudySettings, runs: Sequence[PlannedRun]) -> None:
     table = Table("strategy", *numbers("runs", "test accuracy", "sd over seeds"))
     for name in what.strategies:
         finished = [run for run in runs if run.strategy == name and run.is_finished]
-        values = [run.read_scores().splits["test"].accuracy for run in finished]
+        values = [load_run(run.folder).scores["splits"]["test"]["accuracy"] for run in finished]
         mean = f"{statistics.mean(values):.3f}" if values else "-"
         deviation = f"{statistics.stdev(values):.3f}" if len(values) > 1 else "-"
         table.add_row(name, str(len(values)), mean, deviation)

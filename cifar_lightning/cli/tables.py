@@ -12,11 +12,6 @@ from cifar_lightning.runs.overfitting import describe_overfitting, validation_na
 from cifar_lightning.runs.scores import Scores, SplitScores
 
 
-def count(number: int, noun: str) -> str:
-    """`1 seed`, `10 seeds`, `20,000 epochs`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def numbers(*headers: str) -> list[Column]:
     """Columns of numbers: aligned right."""
     return [Column(header, justify="right") for header in headers]
@@ -56,7 +51,7 @@ def print_scores(scores: Scores, run: Path | None) -> None:
     console.print(_split_table("train, after the last epoch (fit reports the mean over it)", scores.splits["train"]))
     console.print(_split_table("test", scores.splits["test"]))
     console.print(_robustness_table(scores.robustness))
-    written = f"written to {run}" if run else "nothing was written, since the checkpoint is in no run folder"
+    written = f"written to {run}" if run else "not written: the checkpoint is not in a run folder"
     console.print(written, soft_wrap=True)
 
 

@@ -1,7 +1,7 @@
 """Reads pickles of byte arrays and plain containers; nothing that they name runs.
 
-NumPy's own classes trust the shape and type that a pickle states, and damaged ones crashed the process. So a stand-in
-keeps them, and `to_bytes` checks them.
+NumPy's own classes trust the shape and type that a pickle states, and a damaged one can crash the process. So a
+stand-in stores them, and `to_bytes` checks them.
 """
 
 import pickle
@@ -46,8 +46,7 @@ class _ArrayUnpickler(pickle._Unpickler):
 def load_arrays(path: Path) -> Any:
     """The object in the pickle `path`, its arrays as `to_bytes` takes them; byte strings of Python 2 become text.
 
-    Raises:
-        ValueError: if the file is no whole pickle, or names anything but NumPy's arrays.
+    Raises ValueError if the file is no whole pickle, or names anything but NumPy's arrays.
     """
     try:
         with path.open("rb") as file:

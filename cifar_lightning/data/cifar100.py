@@ -69,9 +69,8 @@ class Cifar100(ImageSource):
     def prepare(self) -> None:
         """Downloads and extracts what is missing below `root`.
 
-        Raises:
-            ValueError: if files are missing and may not be fetched, or the archive is not the published one.
-            OSError: if no mirror answers, or the disk cannot take it.
+        Raises ValueError if files are missing and may not be fetched, or the archive is not the published one. Raises
+        OSError if no mirror answers, or the disk cannot take it.
         """
         root = resolve_root(self.root)
         if _is_extracted(root):
@@ -115,8 +114,7 @@ def _is_extracted(root: Path) -> bool:
 def _extract(archive: Path, root: Path) -> None:
     """Brings those of the three files that are missing below `root` out of `archive`, and nothing else.
 
-    Raises:
-        ValueError: if the archive is broken or lacks a file. Links and files of more than 200 MB count as lacking.
+    Raises ValueError if the archive is broken or lacks a file. Links and files of more than 200 MB count as lacking.
     """
     for leftover in (root / FOLDER_NAME).glob(f".*{UNFINISHED}"):
         # A process that was killed left it.

@@ -215,8 +215,7 @@ def _class_name(entry: str | int, known: Sequence[str]) -> str:
 def split_by_class(images: LabelledImages, val_fraction: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
     """Holds out a share of each class: returns the training and the validation images, in their former order.
 
-    Raises:
-        ValueError: if a class would be left without a training image.
+    Raises ValueError if a class would be left without a training image.
     """
     generator = torch.Generator().manual_seed(seed)
     is_val = torch.zeros(len(images), dtype=torch.bool)

@@ -22,10 +22,8 @@ _TRANSFER_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutErr
 def download(urls: Sequence[str], path: Path, md5: str) -> None:
     """Brings the file with checksum `md5` to `path` from the first of `urls` that gives it.
 
-    Until it is whole it is beside `path` as `.partial`, where a later call, or the next mirror, resumes.
-
-    Raises:
-        OSError: if no address gives the file.
+    Until it is whole it is beside `path` as `.partial`, where a later call, or the next mirror, resumes. Raises OSError
+    if no address gives the file.
     """
     partial = path.with_name(path.name + ".partial")
     failures = []

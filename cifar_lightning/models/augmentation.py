@@ -9,9 +9,7 @@ def augment(augmentation: nn.Module, images: Tensor) -> Tensor:
 
     It gets the whole batch, and must draw anew for each image. What is or contains one of torchvision's transforms,
     which draw once per call, is applied image by image, uint8 (3, S, S); one of Kornia's gets and gives floats, 0..1.
-
-    Raises:
-        ValueError: if the augmentation gives another type or shape.
+    Raises ValueError if the augmentation gives another type or shape.
     """
     packages = {type(module).__module__.partition(".")[0] for module in augmentation.modules()}
     if "torchvision" in packages:

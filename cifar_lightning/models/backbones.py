@@ -77,10 +77,7 @@ class SeenCrop(nn.Module):
 
     Pooling without padding drops incomplete windows. Output q x q needs 2q x 2q of the second convolution, so 2q + 2 of
     the first pool, so 3 (2q + 2) of the first convolution, so 6q + 10 pixels a side. Cropping the others first changes
-    no bit and saves a quarter of the work.
-
-    Raises:
-        ValueError: if a side is below 16 pixels, for which q is 0.
+    no bit and saves a quarter of the work. Raises ValueError if a side is below 16 pixels, for which q is 0.
     """
 
     def forward(self, images: Tensor) -> Tensor:

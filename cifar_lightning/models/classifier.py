@@ -78,7 +78,6 @@ class ImageClassifier(LightningModule):
             self.save_hyperparameters(logger=False)
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"expected model.label_smoothing in 0..1, got {label_smoothing}; try 0.1")
-        self._describe(backbone)
         num_classes = len(class_names)
         if num_outputs is None:
             num_outputs = num_classes
@@ -87,6 +86,7 @@ class ImageClassifier(LightningModule):
                 f"expected at least one output per class, got num_outputs {num_outputs} for {num_classes} classes;"
                 " leave num_outputs null for one per class"
             )
+        self._describe(backbone, num_outputs, image_size)
         self.class_names = list(class_names)
         self.backbone = backbone
         self.head = nn.Linear(find_num_features(backbone, image_size), num_outputs)
@@ -104,7 +104,7 @@ class ImageClassifier(LightningModule):
         # Logits and labels of the last test, by the place of their loader.
         self.test_outputs: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
-    def _describe(self, backbone: nn.Module) -> None:
+    def _describe(self, backbone: nn.Module, num_outputs: int, image_size: int) -> None:
         """Makes the hyper-parameters plain values that say what the weights are for."""
         class_path = f"{type(backbone).__module__}.{type(backbone).__qualname__}"
         names = self.hparams["class_names"] = list(self.hparams["class_names"])
@@ -119,7 +119,14 @@ class ImageClassifier(LightningModule):
                 self.hparams["_instantiator"] = "lightning.pytorch.cli.instantiate_module"
         # Two nets may have the same weights: a pool has none.
         layers = re.sub(r" at 0x[0-9a-f]+", "", repr(backbone))
-        self.hparams["_trained_as"] = f"{class_path}\n{layers}\nclasses {names}"
+        arguments = dict(self.hparams["backbone"] or {}).get("init_args") or {}
+        lines = [
+            class_path + (f" {dict(arguments)}" if arguments else ""),
+            layers,
+            f"classes {names}",
+            f"{num_outputs} outputs",
+        ]
+        self.hparams["_trained_as"] = "\n".join([*lines, f"images of {image_size} pixels"])
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         ours = self.hparams["_trained_as"]

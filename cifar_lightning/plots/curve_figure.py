@@ -20,9 +20,6 @@ def draw_curves(path: Path, net: str, curves: Curves, val_name: str = "validatio
     The title names `net`, strategy and seed, and says how far it over-fits. `val_name` is what the run calls
     validation: `test (lab protocol)` where the test split was drawn every epoch.
     """
-    if not len(curves.epochs):
-        kit.draw_sentence(path, net, "No epoch is finished")
-        return
     figure = kit.new_figure(13.3, 6.5)
     sentences = describe_overfitting(curves, val_name).split("; ")
     kit.add_title(figure, net, "\n".join(sentence[0].upper() + sentence[1:] for sentence in sentences))

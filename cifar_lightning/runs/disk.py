@@ -31,10 +31,8 @@ def naming(path: Path) -> Iterator[None]:
 def locked(folder: Path, wait: bool, shared: bool = False) -> Iterator[None]:
     """Keeps out other processes that lock `folder` too; a `shared` lock keeps out only those that do not share it.
 
-    The lock ends with its process. Where there are none (Windows, some network disks), nobody is kept out.
-
-    Raises:
-        BlockingIOError: if another process has the lock and `wait` is false.
+    The lock ends with its process. Where there are none (Windows, some network disks), nobody is kept out. Raises
+    BlockingIOError if another process has the lock and `wait` is false.
     """
     if os.name != "posix":
         yield
@@ -60,8 +58,7 @@ def locked(folder: Path, wait: bool, shared: bool = False) -> Iterator[None]:
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Calls `write` with a temporary file, and renames that file to `path` once it is whole and on the disk.
 
-    Raises:
-        OSError: if the disk is full or cannot be written; it names `path`, and an earlier file there is unchanged.
+    Raises OSError if the disk is full or cannot be written; it names `path`, and an earlier file there is unchanged.
     """
     # In memory first: torch and Pillow each report a full disk in their own way.
     content = io.BytesIO()

@@ -33,9 +33,7 @@ def predictions_name(split: str) -> str:
 def hold(run: Path) -> Iterator[None]:
     """Keeps other fits and tests out of a run folder, and removes the half-written files of a killed one.
 
-    Raises:
-        ValueError: if another process fits or tests this run.
-        OSError: if the folder cannot be written.
+    Raises ValueError if another process fits or tests this run. Raises OSError if the folder cannot be written.
     """
     run.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
@@ -54,8 +52,7 @@ def hold(run: Path) -> Iterator[None]:
 def resolve_checkpoint(path: Path) -> Path:
     """The checkpoint file meant by `path`: itself, or `last.ckpt` of a run folder.
 
-    Raises:
-        ValueError: if there is none.
+    Raises ValueError if there is none.
     """
     if path.is_file():
         return path

@@ -37,8 +37,7 @@ class ListedRun:
 def list_runs(paths: Iterable[str | Path]) -> list[ListedRun]:
     """Every run below `paths`, tested or not, in the order of their folders.
 
-    Raises:
-        ValueError: if a path is not a folder, or there is no run.
+    Raises ValueError if a path is not a folder, or there is no run.
     """
     return [_list_run(run) for run in find_runs(paths)]
 

@@ -22,11 +22,6 @@ def describe_loss(loss: float) -> str:
 
 def describe_overfitting(curves: Curves, val_name: str = "validation") -> str:
     """One line: when the loss of `val_name` was lowest, how far it has risen since, and how the accuracies ended."""
-    if not len(curves.epochs):
-        return "no epoch is finished"
-    if not np.isfinite(curves.train_loss[-1]):
-        broken = curves.epochs[~np.isfinite(curves.train_loss)][0]
-        return f"the training loss is no longer a number since epoch {broken}; try a smaller learning rate"
     if curves.best is None:
         return (
             f"no {val_name} loss to see over-fitting by; training loss {describe_loss(curves.train_loss[-1])}"

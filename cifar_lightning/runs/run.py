@@ -138,11 +138,8 @@ def load_run(path: str | Path) -> Run:
 def find_runs(paths: Iterable[str | Path]) -> list[Run]:
     """The runs below `paths`, each once and in the order of their names.
 
-    A run folder has a `scores.json`, or a `config.yaml` and no run folder below it.
-
-    Raises:
-        ValueError: if a path is not a folder, or there is no run.
-        OSError: if a folder may not be read, rather than leave it out.
+    A run folder has a `scores.json`, or a `config.yaml` and no run folder below it. Raises ValueError if a path is not
+    a folder, or there is no run. Raises OSError if a folder may not be read, rather than leave it out.
     """
     roots = [Path(path) for path in paths]
     for root in roots:

@@ -106,11 +106,7 @@ class Scores:
 
     @classmethod
     def read(cls, path: Path) -> "Scores":
-        """Reads what `write` wrote.
-
-        Raises:
-            ValueError: if the file is not the scores of a run.
-        """
+        """Reads what `write` wrote. Raises ValueError if the file is not the scores of a run."""
         try:
             content = json.loads(read_text(path))
             if content["format"] != FORMAT:

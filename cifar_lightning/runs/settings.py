@@ -14,8 +14,7 @@ SOURCE_ACCESS = tuple(f"data.source.init_args.{name}" for name in ("root", "down
 def read_settings(path: Path) -> dict[str, Any]:
     """The nested keys and values of a config; nothing that it names is imported.
 
-    Raises:
-        ValueError: if the file is not plain YAML of keys and values.
+    Raises ValueError if the file is not plain YAML of keys and values.
     """
     text = ""
     try:
@@ -45,8 +44,7 @@ def _describe(error: Exception, text: str) -> str:
 def load_plain_yaml(text: str) -> Any:
     """The content of a YAML text; nothing that it names is imported.
 
-    Raises:
-        yaml.YAMLError: if it is not YAML, a value does not fit its tag, or there is an alias.
+    Raises yaml.YAMLError if it is not YAML, a value does not fit its tag, or there is an alias.
     """
     # A few lines of aliases can stand for gigabytes ("billion laughs").
     if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_SafeLoader)):

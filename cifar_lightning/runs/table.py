@@ -61,11 +61,7 @@ class StoredTable(Table):
 
     @classmethod
     def read(cls: type[T], path: Path) -> T:
-        """Reads what `write` wrote.
-
-        Raises:
-            ValueError: if the file is not a whole table of this kind.
-        """
+        """Reads what `write` wrote. Raises ValueError if the file is not a whole table of this kind."""
         try:
             return cls.parse(read_text(path))
         except (ValueError, KeyError, csv.Error) as error:

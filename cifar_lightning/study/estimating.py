@@ -4,6 +4,7 @@ import statistics
 import tempfile
 from collections.abc import Sequence
 
+from cifar_lightning.runs.run import load_run
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.fitting import fit
 from cifar_lightning.training.run_loggers import RUN_LOGGER
@@ -15,15 +16,13 @@ TIMED_EPOCHS = 4
 def estimate(runs: Sequence[PlannedRun], num_workers: int, restart: bool = False) -> tuple[float, bool]:
     """The seconds of fitting left, and whether the study's finished runs say so, or else a few epochs per strategy.
 
-    With `restart`, what is there counts for nothing.
-
-    Raises:
-        ValueError: if a strategy cannot be timed: where the data would have to be fetched first, say.
+    With `restart`, finished runs are ignored. Raises ValueError if a strategy cannot be timed: where the data
+    would have to be fetched first, say.
     """
     left = [run for run in runs if restart or not run.is_finished]
     measured: dict[str, list[float]] = {}
     for run in runs:
-        if run not in left and (seconds := run.read_scores().run.fit_seconds) is not None:
+        if run not in left and (seconds := load_run(run.folder).facts.fit_seconds) is not None:
             measured.setdefault(run.strategy, []).append(seconds / run.num_epochs)
     is_from_runs = {run.strategy for run in left} <= measured.keys()
     if not is_from_runs:

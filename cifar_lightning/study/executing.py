@@ -17,7 +17,7 @@ from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.study.study_progress import StudyProgress
 from cifar_lightning.study.study_settings import StudySettings, read_study
 from cifar_lightning.training.experiment import Config, to_arguments
-from cifar_lightning.training.own_code import OwnFramesAlone
+from cifar_lightning.training.own_code import OnlyOwnFrames
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.saved_settings import refuse_changes
 
@@ -44,7 +44,7 @@ def study(
         RuntimeError: if runs failed, when all others are finished; it names them.
     """
     configs = config if isinstance(config, Sequence) and not isinstance(config, str) else [config]
-    with quiet_framework(), OwnFramesAlone():
+    with quiet_framework(), OnlyOwnFrames():
         what, to_runs = read_study(configs, to_arguments([], settings))
         runs = plan_runs(what, to_runs)
         failed = [outcome for outcome in execute(what, runs, restart, progress) if outcome.error is not None]

@@ -43,7 +43,7 @@ TASK
 def write_slurm_script(study: StudySettings, num_runs: int, arguments: Sequence[str]) -> str:
     """The text of the script; `arguments` are those of the command `study`.
 
-    A task has four cores, each for about two runs of one thread, since its start takes as long as a short run.
+    A task has four cores and about eight runs of one thread, since starting it takes as long as a short run.
     """
     return _SCRIPT.format(
         num_runs=num_runs,

@@ -1,7 +1,7 @@
 """What a study sends to the nodes of a Ray cluster, what they do with it, and what they send back.
 
-A node makes a run in its own folder or, where it does not see that folder or the data, in a copy. What that copy's
-files become is sent back while it trains, and when it has ended.
+A node makes a run in its own folder or, where it does not see that folder or the data, in a copy. The
+copy's files are sent back while it trains, and when it has ended.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ class Origin(NamedTuple):
         probe: a file in the study's folder, and what is in it: a node that sees it sees the folder. Its random name is
             also that of the study's copies on a node.
         modules: the user's modules in the working folder, by their file names.
-        environment: variables that a run depends on; an empty one is as none.
+        environment: variables that a run depends on; an empty value means unset.
         versions: as `list_versions`.
     """
 
@@ -69,7 +69,7 @@ class Data(NamedTuple):
 class Parcel(NamedTuple):
     """What a node needs for a copy: the run's files so far, and a reference to its data.
 
-    The reference is in a list: Ray would fetch what it refers to, also where it is not missing.
+    The reference is in a list: Ray would fetch what it refers to, even on nodes that have it.
     """
 
     files: dict[str, bytes]

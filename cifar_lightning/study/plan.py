@@ -16,10 +16,8 @@ _UNNAMED = {"save_dir": "lightning_logs", "name": "run", "version": None}
 def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[PlannedRun]:
     """The runs of a study, or of its shard, seed by seed, so that an unfinished study has seen every strategy.
 
-    `arguments` are `--data.*`, `--model.*` and `--trainer.*` that go to every run, as on the command line.
-
-    Raises:
-        ValueError: if the settings of a strategy are wrong.
+    `arguments` are `--data.*`, `--model.*` and `--trainer.*` that go to every run, as on the command line. Raises
+    ValueError if the settings of a strategy are wrong.
     """
     part, parts = study.shard_of
     resolved = {name: _resolve(study, name, arguments) for name in study.strategies}

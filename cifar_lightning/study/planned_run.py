@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from cifar_lightning.runs import folder
-from cifar_lightning.runs.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,3 @@ class PlannedRun:
         if self.is_finished:
             return "finished"
         return f"at epoch {self.num_epochs_done}" if self.can_resume else "new"
-
-    def read_scores(self) -> Scores:
-        """The scores of a finished run; raises a ValueError if they are damaged."""
-        return Scores.read(self.folder / folder.SCORES)

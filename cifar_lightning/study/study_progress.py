@@ -7,6 +7,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 
+from cifar_lightning.runs.run import load_run
 from cifar_lightning.study.engines import Outcome
 from cifar_lightning.study.planned_run import PlannedRun
 from cifar_lightning.training.progress import is_live
@@ -58,7 +59,9 @@ class StudyProgress:
             # Nobody waits for the rest of its epochs.
             self._total -= run.num_epochs - run.num_epochs_done
         if self._is_shown and self._live is None:
-            result = "failed" if error else f"test accuracy {run.read_scores().splits['test'].accuracy:.3f}"
+            result = (
+                "failed" if error else f"test accuracy {load_run(run.folder).scores['splits']['test']['accuracy']:.3f}"
+            )
             left = self._describe_left(self._epochs_done())
             print(f"[{self._num_ended}/{len(self._runs)}] {run}: {result}" + (f", {left}" if left else ""), flush=True)
 

@@ -19,7 +19,7 @@ from cifar_lightning.training.configs import find_config
 from cifar_lightning.training.experiment import Config, make_run_parser
 from cifar_lightning.training.machine import num_cores
 from cifar_lightning.training.parser import SettingsParser
-from cifar_lightning.training.run_loggers import without_run_logger
+from cifar_lightning.training.run_loggers import other_loggers
 
 _FOLDER_NAME = re.compile(r"\w[\w .+=-]*(?<![ .])")
 
@@ -40,9 +40,9 @@ class StudySettings:
         num_threads: torch's threads of every run; null: the cores, divided among the runs at a time.
         shard: `2/8` for the second of eight parts of the plan; null: all of it.
         vary_split: whether each seed holds out validation images of its own (`split_seed`).
-        ray_address: of `--engine ray`: a running cluster, `auto` or HOST:PORT; null: `$RAY_ADDRESS`, or a local Ray.
+        ray_address: the cluster for `--engine ray`: `auto` or HOST:PORT; null: `$RAY_ADDRESS`, or a local Ray.
         data, model, trainer: settings of every run, as for `fit`.
-        chosen_for: what made `engine` the choice; None where it was asked for.
+        chosen_for: why `engine` was chosen; None if the user named it.
     """
 
     strategies: dict[str, dict] = field(default_factory=dict)
@@ -115,10 +115,7 @@ def make_parser() -> SettingsParser:
 def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[StudySettings, list[str]]:
     """The settings of a study, and of `arguments` those for every run: `--data.*`, `--model.*` and `--trainer.*`.
 
-    `configs` are names, paths or contents; later ones are laid over.
-
-    Raises:
-        ValueError: if a setting is wrong.
+    `configs` are names, paths or contents; later ones are laid over. Raises ValueError if a setting is wrong.
     """
     content: dict[str, Any] = {}
     for config in configs:
@@ -126,7 +123,8 @@ def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[Stu
     # Of configs of `fit`, the single seed, checkpoint and folder are no settings of a study.
     for key in ("seed_everything", "ckpt_path"):
         content.pop(key, None)
-    content["trainer"] = without_run_logger(content.get("trainer", {}))
+    trainer = content.get("trainer", {})
+    content["trainer"] = {**trainer, **({"logger": other_loggers(trainer)} if "logger" in trainer else {})}
     if not content.get("strategies"):
         # Not beside the runs of `study`, with which they would be compared.
         content.setdefault("name", "sweep")

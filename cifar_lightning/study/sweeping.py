@@ -42,10 +42,8 @@ def choose_strategies(
     """Each strategy with each value of the swept settings: `maxpool` becomes `maxpool lr=0.001`, `maxpool lr=0.005`.
 
     Without strategies, the values alone make some: `lr=0.001`. A swept setting is a dotted key of the strategy. `only`
-    names the strategies that are kept, before or after the sweep.
-
-    Raises:
-        ValueError: if a value appears twice, or `only` names an unknown strategy.
+    names the strategies that are kept, before or after the sweep. Raises ValueError if a value appears twice, or `only`
+    names an unknown strategy.
     """
     made: dict[str, tuple[str, dict[str, Any]]] = {}
     for base, settings in (strategies or {"": {}}).items():

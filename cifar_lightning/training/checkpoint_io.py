@@ -34,8 +34,7 @@ class HeldCheckpointIO(TorchCheckpointIO):
     def flush(self) -> None:
         """Writes everything that is held. What cannot be written stays held.
 
-        Raises:
-            OSError: for the first folder that could not be written to, after all others were.
+        Raises OSError for the first folder that could not be written to, after all others were.
         """
         failures: dict[Path, OSError] = {}
         # `best.ckpt` before `last.ckpt`, which knows the best loss: in this order a kill in between loses neither.

@@ -74,8 +74,7 @@ class Checkpoint:
     def read(cls, path: Path) -> "Checkpoint":
         """Reads `path`; nothing in it can run.
 
-        Raises:
-            ValueError: if the file is damaged, was not written by `fit`, or holds more than tensors and plain values.
+        Raises ValueError if the file is damaged, was not written by `fit`, or holds more than tensors and plain values.
         """
         try:
             # torch compares no checksums.
@@ -108,31 +107,9 @@ class Checkpoint:
     def check_model(self, model: ImageClassifier) -> None:
         """Makes sure that the checkpoint belongs to `model`, and to the run folder that it is in.
 
-        Raises:
-            ValueError: if it was trained on other classes or for another net, belongs to another run, or diverged.
+        Raises ValueError if it was trained on other classes or for another net, belongs to another run, or diverged.
         """
-        if self.resume.class_names != model.class_names:
-            raise ValueError(
-                f"expected the classes that {self.path} was trained on, {self.resume.class_names}, got"
-                f" {model.class_names}; leave out --data.classes"
-            )
-        refuse_changes(
-            self.hyper_parameters,
-            dict(model.hparams),
-            ("backbone", "num_outputs", "image_size"),
-            besides=(),
-            owner=f"as {self.path} was trained with",
-            advice="leave out what changes the net",
-        )
-        if _describe(self.weights) != _describe(model.state_dict()):
-            raise ValueError(
-                f"expected the weights of {type(model.backbone).__name__}, but {self.path} holds those of another net"
-            )
-        if not all(bool(self.weights[name].isfinite().all()) for name, _ in model.named_parameters()):
-            raise ValueError(
-                f"expected finite weights, but the training of {self.path} has diverged; fit again with a lower"
-                " learning rate"
-            )
+        model.on_load_checkpoint({"hyper_parameters": self.hyper_parameters})
         if (run := folder.find_run_folder(self.path)) is not None:
             refuse_changes(
                 load_plain_yaml(self.resume.config),
@@ -142,11 +119,3 @@ class Checkpoint:
                 owner=f"as {self.path} was made with",
                 advice=f"it or {run / folder.CONFIG} is edited or belongs to another run; put the right one back",
             )
-
-
-def _describe(weights: dict[str, Any]) -> dict[str, Any]:
-    # A module may keep more than tensors (`get_extra_state`).
-    return {
-        name: (value.shape, value.dtype) if isinstance(value, torch.Tensor) else type(value)
-        for name, value in weights.items()
-    }

@@ -25,8 +25,7 @@ def list_configs() -> dict[str, tuple[Path, str]]:
 def find_config(name: str | Path) -> Path:
     """The YAML file that `name` stands for: a path, or the name of a shipped config.
 
-    Raises:
-        ValueError: if there is none.
+    Raises ValueError if there is none.
     """
     path = Path(name)
     if path.is_file():
@@ -51,8 +50,7 @@ def find_fit_config(name: str | Path) -> Path:
 def resolve_configs(arguments: Sequence[str], find: Callable[[str], Path] = find_config) -> list[str]:
     """Command line arguments with every `--config NAME` as `--config=PATH`; the text of a config stays as it is.
 
-    Raises:
-        ValueError: if there is no such config, or a key beside `class_path` belongs below `init_args`.
+    Raises ValueError if there is no such config, or a key beside `class_path` belongs below `init_args`.
     """
     resolved = []
     rest = iter(arguments)

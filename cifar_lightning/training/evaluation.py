@@ -72,8 +72,7 @@ class Evaluation(Experiment):
 def checkpoint_of(run: Run | str | Path) -> Path:
     """The checkpoint file that `run` stands for: itself, or `last.ckpt` of a run folder.
 
-    Raises:
-        ValueError: if there is none.
+    Raises ValueError if there is none.
     """
     return folder.resolve_checkpoint(run.folder if isinstance(run, Run) else Path(run))
 

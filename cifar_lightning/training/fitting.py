@@ -19,7 +19,7 @@ from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.experiment import Config, Experiment, to_arguments
 from cifar_lightning.training.logger import RunLogger
-from cifar_lightning.training.own_code import OwnFramesAlone
+from cifar_lightning.training.own_code import OnlyOwnFrames
 from cifar_lightning.training.progress import EpochProgress
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.recorder import RunRecorder, is_time_up
@@ -60,7 +60,7 @@ def fit(
     arguments = to_arguments(config, settings)
     if ckpt_path is not None:
         arguments.append(f"--ckpt_path={ckpt_path.folder if isinstance(ckpt_path, Run) else ckpt_path}")
-    with quiet_framework(), OwnFramesAlone():
+    with quiet_framework(), OnlyOwnFrames():
         this = Fit(arguments, progress)
         this.run()
     if this.why_not_kept:

@@ -13,10 +13,10 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _STANDARD_LIBRARY = Path(os.__file__).parent
 
 
-class OwnFramesAlone(contextlib.AbstractContextManager[None]):
-    """Leaves the user's own frames alone in the traceback of an error of their code, and none in a ValueError of ours.
+class OnlyOwnFrames(contextlib.AbstractContextManager[None]):
+    """Keeps only the user's own frames in the traceback of an error of their code, and none in a ValueError of ours.
 
-    `CIFAR_LIGHTNING_DEBUG=1` leaves everything in.
+    `CIFAR_LIGHTNING_DEBUG=1` keeps all.
     """
 
     def __exit__(

@@ -14,7 +14,7 @@ from cifar_lightning.runs.predictions import OTHER
 from cifar_lightning.runs.run import Run
 from cifar_lightning.runs.table import Table
 from cifar_lightning.training.evaluation import load_model
-from cifar_lightning.training.own_code import OwnFramesAlone
+from cifar_lightning.training.own_code import OnlyOwnFrames
 from cifar_lightning.training.quiet import quiet_framework
 
 
@@ -30,7 +30,7 @@ def predict(run: Run | str | Path, images: str | Path, *, accelerator: str = "au
         ValueError: if there is no checkpoint or no image, an image is broken, or the net's answers are not finite.
     """
     files = find_images(Path(images))
-    with quiet_framework(), OwnFramesAlone():
+    with quiet_framework(), OnlyOwnFrames():
         model = load_model(run)
         trainer = Trainer(
             accelerator=accelerator,

@@ -37,10 +37,8 @@ def quiet_framework() -> Iterator[None]:
     """Shows only errors of Lightning, and none of the warnings above, within the block.
 
     What Lightning and a fit set for the whole process (torch's threads, the answer to Ctrl-C, variables of the
-    environment) is put back at the end, but for the random state.
-
-    Raises:
-        KeyboardInterrupt: on Ctrl-C, for which a Trainer raises SystemExit.
+    environment) is put back at the end, but for the random state. Raises KeyboardInterrupt on Ctrl-C, for which a
+    Trainer raises SystemExit.
     """
     environment = {name: os.environ.get(name) for name in _VARIABLES}
     num_threads = torch.get_num_threads()

@@ -27,17 +27,15 @@ class RunRecorder(lightnings.Checkpoint):
 
     The state of every finished epoch is held in memory; files are written every `sync_seconds`, and when the run ends,
     however it does. `best.ckpt` is the epoch of the lowest validation loss. An epoch that is cut short (`max_steps`,
-    `max_time`) is not kept. Every checkpoint, also of another callback, gets the block that resuming needs.
+    `max_time`) is not kept. Every checkpoint, also of another callback, gets the block that resuming needs. Raises
+    ValueError at the end of an epoch whose loss or weights are not finite.
 
     Args:
         config: the resolved settings as YAML, for `config.yaml` and for the checkpoints.
         class_names: K names, in the order of the labels.
         keep_best: whether there is a validation share to choose by.
         resumed: the checkpoint to resume from; None for a new run.
-        sync_seconds: how old the files may become.
-
-    Raises:
-        ValueError: at the end of an epoch whose loss or weights are not finite.
+        sync_seconds: longest time between two writes of the files.
     """
 
     def __init__(
@@ -129,8 +127,7 @@ class RunRecorder(lightnings.Checkpoint):
     def add_epoch(self, epoch: int, metrics: dict[str, float], seconds: float, has_finite_weights: bool) -> bool:
         """Adds an epoch, `seconds` after the start of this fit, to the curves; returns whether it is the best.
 
-        Raises:
-            ValueError: if a loss or a weight is not finite.
+        Raises ValueError if a loss or a weight is not finite.
         """
         _refuse_divergence(metrics, has_finite_weights, epoch)
         cells = [repr(metrics[name]) if name in metrics else "" for name in _METRICS]

@@ -12,8 +12,7 @@ from cifar_lightning.training.run_loggers import run_logger_options
 def find_resumed(settings: Namespace) -> tuple[Path, Path | None]:
     """The checkpoint that `ckpt_path` (`last`, a run folder or a file) stands for, and its run folder, if any.
 
-    Raises:
-        ValueError: if there is nothing to resume, or no folder to resume in.
+    Raises ValueError if there is nothing to resume, or no folder to resume in.
     """
     if not settings.trainer.logger:
         raise ValueError("expected a run folder to resume in, but trainer.logger is false; leave out --trainer.logger")

@@ -65,21 +65,12 @@ def other_loggers(trainer: Mapping[str, Any] | Namespace) -> list[Any]:
     return [one for one in list_loggers(trainer) if not _is_ours(one)]
 
 
-def without_run_logger(trainer: Mapping[str, Any]) -> dict[str, Any]:
-    """A trainer's settings as in a config, with the loggers that are no `RunLogger`."""
-    loggers = trainer.get("logger")
-    listed = loggers if isinstance(loggers, list) else [loggers]
-    others = [one for one in listed if isinstance(one, str) or (isinstance(one, Mapping) and not _is_ours(one))]
-    rest = {key: value for key, value in trainer.items() if key != "logger"}
-    return {**rest, "logger": others} if others else rest
-
-
 def list_loggers(trainer: Mapping[str, Any] | Namespace) -> list[Any]:
     """The loggers in a trainer's settings, each with `class_path` and `init_args`."""
     loggers: Any = trainer.get("logger")
     if loggers is None or isinstance(loggers, bool):
         return []
-    return list(loggers) if isinstance(loggers, Sequence) else [loggers]
+    return list(loggers) if isinstance(loggers, Sequence) and not isinstance(loggers, str) else [loggers]
 
 
 def continue_loggers(loggers: Sequence[Any], versions: Mapping[str, str]) -> None:
@@ -100,11 +91,7 @@ def with_name(logger: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def make_loggers(loggers: Iterable[Any]) -> list[Logger]:
-    """Builds loggers from their settings.
-
-    Raises:
-        ValueError: if the package of one is not installed.
-    """
+    """Builds loggers from their settings. Raises ValueError if the package of one is not installed."""
     try:
         return [instantiate_class((), {**one, "init_args": dict(one["init_args"])}) for one in loggers]
     except ModuleNotFoundError as error:
@@ -132,4 +119,5 @@ def finish(loggers: Iterable[Logger]) -> None:
 
 
 def _is_ours(logger: Any) -> bool:
-    return bool(logger.get("class_path", RUN_LOGGER) == RUN_LOGGER)
+    # In a config, a logger may be named by its class alone.
+    return not isinstance(logger, str) and bool(logger.get("class_path", RUN_LOGGER) == RUN_LOGGER)

@@ -26,7 +26,7 @@ from cifar_lightning.training.evaluation import Evaluation, checkpoint_of
 from cifar_lightning.training.experiment import to_arguments
 from cifar_lightning.training.logger import log_test_scores
 from cifar_lightning.training.machine import processor_name
-from cifar_lightning.training.own_code import OwnFramesAlone
+from cifar_lightning.training.own_code import OnlyOwnFrames
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.run_loggers import log_elsewhere, make_loggers
 
@@ -41,7 +41,7 @@ def test(run: Run | str | Path, settings: Mapping[str, Any] | None = None) -> Sc
     Raises:
         ValueError: if there is no checkpoint, it does not belong to the settings, or its answers are not finite.
     """
-    with quiet_framework(), OwnFramesAlone():
+    with quiet_framework(), OnlyOwnFrames():
         scores = score(checkpoint_of(run), to_arguments([], settings))
     if isinstance(run, Run):
         run.reread()

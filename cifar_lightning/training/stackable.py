@@ -13,7 +13,7 @@ from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.models.stacking import NetStack
 from cifar_lightning.training.experiment import TRAINER_DEFAULTS
 from cifar_lightning.training.fitting import Fit
-from cifar_lightning.training.own_code import OwnFramesAlone
+from cifar_lightning.training.own_code import OnlyOwnFrames
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.run_loggers import other_loggers
 
@@ -40,10 +40,9 @@ class UnstackableError(ValueError):
 def count_fitting(arguments: Sequence[str]) -> int:
     """The number of runs with these settings that fit in memory as one net, at least 1; nothing is trained.
 
-    Raises:
-        UnstackableError: if such runs cannot be fitted as one net. What the net itself raises is passed on.
+    Raises UnstackableError if such runs cannot be fitted as one net. What the net itself raises is passed on.
     """
-    with quiet_framework(), OwnFramesAlone():
+    with quiet_framework(), OnlyOwnFrames():
         fit = Fit(arguments, progress=False)
         obstacle = _find_in_trainer(fit) or _find_in_model(fit.model)
         if obstacle is not None:

@@ -18,7 +18,7 @@ from cifar_lightning.models.metrics import name_values
 from cifar_lightning.models.stacking import NetStack, stack_states, unstack_state
 from cifar_lightning.runs.signals import signals_held
 from cifar_lightning.training.fitting import Fit
-from cifar_lightning.training.own_code import OwnFramesAlone
+from cifar_lightning.training.own_code import OnlyOwnFrames
 from cifar_lightning.training.quiet import quiet_framework
 from cifar_lightning.training.recorder import set_progress
 from cifar_lightning.training.step_graph import Compute, record
@@ -28,15 +28,13 @@ def fit_together(arguments: Sequence[Sequence[str]]) -> list[Exception | None]:
     """Fits runs that differ in their seeds alone, and have the same number of epochs so far, as one net.
 
     Each run folder becomes what a fit with these `arguments` would make it, up to rounding. The seconds of a run are
-    its share of the time that all take together.
+    its share of the time that all take together. Raises torch.OutOfMemoryError if they do not fit in memory together.
+    The finished epochs are on the disk.
 
     Returns:
         For each run, None where it is fitted, or the ValueError of one that diverged.
-
-    Raises:
-        torch.OutOfMemoryError: if they do not fit in memory together. The finished epochs are on the disk.
     """
-    with quiet_framework(), OwnFramesAlone(), contextlib.ExitStack() as stack:
+    with quiet_framework(), OnlyOwnFrames(), contextlib.ExitStack() as stack:
         members = [_Member(one, place) for place, one in enumerate(arguments)]
         for member in members:
             stack.enter_context(member.fit.recording())

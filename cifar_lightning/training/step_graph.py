@@ -18,7 +18,7 @@ class StepGraph:
 
     def __init__(self, compute: Compute, places: Tensor) -> None:
         self._places = places.clone()
-        # torch asks for some steps on another stream before.
+        # torch needs a few warm-up steps on a side stream first.
         side = torch.cuda.Stream(places.device)
         side.wait_stream(torch.cuda.current_stream(places.device))
         with torch.cuda.stream(side):

@@ -10,7 +10,7 @@ from cifar_lightning.cli.arguments import SentenceArguments, parse_checkpoint, r
 def test_the_checkpoint_is_taken_and_settings_are_left():
     path, rest = parse_checkpoint("test", ["--data.batch_size", "3", "--ckpt_path=run", "--num_threads=1"])
     assert (path, rest) == (Path("run"), ["--data.batch_size", "3", "--num_threads=1"])
-    with pytest.raises(ValueError, match="expected a checkpoint for test: add --ckpt_path RUN_FOLDER"):
+    with pytest.raises(ValueError, match="are required: --ckpt_path"):
         parse_checkpoint("test", [])
 
 

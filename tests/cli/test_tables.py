@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from simulated_runs import write_run
 
-from cifar_lightning.cli.tables import count, plain_console, print_fit_summary, print_scores
+from cifar_lightning.cli.tables import print_fit_summary, print_scores
+from cifar_lightning.printing import count, plain_console
 from cifar_lightning.runs.curves import Curves
 from cifar_lightning.runs.scores import Scores
 

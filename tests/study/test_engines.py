@@ -3,8 +3,10 @@
 import os
 from types import SimpleNamespace
 
+import insides
 import pytest
 import study_jobs
+import warm
 
 from cifar_lightning.study.engines import list_engines, load_engine, processes, serial
 from cifar_lightning.study.planned_run import PlannedRun
@@ -42,6 +44,12 @@ def test_the_serial_engine_makes_all_runs_in_this_process(tmp_path):
 
 
 class TestProcesses:
+    @pytest.fixture(autouse=True)
+    def workers_start_at_once(self, monkeypatch, request):
+        """Lets them be forked, but where a test reads what they say: that is lost."""
+        if "capfd" not in request.fixturenames:
+            insides.start_workers_from(monkeypatch, warm.CONTEXT)
+
     def execute(self, num_workers, runs, job):
         return outcomes_of(processes.Engine(SimpleNamespace(num_workers=num_workers), job), runs)
 

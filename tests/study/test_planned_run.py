@@ -32,5 +32,4 @@ def test_the_state_of_a_run_is_that_of_its_folder(tmp_path, files, state, num_ep
 
 def test_a_finished_run_has_scores(tmp_path):
     run = plan(write_run(tmp_path, "maxpool", 3, [True, True, False]))
-    assert run.read_scores().run.seed == 3
     assert str(run) == "maxpool seed 3"

@@ -8,7 +8,7 @@ import pytest
 
 from cifar_lightning.runs.disk import write_text
 from cifar_lightning.training.fitting import fit
-from cifar_lightning.training.own_code import DEBUG_VARIABLE, OwnFramesAlone
+from cifar_lightning.training.own_code import DEBUG_VARIABLE, OnlyOwnFrames
 
 
 class NoText:
@@ -19,7 +19,7 @@ class NoText:
 
 
 def functions_in_the_traceback_of(call):
-    with pytest.raises(Exception) as raised, OwnFramesAlone():  # noqa: PT011
+    with pytest.raises(Exception) as raised, OnlyOwnFrames():  # noqa: PT011
         call()
     return [frame.f_code.co_name for frame, _ in traceback.walk_tb(raised.value.__traceback__)]
 

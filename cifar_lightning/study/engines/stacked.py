@@ -26,10 +26,8 @@ class Engine:
     """Fits the seeds of each strategy as one net, in groups that fit in memory, and tests them one by one.
 
     A group that does not fit in memory is halved, and its halves resume; a run that is alone is made as by `serial`.
-    Each GPU has a worker process, and takes strategies, or shares of their seeds.
-
-    Raises:
-        ValueError: before anything is trained, if a strategy cannot be stacked.
+    Each GPU has a worker process, and takes strategies, or shares of their seeds. Raises ValueError before anything is
+    trained, if a strategy cannot be stacked.
     """
 
     def __init__(self, study: StudySettings, execute: Execute) -> None:
