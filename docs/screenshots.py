@@ -1,6 +1,6 @@
-"""Makes the pictures of terminal and TensorBoard in the docs.
+"""Makes the pictures in the docs: of the terminal and TensorBoard, and those of `explain` and `plan`.
 
-    pip install playwright
+    pip install playwright 'cifar-lightning[explain]'
     python docs/screenshots.py lightning_logs/study
 
 takes the runs of the lab's study, and the Chromium that is on the path.
@@ -19,9 +19,13 @@ from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+import numpy as np
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.text import Text
+
+import cifar_lightning as cl
 
 DOCS = Path(__file__).parent
 PORT = 6017
@@ -109,6 +113,31 @@ def _show_means(page: Page) -> None:
     page.wait_for_timeout(4000)
 
 
+def draw_explained(study: Path) -> None:
+    """Draws what the lab's max-pooling net looks at, in the first sixteen test images, one class after the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(shutil.copytree(study / "maxpool/seed_0", Path(folder, "run")))
+        sheet = np.asarray(Image.open(run / "test_images.png").convert("RGB"))
+        labels = cl.load_run(run).predictions("test")["label"]
+        places = [np.flatnonzero(labels == name) for name in np.unique(labels)]
+        for number, place in enumerate([index for indices in zip(*places, strict=True) for index in indices][:16]):
+            row, column = divmod(int(place), 20)
+            image = sheet[32 * row : 32 * row + 32, 32 * column : 32 * column + 32]
+            Image.fromarray(image).save(Path(folder, f"{number:02}.png"))
+        for path in run.glob("*.png"):
+            path.unlink()
+        cl.explain(run, folder)
+        shutil.copy(run / "explained.png", DOCS)
+
+
+def draw_plan(study: Path) -> None:
+    """Draws the plan that three seeds of each net lead to."""
+    pilot = cl.plan([study / net / f"seed_{seed}" for net in NETS for seed in range(3)], difference=3)
+    (DOCS / "plan.png").write_bytes(pilot.draw().png)
+
+
 if __name__ == "__main__":
     draw_terminal(["cifar-lightning", "fit", "--config", "quickstart"])
     draw_tensorboard(Path(sys.argv[1]))
+    draw_explained(Path(sys.argv[1]))
+    draw_plan(Path(sys.argv[1]))
