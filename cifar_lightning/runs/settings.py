@@ -11,6 +11,23 @@ _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SOURCE_ACCESS = tuple(f"data.source.init_args.{name}" for name in ("root", "download", "verify_md5", "mirrors"))
 
 
+class _RepeatedKeyError(yaml.YAMLError): ...
+
+
+class _Loader(_SafeLoader):
+    """Refuses a key that is twice in a mapping; PyYAML would drop the first one."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in lines:
+                advice = "put both under one" if isinstance(value, yaml.MappingNode) else "keep one"
+                raise _RepeatedKeyError(f"{name!r} is in lines {lines[name]} and {line}; {advice}")
+            lines[name] = line
+        return super().construct_mapping(node, deep)
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """The nested keys and values of a config; nothing that it names is imported.
 
@@ -22,6 +39,8 @@ def read_settings(path: Path) -> dict[str, Any]:
         mapping = load_plain_yaml(text)
         if not isinstance(mapping, dict):
             raise ValueError("no keys and values")
+    except _RepeatedKeyError as error:
+        raise ValueError(f"expected every key once in {path}, but {error}") from error
     except (ValueError, yaml.YAMLError) as error:
         raise ValueError(
             f"expected plain YAML of keys and values, but {path} is none ({_describe(error, text)});"
@@ -44,13 +63,14 @@ def _describe(error: Exception, text: str) -> str:
 def load_plain_yaml(text: str) -> Any:
     """The content of a YAML text; nothing that it names is imported.
 
-    Raises yaml.YAMLError if it is not YAML, a value does not fit its tag, or there is an alias.
+    Raises yaml.YAMLError if it is not YAML, a value does not fit its tag, a key is there twice, or there is an
+    alias.
     """
     # A few lines of aliases can stand for gigabytes ("billion laughs").
     if "*" in text and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_SafeLoader)):
         raise yaml.YAMLError("it has an alias, marked by a `*`, and no config needs one: write the value out")
     try:
-        return yaml.load(text, Loader=_SafeLoader)
+        return yaml.load(text, Loader=_Loader)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # PyYAML raises these for `!!int x` and the like.
         raise yaml.YAMLError(str(error)) from error

@@ -64,6 +64,10 @@ MISTAKES_IN_FIT = {
     "a config that does not exist": (["--config=nope.yaml"], ["nope.yaml", "`cifar-lightning configs`"]),
     "a config that is no YAML": (["--config=broken.yaml"], ["broken.yaml"]),
     "a tab in a config": (["--config=tab.yaml"], ["tab.yaml", "line 2 begins with a tab", "by spaces"]),
+    "a key twice in a config": (
+        ["--config=twice.yaml"],
+        ["every key once in twice.yaml, but 'trainer' is in lines 1 and 3; put both under one"],
+    ),
     "an argument beside class_path": (
         ["--config=beside.yaml"],
         ["in model.optimizer of beside.yaml: 'lr' beside class_path", "write `init_args: {momentum: 0.9, lr: 0.01}`"],
@@ -164,6 +168,7 @@ def folder(tmp_path, command):
         "my_nets.py": NETS,
         "broken.yaml": "trainer: [",
         "empty.yaml": "",
+        "twice.yaml": "trainer:\n  max_epochs: 3\ntrainer:\n  devices: 1\n",
         "tab.yaml": "trainer:\n\tmax_epochs: 3\n",
         "beside.yaml": "model: {optimizer: {class_path: torch.optim.SGD, lr: 0.01, init_args: {momentum: 0.9}}}",
         "beside_net.yaml": "model: {backbone: {class_path: torchvision.models.resnet18, num_classes: 10}}",

@@ -29,6 +29,20 @@ def test_what_is_not_plain_settings_is_refused_in_one_sentence(tmp_path, text, s
         read_settings(tmp_path / "config.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\n\na: 2\n", "'a' is in lines 1 and 3; keep one"),
+        ("a:\n  b: {c: 1}\n  d: 1\n  b: {e: 1}\n", "'b' is in lines 2 and 4; put both under one"),
+        ("- {a: 1, a: 2}", "'a' is in lines 1 and 1; keep one"),
+    ],
+)
+def test_a_repeated_key_is_refused_with_its_lines(tmp_path, text, said):
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ValueError, match=rf"expected every key once in .*config\.yaml, but {said}"):
+        read_settings(tmp_path / "config.yaml")
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     (tmp_path / "config.yaml").write_bytes(b"a: \xff\n")
     with pytest.raises(ValueError, match="utf-8"):
