@@ -1,5 +1,6 @@
 """The settings of a run as plain keys and values, from its `config.yaml`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,13 @@ def _describe(error: Exception, text: str) -> str:
     if not (isinstance(error, yaml.MarkedYAMLError) and error.problem_mark):
         return " ".join(str(error).split())[:200]
     number = error.problem_mark.line + 1
-    for tabbed, line in enumerate(text.splitlines()[:number], start=1):
+    for place, line in enumerate(text.splitlines()[:number], start=1):
         if line.strip() and "\t" in line[: -len(line.lstrip())]:
-            return f"line {tabbed} begins with a tab; indent it by spaces"
-    return f"line {number}: {error.problem}"
+            return f"line {place} begins with a tab; indent it by spaces"
+        if pair := re.fullmatch(r"\s*(\w+) *= *(\S+)\s*", line):
+            return f"line {place}: write `{pair[1]}: {pair[2]}`"
+    indented = re.search("mapping values|expected key|block end", error.problem or "")
+    return f"line {number}: {error.problem}{'; indent all keys of a block alike' if indented else ''}"
 
 
 def load_plain_yaml(text: str) -> Any:

@@ -1,16 +1,20 @@
 """Lightning's argument parser, with errors of one sentence."""
 
 import difflib
+import inspect
 import re
 import shlex
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, NoReturn, get_args
 
 from jsonargparse import DefaultHelpFormatter
 from lightning.pytorch.cli import LightningArgumentParser
 
+from cifar_lightning.hints import did_you_mean
 from cifar_lightning.runs.settings import flatten, read_settings
 from cifar_lightning.training.configs import list_configs
 
@@ -26,6 +30,7 @@ _SYNONYMS = {
     "gpus": "devices",
     **dict.fromkeys(("checkpoint", "resume"), "ckpt_path"),
 }
+_NUMBERS = {"int": "a whole number, as 20", "float": "a number, as 0.1"}
 _NETS = "cifar_lightning.models.backbones"
 
 
@@ -50,9 +55,15 @@ class SettingsParser(LightningArgumentParser):
 
     make_further: Callable[[], "SettingsParser"] | None = None
     _given: Sequence[str] = ()
+    # The class whose arguments these are; a function has no parser that knows its name.
+    _owner = "it"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, allow_abbrev=False, formatter_class=_WholeWords, **kwargs)
+
+    def add_class_arguments(self, theclass: type, *args: Any, **kwargs: Any) -> Any:
+        self._owner = theclass.__name__
+        return super().add_class_arguments(theclass, *args, **kwargs)
 
     def parse_args(self, args: Any = None, *others: Any, **kwargs: Any) -> Any:
         self._given = list(args or ())
@@ -66,9 +77,10 @@ class SettingsParser(LightningArgumentParser):
                 raise SettingsError(self._describe_stray(text))
             raise SettingsError(self._describe_unknown(name))
         key = ".".join(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', message)))
-        for cause in reversed(list(_causes(ex))):
+        for cause in _causes(ex):
             if isinstance(cause, SettingsError):
-                raise SettingsError(f"in {key}: {cause}" if key not in ("", "config") else str(cause)) from ex
+                where = f"in {key}{self._file_of(key, str(cause))}: " if key not in ("", "config") else ""
+                raise SettingsError(f"{where}{cause}") from ex
         said = self._explain(key, message, ex)
         raise SettingsError(f"{key}: {said}" if key else said) from ex
 
@@ -83,12 +95,15 @@ class SettingsParser(LightningArgumentParser):
         if class_name and not re.search("Expected a <class '(float|int)'>", message):
             return f"there is no class {class_name[1]}; {self._nearest_class(key, class_name[1])}"
         if no_file := re.search('Unable to load config "(.*)"', message):
-            space = "in YAML a space follows a colon" if re.fullmatch(r"\w+:\S+", no_file[1]) else ""
-            advice = space or _as_config(no_file[1]) or f"{self._help()} explains it"
+            pair = re.match(r"(\w+) ?[:=] ?(\S+)", no_file[1])
+            as_yaml = f"in YAML write `{pair[1]}: {pair[2]}`" if pair else ""
+            advice = as_yaml or _as_config(no_file[1]) or f"{self._help()} explains it"
             return f"expected a file or single settings, got {no_file[1]!r}; {advice}"
         # The last cause is about one of the value's types; that it is no path either explains nothing.
         causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
         said = re.sub(r'^(Parser key "[^"]+": )+', "", " ".join(str(causes[-1] if causes else message).split()))
+        if advice := _import_advice(said):
+            return f"{said}; {advice}"
         choices = re.findall(r"'([\w.+-]+)'", " ".join(re.findall(r"typing.Literal\[(.*?)\]", message)))
         if got := re.search(r"Expected a (?:<class ')?(?:\w+\.)*(.*?)(?:'>)?\. Got value: (.*)", said):
             expected = f"one of {', '.join(dict.fromkeys(choices))}" if choices else got[1]
@@ -97,6 +112,10 @@ class SettingsParser(LightningArgumentParser):
         is_list = value and ("expected list" in said or "," in value[1] or len(self._values_of(key)) > 1)
         if value and is_list and self._takes_list(key):
             return f"{said}; {self._with_brackets(key, value[1])}"
+        if got and got[1] in _NUMBERS and not choices:
+            said = f"expected {_NUMBERS[got[1]]}, got {got[2]!r}"
+            share = re.fullmatch(r"(\d+\.?\d*) ?%", got[2]) if got[1] == "float" else None
+            return f"{said}; try {float(share[1]) / 100:g}" if share else said
         return f"{said}; {self._help()} explains it"
 
     def _nearest_class(self, key: str, class_name: str) -> str:
@@ -119,7 +138,19 @@ class SettingsParser(LightningArgumentParser):
         elif file:
             meant = [f"{key}: {value}" for key in meant]
         written = " or ".join(f"`{one}`" if " " in one else repr(one) for one in meant)
-        return f"{said}; did you mean {written}?" if meant else f"{said}; {self._help()} lists all keys"
+        if meant:
+            return f"{said}; did you mean {written}?"
+        if " " in self.prog:
+            return f"{said}; {self._help()} lists all keys"
+        names = ", ".join(action.dest for action in self._actions if not action.dest.endswith("help"))
+        return f"{said}; {self._owner} takes {names or 'no arguments'}"
+
+    def _file_of(self, key: str, said: str) -> str:
+        """` of FILE`, the config with the setting of class `key` that was refused; empty if the command line has it."""
+        name = re.sub(r"^unknown key '(.+?)'.*|:.*", r"\1", said)
+        setting = re.compile(rf"^\('{key}\b.*\b{re.escape(name)}\b", re.MULTILINE)
+        files = [file for file, flat in self._files() if setting.search("\n".join(map(str, flat.items())))]
+        return f" of {files[-1]}" if files and not self._values_of(f"{key}.{name}") else ""
 
     def _nearest_keys(self, name: str) -> list[str]:
         """Keys that end as `name` does, or else the one spelt most like it."""
@@ -127,6 +158,7 @@ class SettingsParser(LightningArgumentParser):
         last = name.rpartition(".")[2]
         last = _SYNONYMS.get(last, last)
         ends = {key.rpartition(".")[2]: key for key in known}
+        ends |= {word: ends[end] for word, end in _SYNONYMS.items() if end in ends}
         meant = [key for key in known if key.rpartition(".")[2] == last]
         meant = meant or [key for key in known if key.endswith(f"_{last}")]
         meant = meant or [ends.get(near, near) for near in difflib.get_close_matches(name, [*known, *ends], n=1)]
@@ -192,6 +224,18 @@ def _bracketed(values: Sequence[str]) -> str:
 def _as_config(word: str) -> str:
     """A question if `word` is the name of a config, or empty."""
     return f"did you mean `--config {word}`?" if word in list_configs() else ""
+
+
+def _import_advice(said: str) -> str:
+    """What to do if the class or function of a setting is not there, or is no net; empty for other errors."""
+    if missing := re.search(r"No module named '([\w.]+)'", said):
+        name = missing[1]
+        return "check its spelling" if "." in name else f"pip install {name}, or run this in the folder of {name}.py"
+    if missing := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", said):
+        return did_you_mean(missing[2], dir(sys.modules.get(missing[1])), "check its spelling")
+    no_net = re.search(r"Import path ([\w.]+) does not correspond to a subclass of Module", said)
+    is_function = no_net and inspect.isfunction(resolve_name(no_net[1]))
+    return f"write `def {no_net[1].rpartition('.')[2]}(...) -> nn.Module:`" if no_net and is_function else ""
 
 
 def _subclasses(types: Iterable[Any]) -> Iterator[type]:

@@ -24,6 +24,9 @@ class NoFlatten(nn.Module):
 
 class NoModule:
     pass
+
+def untyped(width=3):
+    return nn.Flatten()
 """
 BACKBONES = "cifar_lightning.models.backbones"
 
@@ -55,8 +58,17 @@ MISTAKES_IN_FIT = {
     "an unknown accelerator": (["--trainer.accelerator=quantum"], ["quantum"]),
     "a net that is a function": (["--model.backbone=os.system"], ["model.backbone", "Module"]),
     "a net that is no module": (["--model.backbone=my_nets.NoModule"], ["model.backbone", "Module"]),
-    "a net that does not import": (["--model.backbone=nowhere.Net"], ["nowhere"]),
-    "a net that is not there": (["--model.backbone=my_nets.Nope"], ["Nope"]),
+    "a net by an untyped function": (["--model.backbone=my_nets.untyped"], ["`def untyped(...) -> nn.Module:`"]),
+    "a net of a package that is not installed": (
+        ["--model.backbone=nowhere.Net", "--model.backbone.width=18"],
+        ["No module named 'nowhere'; pip install nowhere, or run this in the folder of nowhere.py"],
+    ),
+    "a net that is not there": (["--model.backbone=my_nets.NoFlaten"], ["NoFlaten", "did you mean 'NoFlatten'"]),
+    "a misspelt logger": (["--trainer.logger=lightning.pytorch.loggers.WandbLoger"], ["did you mean 'WandbLogger'"]),
+    "an argument of another optimiser": (
+        ["--model.optimizer=Adam", "--model.optimizer.momentum=0.9"],
+        ["in model.optimizer: unknown key 'momentum'; Adam takes lr, betas, eps, weight_decay"],
+    ),
     "a net of the wrong shape": (["--model.backbone=my_nets.NoFlatten"], ["NoFlatten", "(2, 3, 32, 32)"]),
     "a net without its arguments": (["--model.backbone=torch.nn.Linear"], ["in_features"]),
     "an optimiser that is none": (["--model.optimizer=os.system"], ["model.optimizer", "os.system"]),
@@ -64,10 +76,6 @@ MISTAKES_IN_FIT = {
     "a config that does not exist": (["--config=nope.yaml"], ["nope.yaml", "`cifar-lightning configs`"]),
     "a config that is no YAML": (["--config=broken.yaml"], ["broken.yaml"]),
     "a tab in a config": (["--config=tab.yaml"], ["tab.yaml", "line 2 begins with a tab", "by spaces"]),
-    "a key twice in a config": (
-        ["--config=twice.yaml"],
-        ["every key once in twice.yaml, but 'trainer' is in lines 1 and 3; put both under one"],
-    ),
     "an argument beside class_path": (
         ["--config=beside.yaml"],
         ["in model.optimizer of beside.yaml: 'lr' beside class_path", "write `init_args: {momentum: 0.9, lr: 0.01}`"],
@@ -154,6 +162,10 @@ OTHER_MISTAKES = {
     ),
     "seeds without brackets": (["study", "--config=study", "--seeds", "0,1,2"], ["write --seeds '[0,1,2]'"]),
     "seeds as several words": (["study", "--config=study", "--seeds", "1", "2"], ["write --seeds '[1,2]'"]),
+    "a misspelt key in a sweep": (
+        ["study", "--config=study", "--sweep", "model.optimizer.leaning_rate", "0.1,0.2"],
+        ["unknown key 'leaning_rate'; did you mean 'lr'?"],
+    ),
     "a learning rate in a study": (["study", "--config=study", "--lr=0.1"], ["`--model.optimizer.lr 0.1`"]),
     "an unknown option of data": (["data", "--frob"], ["frob"]),
     "a folder as preview": (["data", *SMALL, "--preview=empty"], ["--preview", "empty"]),
@@ -168,7 +180,6 @@ def folder(tmp_path, command):
         "my_nets.py": NETS,
         "broken.yaml": "trainer: [",
         "empty.yaml": "",
-        "twice.yaml": "trainer:\n  max_epochs: 3\ntrainer:\n  devices: 1\n",
         "tab.yaml": "trainer:\n\tmax_epochs: 3\n",
         "beside.yaml": "model: {optimizer: {class_path: torch.optim.SGD, lr: 0.01, init_args: {momentum: 0.9}}}",
         "beside_net.yaml": "model: {backbone: {class_path: torchvision.models.resnet18, num_classes: 10}}",
