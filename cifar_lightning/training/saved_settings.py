@@ -51,7 +51,14 @@ def refuse_changes(
     machine. `owner` and `advice` say whose the saved value is, and what to do.
     """
     free = tuple(f"{name}." for name in (*SOURCE_ACCESS, *besides))
-    old, new = (flatten({group: nested.get(group) for group in groups}) for nested in (saved, settings))
+    old, new = (flatten({group: _numbered(nested.get(group)) for group in groups}) for nested in (saved, settings))
     for key in sorted(old.keys() | new.keys()):
         if not f"{key}.".startswith(free) and old.get(key) != new.get(key):
             raise ValueError(f"expected {key} {old.get(key)!r}, {owner}, got {new.get(key)!r}; {advice}")
+
+
+def _numbered(settings: Any) -> Any:
+    """`settings` with each list of classes, such as callbacks, as a dictionary by their places."""
+    if isinstance(settings, list) and settings and isinstance(settings[0], dict):
+        settings = dict(enumerate(settings))
+    return {key: _numbered(value) for key, value in settings.items()} if isinstance(settings, dict) else settings

@@ -263,6 +263,8 @@ def test_a_run_that_was_stopped_early_is_finished(command, tmp_path):
     assert command(*fit, "--trainer.max_epochs=2").code == 0
     assert command(*fit, "--ckpt_path=last").code == 0
     assert_same_run(tmp_path / RUN, whole)
+    changed = command(*fit, "--ckpt_path=last", "--trainer.callbacks.patience=5")
+    assert_one_sentence(changed, 2, f"trainer.callbacks.0.init_args.patience 2, as the run in {RUN} has it, got 5")
     # Told to train longer at least, it does.
     assert command(*fit, "--ckpt_path=last", "--trainer.min_epochs=5").code == 0
     assert num_epochs(tmp_path) == 5

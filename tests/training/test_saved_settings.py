@@ -57,6 +57,28 @@ def test_a_change_that_makes_another_experiment_is_named(key, old, new, is_train
         refuse_other_experiment(Path("run"), SAVED, changed(key, new), with_training=False)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ([("EarlyStopping", 1)], [("EarlyStopping", 5)], "0.init_args.patience 1, as the run in run has it, got 5;"),
+        ([("EarlyStopping", 1)], [("Timer", 1)], "0.class_path 'EarlyStopping', as the run in run has it, got 'Timer'"),
+        (
+            [("EarlyStopping", 1)],
+            [("EarlyStopping", 1), ("Timer", 2)],
+            "1.class_path None, as the run in run has it, got 'Timer'",
+        ),
+        ([("Timer", 2)], None, "0.class_path 'Timer', as the run in run has it, got None"),
+    ],
+)
+def test_of_callbacks_only_what_differs_is_named(old, new, said):
+    saved, settings = (
+        changed("trainer.callbacks", those and [{"class_path": a, "init_args": {"patience": b}} for a, b in those])
+        for those in (old, new)
+    )
+    with pytest.raises(ValueError, match=rf"^expected trainer\.callbacks\.{said}"):
+        refuse_other_experiment(Path("run"), saved, settings, with_training=True)
+
+
 def test_a_key_that_only_one_of_them_has_is_a_change():
     with pytest.raises(ValueError, match=r"expected a\.b None, as saved, got 1; stop"):
         refuse_changes({}, {"a": {"b": 1}}, ["a"], besides=(), owner="as saved", advice="stop")
