@@ -37,10 +37,14 @@ def run(arguments: list[str]) -> int:
 
 def _print_how_to_resume(fit: Fit) -> None:
     if fit.is_kept:
-        arguments = ["fit", "--config", str(fit.folder / folder.CONFIG), "--ckpt_path", str(fit.folder)]
-        print(f"stopped; resume with: cifar-lightning {shlex.join([*arguments, *fit.new_limits])}")
+        print(f"stopped; resume with: {_resume_command(fit)}")
     else:
         print(f"stopped; there is nothing to resume, since {fit.why_not_kept}")
+
+
+def _resume_command(fit: Fit, *limits: str) -> str:
+    arguments = ["fit", "--config", str(fit.folder / folder.CONFIG), "--ckpt_path", str(fit.folder)]
+    return f"cifar-lightning {shlex.join([*arguments, *fit.new_limits, *limits])}"
 
 
 def _print_end(fit: Fit) -> None:
@@ -49,8 +53,10 @@ def _print_end(fit: Fit) -> None:
     elif fit.ending is Ending.STOPPED_EARLY:
         assert fit.recorder is not None
         who = "EarlyStopping" if fit.trainer.early_stopping_callback else "a callback"
-        epochs = count(fit.recorder.state.num_epochs, "epoch")
-        print(f"{who} ended the run after {epochs}; raise trainer.min_epochs to resume")
+        num_epochs = fit.recorder.state.num_epochs
+        further = max(fit.trainer.max_epochs or 0, num_epochs + 1)
+        how = _resume_command(fit, "--trainer.min_epochs", str(further))
+        print(f"{who} ended the run after {count(num_epochs, 'epoch')}; resume with: {how}")
     elif fit.ending is Ending.NOTHING_LEFT:
         assert fit.checkpoint is not None
         epochs = count(fit.checkpoint.resume.num_epochs, "epoch")

@@ -1,6 +1,7 @@
 """`fit`: trains one net and keeps its run folder."""
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -200,7 +201,7 @@ class Fit(Experiment):
         if settings.fast_dev_run:
             return "trainer.fast_dev_run only tries a few batches"
         if not settings.logger:
-            return "trainer.logger is false"
+            return f"trainer.logger is {json.dumps(settings.logger)}"
         return "trainer.enable_checkpointing is false" if self.recorder is None else "no epoch was finished"
 
     def run(self) -> None:

@@ -1,5 +1,6 @@
 """Where a fit resumes: the run and the checkpoint that `ckpt_path` stands for."""
 
+import json
 from pathlib import Path
 
 from jsonargparse import Namespace
@@ -15,7 +16,8 @@ def find_resumed(settings: Namespace) -> tuple[Path, Path | None]:
     Raises ValueError if there is nothing to resume, or no folder to resume in.
     """
     if not settings.trainer.logger:
-        raise ValueError("expected a run folder to resume in, but trainer.logger is false; leave out --trainer.logger")
+        off = json.dumps(settings.trainer.logger)
+        raise ValueError(f"expected a run folder to resume in, but trainer.logger is {off}; leave out --trainer.logger")
     if settings.ckpt_path == "last":
         run = _find_last(settings)
         return folder.resolve_checkpoint(run), run

@@ -21,11 +21,9 @@ def arrange_loggers(settings: Any) -> None:
     """Puts a `RunLogger` before the other loggers of `settings`, so that every run has a run folder.
 
     Without one among them, the run has the name of the first other logger, or else of the first config or the backbone,
-    and its folder is in `lightning_logs` or where that logger writes. `trainer.logger` false: no run folder.
+    and its folder is in `lightning_logs` or where that logger writes. `trainer.logger` false or null: no run folder.
     """
-    loggers = settings.trainer.logger
-    if not loggers:
-        settings.trainer.logger = False
+    if not settings.trainer.logger:
         return
     others = other_loggers(settings.trainer)
     ours = run_logger_options(settings.trainer)

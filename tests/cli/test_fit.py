@@ -180,7 +180,7 @@ NOTHING = "no run folder was kept, since "
     ("changes", "said"),
     [
         (["--trainer.logger=false"], NOTHING + "trainer.logger is false"),
-        (["--trainer.logger=null"], NOTHING + "trainer.logger is false"),
+        (["--trainer.logger=null"], NOTHING + "trainer.logger is null"),
         (["--trainer.max_epochs=0"], NOTHING + "no epoch was finished"),
         (["--trainer.max_steps=1", "--data.batch_size=20"], NOTHING + "no epoch was finished"),
         (["--trainer.fast_dev_run=true"], NOTHING + "trainer.fast_dev_run only tries a few batches"),
@@ -222,9 +222,11 @@ def test_what_lightning_offers_works(command, change):
 def test_a_fit_that_early_stopping_ended_says_so(command):
     stopping = ["--trainer.callbacks=EarlyStopping", "--trainer.callbacks.monitor=train_loss"]
     arguments = [*TINY, "--trainer.max_epochs=9", *stopping, "--trainer.callbacks.stopping_threshold=100"]
-    said = "EarlyStopping ended the run after 1 epoch; raise trainer.min_epochs to resume\n"
+    resume = f"fit --config {RUN}/config.yaml --ckpt_path {RUN} --trainer.min_epochs 9"
+    said = f"EarlyStopping ended the run after 1 epoch; resume with: cifar-lightning {resume}\n"
     assert said in command("fit", *arguments).out
     assert said in command("fit", *arguments, "--ckpt_path=last").out
+    assert "epoch 9/9" in command(*resume.split()).out
 
 
 def test_a_profiler_prints_its_table(command, caplog):
