@@ -2,8 +2,10 @@
 
 import argparse
 import re
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cifar_lightning.hints import did_you_mean
 
@@ -11,7 +13,15 @@ from cifar_lightning.hints import did_you_mean
 class SentenceArguments(argparse.ArgumentParser):
     """Raises a ValueError of one sentence where argparse prints its usage and exits."""
 
+    _given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._given = args or ()
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
+        if "required: --ckpt_path" in message and self._given and not self._given[0].startswith("-"):
+            raise ValueError(f"{message}; did you mean `--ckpt_path {shlex.quote(self._given[0])}`?")
         if unknown := re.match(r"unrecognized arguments: ([^\s=]+)", message):
             hint = did_you_mean(unknown[1], self._option_string_actions, f"`{self.prog} --help` lists the options")
             raise ValueError(f"unknown option {unknown[1]!r}; {hint}")

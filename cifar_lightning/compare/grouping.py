@@ -46,9 +46,10 @@ def group_strategies(runs: Sequence[Run], allow_mixed: bool) -> tuple[dict[str, 
     for run in runs:
         strategies.setdefault(run.strategy, []).append(run)
     if len(strategies) < 2:
+        all_are = "the only run is" if len(runs) == 1 else f"all {len(runs)} runs are"
         raise ValueError(
-            f"expected at least two strategies to compare, but all of {len(runs)} runs are of {runs[0].strategy};"
-            " name the folder of another one too"
+            f"expected at least two strategies to compare, but {all_are} of {runs[0].strategy}; name the folder of"
+            " another one too"
         )
     return strategies, mixed
 

@@ -26,7 +26,10 @@ class ImageFolder(ImageSource):
 
     @cached_property
     def class_names(self) -> tuple[str, ...]:
-        folder = resolve_root(self.root) / "train"
+        root = resolve_root(self.root)
+        if not root.is_dir():
+            raise ValueError(f"expected a folder of images, but {root} is not there; name it by --data.source.root")
+        folder = root / "train"
         names = _class_folders(folder)
         if not names:
             raise ValueError(

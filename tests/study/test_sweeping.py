@@ -101,6 +101,7 @@ def test_sweeps_are_settings_of_the_python_function_and_of_a_config():
         (["--sweep", "model.optimizer.lr", "[0.1"], r"got 'model\.optimizer\.lr \[0\.1'"),
         (["--sweep", "lr", "0.1"], "unknown key 'lr' in strategy MaxPoolNet lr=0.1; a strategy changes data, model"),
         (["--sweep", "model.optimizer.lrr", "0.1"], "unknown key 'lrr'; did you mean 'lr'"),
+        (["--sweep", "model.optimizer.leaning_rate", "0.1"], "unknown key 'leaning_rate'; did you mean 'lr'"),
         (["--sweep", "model.optimizer.lr", "0.1,0.1"], "every value of a sweep once, got two for 'MaxPoolNet lr=0.1'"),
         (["--sweep", "model.optimizer.lr", "fast"], "in strategy MaxPoolNet lr=fast: .*'fast'"),
     ],
