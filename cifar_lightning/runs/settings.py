@@ -32,7 +32,7 @@ class _Loader(_SafeLoader):
 def read_settings(path: Path) -> dict[str, Any]:
     """The nested keys and values of a config; nothing that it names is imported.
 
-    Raises ValueError if the file is not plain YAML of keys and values.
+    Raises ValueError if the file is not plain YAML of keys and values, has a key twice, or leaves a group empty.
     """
     text = ""
     try:
@@ -47,6 +47,9 @@ def read_settings(path: Path) -> dict[str, Any]:
             f"expected plain YAML of keys and values, but {path} is none ({_describe(error, text)});"
             " `cifar-lightning configs` lists some to compare it with"
         ) from error
+    for group in ("data", "model", "trainer"):
+        if mapping.get(group, {}) is None:
+            raise ValueError(f"expected settings below {group!r} in {path}, but there are none; remove that line")
     return mapping
 
 

@@ -123,8 +123,9 @@ def read_study(configs: Sequence[Config], arguments: Sequence[str]) -> tuple[Stu
     # Of configs of `fit`, the single seed, checkpoint and folder are no settings of a study.
     for key in ("seed_everything", "ckpt_path"):
         content.pop(key, None)
-    trainer = content.get("trainer", {})
-    content["trainer"] = {**trainer, **({"logger": other_loggers(trainer)} if "logger" in trainer else {})}
+    trainer = content.get("trainer")
+    if isinstance(trainer, Mapping) and "logger" in trainer:
+        content["trainer"] = {**trainer, "logger": other_loggers(trainer)}
     if not content.get("strategies"):
         # Not beside the runs of `study`, with which they would be compared.
         content.setdefault("name", "sweep")

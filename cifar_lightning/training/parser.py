@@ -95,9 +95,7 @@ class SettingsParser(LightningArgumentParser):
         if class_name and not re.search("Expected a <class '(float|int)'>", message):
             return f"there is no class {class_name[1]}; {self._nearest_class(key, class_name[1])}"
         if no_file := re.search('Unable to load config "(.*)"', message):
-            pair = re.match(r"(\w+) ?[:=] ?(\S+)", no_file[1])
-            as_yaml = f"in YAML write `{pair[1]}: {pair[2]}`" if pair else ""
-            advice = as_yaml or _as_config(no_file[1]) or f"{self._help()} explains it"
+            advice = _as_yaml(no_file[1]) or _as_config(no_file[1]) or f"{self._help()} explains it"
             return f"expected a file or single settings, got {no_file[1]!r}; {advice}"
         # The last cause is about one of the value's types; that it is no path either explains nothing.
         causes = [cause for cause in _causes(error) if type(cause).__name__ != "PathError"]
@@ -116,7 +114,7 @@ class SettingsParser(LightningArgumentParser):
             said = f"expected {_NUMBERS[got[1]]}, got {got[2]!r}"
             share = re.fullmatch(r"(\d+\.?\d*) ?%", got[2]) if got[1] == "float" else None
             return f"{said}; try {float(share[1]) / 100:g}" if share else said
-        return f"{said}; {self._help()} explains it"
+        return f"{said}; {(got and _as_yaml(got[2])) or f'{self._help()} explains it'}"
 
     def _nearest_class(self, key: str, class_name: str) -> str:
         kinds = list(_subclasses(getattr(action, "_typehint", None) for action in self._actions if action.dest == key))
@@ -224,6 +222,12 @@ def _bracketed(values: Sequence[str]) -> str:
 def _as_config(word: str) -> str:
     """A question if `word` is the name of a config, or empty."""
     return f"did you mean `--config {word}`?" if word in list_configs() else ""
+
+
+def _as_yaml(text: str) -> str:
+    """How to write a key and its value, if `text` is both with another sign between them, or empty."""
+    pair = re.match(r"(\w+) ?[:=] ?(\S+)", text)
+    return f"in YAML write `{pair[1]}: {pair[2]}`" if pair else ""
 
 
 def _import_advice(said: str) -> str:
