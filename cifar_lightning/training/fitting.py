@@ -29,6 +29,7 @@ from cifar_lightning.training.run_loggers import (
     arrange_loggers,
     continue_loggers,
     finish,
+    keep_rows,
     list_loggers,
     make_loggers,
     other_loggers,
@@ -213,6 +214,8 @@ class Fit(Experiment):
     def recording(self) -> Iterator[None]:
         """Holds the run folder while a block trains the net, and ends what its loggers record."""
         logger = self.logger
+        if self.resumed is not None:
+            keep_rows(self.trainer.loggers)
         for one in self.trainer.loggers:
             # MLflow would refuse the new limits of a resumed run.
             if one is logger or self.resumed is None:

@@ -1,6 +1,8 @@
 """The loggers of a run as settings: `RunLogger`, whose folder is the run folder, and any others beside it."""
 
+import csv
 import inspect
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
@@ -9,12 +11,13 @@ from typing import Any
 from jsonargparse import Namespace
 from lightning.pytorch.cli import instantiate_class
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from cifar_lightning.runs.scores import SplitScores
 
 RUN_LOGGER = "cifar_lightning.training.logger.RunLogger"
-# By these MLflow and W&B continue what they have begun.
-_ID_KEYS = ("run_id", "id")
+# By these MLflow, W&B and the loggers that number their versions continue what they have begun.
+_ID_KEYS = ("run_id", "id", "version")
 
 
 def arrange_loggers(settings: Any) -> None:
@@ -72,13 +75,27 @@ def list_loggers(trainer: Mapping[str, Any] | Namespace) -> list[Any]:
 
 
 def continue_loggers(loggers: Sequence[Any], versions: Mapping[str, str]) -> None:
-    """Has W&B and MLflow add to the records of a run; any other logger begins a new one."""
+    """Has each logger add to its record of a run: its id or version, by the logger's class."""
     for logger in loggers:
         options, name = logger["init_args"], logger["class_path"].rpartition(".")[2]
-        for key in [key for key in _ID_KEYS if key in options and name in versions]:
-            options[key] = versions[name]
-            if "resume" in options:
-                options["resume"] = "allow"
+        key = next((key for key in _ID_KEYS if key in options), None)
+        if key and options[key] is None and name in versions:
+            is_number = key == "version" and versions[name].isdigit()
+            options[key] = int(versions[name]) if is_number else versions[name]
+        if "resume" in options:
+            options["resume"] = "allow"
+
+
+@rank_zero_only
+def keep_rows(loggers: Iterable[Logger]) -> None:
+    """Has every `CSVLogger` add to the `metrics.csv` of its version, which Lightning would delete."""
+    for logger in loggers:
+        if isinstance(logger, CSVLogger) and (file := Path(logger.log_dir, "metrics.csv")).is_file():
+            rows: list[Any] = list(csv.DictReader(file.read_text().splitlines()))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".*log files in this directory will be deleted.*")
+                logger.experiment.metrics = rows
+            logger.save()
 
 
 def with_name(logger: dict[str, Any], name: str) -> dict[str, Any]:
@@ -100,6 +117,7 @@ def make_loggers(loggers: Iterable[Any]) -> list[Logger]:
 
 def log_elsewhere(loggers: Sequence[Logger], scores: SplitScores, epoch: int) -> None:
     """Adds the scores of the test split to the records of a run: `test_loss`, `test_recall/<class>`, ..."""
+    keep_rows(loggers)
     recalls = {f"test_recall/{one.name}": one.recall for one in scores.classes if one.recall is not None}
     means = {"test_loss": scores.loss, "test_accuracy": scores.accuracy, "test_macro_f1": scores.macro_f1}
     for logger in loggers:
