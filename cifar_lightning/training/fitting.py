@@ -11,6 +11,7 @@ import lightning
 import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint as CheckpointCallback
+from lightning.pytorch.loggers import MLFlowLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from cifar_lightning.runs import folder
@@ -218,7 +219,7 @@ class Fit(Experiment):
             keep_rows(self.trainer.loggers)
         for one in self.trainer.loggers:
             # MLflow would refuse the new limits of a resumed run.
-            if one is logger or self.resumed is None:
+            if self.resumed is None or not isinstance(one, MLFlowLogger):
                 one.log_hyperparams(_hyperparameters(self.config))
         is_first = getattr(rank_zero_only, "rank", 0) == 0
         held = folder.hold(self.folder) if self.recorder and is_first else contextlib.nullcontext()

@@ -66,14 +66,23 @@ def read_wandb(folder):
         yield file.stem, params, metrics
 
 
-def wait_for_scores(read, folder, number, seconds=30):
-    """The records, when `number` of them have test scores: W&B writes in a process of its own."""
+def wait_for(are_complete, read, folder, seconds=30):
+    """The records, when they are complete: W&B writes in a process of its own."""
     end = time.monotonic() + seconds
     while True:
         records = list(read(folder))
-        if sum("test_accuracy" in metrics for _, _, metrics in records) == number or time.monotonic() > end:
+        if are_complete(records) or time.monotonic() > end:
             return records
         time.sleep(0.2)
+
+
+def have_scores(records):
+    return sum("test_accuracy" in metrics for _, _, metrics in records) == 2
+
+
+def last_max_epochs(records):
+    # Offline, W&B has a file per process of a run.
+    return max(int(params.get("max_epochs", 0)) for _, params, _ in records)
 
 
 READ = {"CSVLogger": read_csv, "MLFlowLogger": read_mlflow, "WandbLogger": read_wandb}
@@ -96,7 +105,7 @@ def test_two_runs_have_a_folder_each_and_the_logger_their_settings_and_scores(tm
     assert all((run.folder / "checkpoints/last.ckpt").is_file() for run in runs)
     for run in runs:
         score_run(run)
-    records = wait_for_scores(READ[logger], tmp_path, len(runs))
+    records = wait_for(have_scores, READ[logger], tmp_path)
     params = [params for _, params, _ in records if "seed" in params]
     assert sorted((int(one["seed"]), one["optimizer"], float(one["learning_rate"])) for one in params) == [
         (3, "SGD", 0.02),
@@ -134,6 +143,21 @@ def test_a_resumed_run_keeps_its_folder_beside_another_logger(tmp_path):
     assert [row["epoch"] for row in rows] == ["1", "1", "2", "2", "3", "3", "3"]
     assert [float(row["train_loss"]) for row in rows if row["train_loss"]] == more.curves["train_loss"].tolist()
     assert float(rows[-1]["test_accuracy"]) == more.scores["splits"]["test"]["accuracy"]
+
+
+@pytest.mark.parametrize("logger", READ)
+def test_a_resumed_run_has_the_hyper_parameters_of_the_last_fit(tmp_path, logger):
+    pytest.importorskip(PACKAGE[logger])
+    settings = {**SMALL, "trainer.max_epochs": 1, "trainer.logger": f"lightning.pytorch.loggers.{logger}"}
+    # MLflow looks in the folder that a relative path was first.
+    settings["trainer.logger.save_dir"] = str(tmp_path / "runs")
+    run = fit("quickstart", settings, progress=False)
+    fit("quickstart", {**settings, "trainer.max_epochs": 2}, ckpt_path=run.folder, progress=False)
+    # MLflow's hyper-parameters cannot be changed.
+    expected = 1 if logger == "MLFlowLogger" else 2
+    records = wait_for(lambda records: last_max_epochs(records) == expected, READ[logger], tmp_path)
+    assert last_max_epochs(records) == expected
+    assert len({name for name, *_ in records}) == 1
 
 
 def test_a_study_takes_loggers_and_names_their_records(tmp_path):
