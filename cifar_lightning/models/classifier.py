@@ -68,10 +68,13 @@ class ImageClassifier(LightningModule):
     ) -> None:
         super().__init__()
         if not isinstance(backbone, nn.Module):
-            raise ValueError(
-                f"expected a backbone such as AvgPoolNet(), got {backbone!r}; where the net of a checkpoint takes"
-                " arguments, use load_from_checkpoint(path, backbone=MyNet(depth=3))"
+            # A checkpoint has none of a net that takes arguments.
+            hint = (
+                "; for a checkpoint, use load_from_checkpoint(path, backbone=MyNet(depth=3))"
+                if backbone is None
+                else ""
             )
+            raise ValueError(f"expected a backbone such as AvgPoolNet(), got {backbone!r}{hint}")
         with warnings.catch_warnings():
             # A module is replaced below.
             warnings.filterwarnings("ignore", "Attribute '.*' is an instance of `nn.Module`")
@@ -88,6 +91,7 @@ class ImageClassifier(LightningModule):
             )
         self._describe(backbone, num_outputs, image_size)
         self.class_names = list(class_names)
+        self.image_size = image_size
         self.backbone = backbone
         self.head = nn.Linear(find_num_features(backbone, image_size), num_outputs)
         self.optimizer_factory = optimizer
@@ -147,9 +151,20 @@ class ImageClassifier(LightningModule):
             )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Maps `images`, uint8 (N, 3, S, S), 0..255, to logits, float32 (N, num_outputs)."""
+        """Maps `images`, uint8 (N, 3, S, S), 0..255, to logits, float32 (N, num_outputs).
+
+        Raises ValueError if the images are of another type or shape.
+        """
+        if not isinstance(images, Tensor):
+            raise ValueError(f"expected a tensor of images, got {type(images)}; make it by torch.from_numpy")
         if images.dtype != torch.uint8:
             raise ValueError(f"expected uint8 images, 0..255, got {images.dtype}; the net scales them itself")
+        side = self.image_size
+        if images.shape[1:] != (3, side, side):
+            raise ValueError(
+                f"expected images (N, 3, {side}, {side}), got {tuple(images.shape)}; permute or resize them, and give"
+                " one image as images[None]"
+            )
         return self.head(self.backbone(self.normalize(images)))
 
     def normalize(self, images: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The classifier against torch's own layers and torchvision's transforms."""
 
+import re
 import warnings
 
 import numpy as np
@@ -32,9 +33,22 @@ def test_images_scaled_to_0_to_1_are_refused():
         ImageClassifier(AvgPoolNet())(torch.rand(2, 3, 32, 32))
 
 
+def test_a_numpy_array_is_refused():
+    with pytest.raises(ValueError, match=r"expected a tensor .* got <class 'numpy\.ndarray'>; .*torch\.from_numpy"):
+        ImageClassifier(AvgPoolNet())(draw_images())
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (2, 32, 32, 3), (2, 3, 20, 20), (2, 1, 32, 32), (2, 4, 32, 32)])
+def test_images_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=re.escape(f"expected images (N, 3, 32, 32), got {shape}; permute or resize")):
+        ImageClassifier(AvgPoolNet())(torch.zeros(shape, dtype=torch.uint8))
+
+
 def test_a_net_that_is_not_built_is_refused():
     with pytest.raises(ValueError, match=r"expected a backbone such as AvgPoolNet\(\), got <class .*MaxPoolNet"):
         ImageClassifier(MaxPoolNet)
+    with pytest.raises(ValueError, match=r"such as AvgPoolNet\(\), got 'AvgPoolNet'$"):
+        ImageClassifier("AvgPoolNet")
 
 
 def test_the_labs_classes_by_default():

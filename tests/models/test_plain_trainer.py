@@ -145,7 +145,7 @@ def test_a_net_that_needs_arguments_is_given_when_a_checkpoint_is_loaded(tmp_pat
     assert torch.equal(logits(loaded, data.test), logits(model, data.test))
     with pytest.raises(ValueError, match=r"which have '\(1\): MaxPool2d.*', got '\(1\): AvgPool2d"):
         ImageClassifier.load_from_checkpoint(path, backbone=make_sequential(nn.AvgPool2d(4)))
-    with pytest.raises(ValueError, match=r"got None; where the net of a checkpoint takes arguments, use load_from"):
+    with pytest.raises(ValueError, match=r"got None; for a checkpoint, use load_from_checkpoint"):
         ImageClassifier.load_from_checkpoint(path)
 
 
