@@ -191,24 +191,25 @@ class ImageClassifier(LightningModule):
         self.val_metrics.append(self(images), labels)
 
     def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Logs `test_loss` and `test_accuracy`, and those of a loader called `train` as `test_loss/train` and so on."""
         images, labels = batch
-        logits = self(images)
-        self.test_outputs.setdefault(dataloader_idx, []).append((logits.float(), labels))
+        logits = self(images).float()
+        self.test_outputs.setdefault(dataloader_idx, []).append((logits, labels))
+        loaders = self.trainer.test_dataloaders
+        names = dict(enumerate(loaders if isinstance(loaders, dict) else ["test"]))
+        name = names.get(dataloader_idx, f"loader_{dataloader_idx}")
+        suffix = "" if name == "test" else f"/{name}"
+        loss = functional.cross_entropy(logits, labels)
+        accuracy = (logits.argmax(dim=1) == labels).float().mean()
+        values = {f"test_loss{suffix}": loss, f"test_accuracy{suffix}": accuracy}
+        # Logged by the step, or Lightning's answer would have the values of all loaders for each.
+        self.log_dict(values, batch_size=len(labels), add_dataloader_idx=False, sync_dist=True)
         return logits
 
     def on_test_epoch_start(self) -> None:
         self.test_outputs.clear()
-
-    def on_test_epoch_end(self) -> None:
-        """Logs `test_loss` and `test_accuracy`, and those of a loader called `train` as `test_loss/train` and so on."""
-        loaders = self.trainer.test_dataloaders
-        names = dict(enumerate(loaders if isinstance(loaders, dict) else ["test"]))
-        for place, outputs in self.test_outputs.items():
-            name = names.get(place, f"loader_{place}")
-            suffix = "" if name == "test" else f"/{name}"
-            self.val_metrics.outputs = list(outputs)
-            loss, accuracy, _ = self.val_metrics.compute()
-            self.log_dict({f"test_loss{suffix}": loss, f"test_accuracy{suffix}": accuracy})
+        # Lightning refuses a name that the trainer's last test had for a loader at another place.
+        self.trainer.test_loop._results.clear()
 
     def predict_step(self, batch: Tensor | tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Probabilities, float64 (N, num_outputs), of uint8 images (N, 3, S, S), with or without their labels."""
