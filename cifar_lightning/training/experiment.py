@@ -18,6 +18,7 @@ from cifar_lightning.training.checkpoints import Checkpoint
 from cifar_lightning.training.configs import find_fit_config, resolve_configs
 from cifar_lightning.training.machine import num_cores, use_threads
 from cifar_lightning.training.parser import SettingsParser
+from cifar_lightning.training.profiler import NarrowProfiler
 from cifar_lightning.training.run_loggers import RUN_LOGGER
 
 Config = str | Path | Mapping[str, Any]
@@ -92,6 +93,11 @@ class Experiment(LightningCLI):
         if self.config.num_threads is None:
             self.config.num_threads = num_cores()
         use_threads(self.config.num_threads)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        if self.config.trainer.profiler == "simple":
+            kwargs["profiler"] = NarrowProfiler()
+        return super().instantiate_trainer(**kwargs)
 
     def check(self, checkpoint: Checkpoint) -> None:
         """Raises a ValueError if `checkpoint` does not belong to the net or to its folder."""

@@ -229,11 +229,17 @@ def test_a_fit_that_early_stopping_ended_says_so(command):
     assert "epoch 9/9" in command(*resume.split()).out
 
 
-def test_a_profiler_prints_its_table(command, caplog):
+def test_a_profiler_prints_its_table_in_80_columns(command, caplog):
     logging.getLogger("lightning.pytorch.profilers.profiler").addHandler(caplog.handler)
     command("fit", *TINY, "--trainer.profiler=simple")
-    assert "FIT Profiler Report" in caplog.text
-    assert "optimizer_step" in caplog.text
+    _, head, *rows = caplog.messages[-1].splitlines()
+    assert head.split() == ["action", "calls", "seconds", "%"]
+    # One batch per epoch.
+    assert re.match(r"\[LightningModule\]ImageClassifier\.optimizer_step +2 +\d+\.\d\d +\d+\.\d$", rows[2])
+    assert {len(row) for row in [head, *rows]} == {80}
+    shares = [float(row.split()[-1]) for row in rows]
+    assert shares == sorted(shares, reverse=True)
+    assert min(shares) >= 1
 
 
 def test_a_fit_begins_with_what_it_trains_on(command):
