@@ -29,6 +29,7 @@ def arrange_loggers(settings: Any) -> None:
     if not settings.trainer.logger:
         return
     others = other_loggers(settings.trainer)
+    configs = [Path(path).stem for path in settings.get("config") or () if path is not None]
     ours = run_logger_options(settings.trainer)
     if not ours:
         ours = Namespace(save_dir="lightning_logs", name=None, version=None)
@@ -38,20 +39,22 @@ def arrange_loggers(settings: Any) -> None:
             save_dir = inspect.signature(resolve_name(other.class_path)).parameters.get("save_dir")
             if options.get("save_dir") != (save_dir.default if save_dir else None):
                 ours.save_dir = options.get("save_dir")
-        configs = [Path(path).stem for path in settings.get("config") or () if path is not None]
         ours.name = ours.name or (configs or [settings.model.backbone.class_path.rpartition(".")[2]])[0]
     for other in others:
         options = other.init_args
-        same_folder = (options.get("save_dir"), options.get("name")) == (ours.save_dir, ours.name)
         kind = resolve_name(other.class_path)
-        if same_folder and issubclass(kind, CSVLogger | TensorBoardLogger):
-            # Or both would count their versions in one folder.
-            options.name = f"{ours.name}/{kind.__name__}"
-        if "tracking_uri" in options:
-            # MLflow would make up a name, and store its records among the run folders.
-            options.run_name = options.run_name or ours.name
-            if options.save_dir == ours.save_dir:
-                options.save_dir = f"{ours.save_dir}/mlruns"
+        if issubclass(kind, CSVLogger | TensorBoardLogger):
+            if (options.save_dir, options.name) == (ours.save_dir, ours.name):
+                # Or both would count their versions in one folder.
+                options.name = f"{ours.name}/{kind.__name__}"
+        elif (key := _name_key(options)) and (
+            # The shipped config's name is the run's, and a run's own config has that of its seed.
+            options[key] in (None, *configs) or options[key].startswith(f"{ours.name} seed ")
+        ):
+            options[key] = f"{ours.name} seed {settings.seed_everything}"
+        if "tracking_uri" in options and options.save_dir == ours.save_dir:
+            # MLflow would store its records among the run folders.
+            options.save_dir = f"{ours.save_dir}/mlruns"
     ours = Namespace(class_path=RUN_LOGGER, init_args=ours)
     settings.trainer.logger = [ours, *others] if others else ours
 
@@ -101,7 +104,7 @@ def keep_rows(loggers: Iterable[Logger]) -> None:
 def with_name(logger: dict[str, Any], name: str) -> dict[str, Any]:
     """`logger` with `name` for what it records of one run."""
     options = logger["init_args"]
-    key = next((key for key in ("run_name", "name") if key in options), None)
+    key = _name_key(options)
     return {**logger, "init_args": {**options, key: name}} if key else logger
 
 
@@ -137,3 +140,7 @@ def finish(loggers: Iterable[Logger]) -> None:
 def _is_ours(logger: Any) -> bool:
     # In a config, a logger may be named by its class alone.
     return not isinstance(logger, str) and bool(logger.get("class_path", RUN_LOGGER) == RUN_LOGGER)
+
+
+def _name_key(options: Any) -> str | None:
+    return next((key for key in ("run_name", "name") if key in options), None)

@@ -11,7 +11,7 @@ from tiny import TINY_SETTINGS as SMALL
 
 from cifar_lightning.runs.run import find_runs
 from cifar_lightning.study.executing import study
-from cifar_lightning.training.fitting import fit
+from cifar_lightning.training.fitting import Fit, fit
 from cifar_lightning.training.scoring import test as score_run
 
 
@@ -97,8 +97,6 @@ def test_two_runs_have_a_folder_each_and_the_logger_their_settings_and_scores(tm
     assert [run.folder for run in runs] == [
         tmp_path / f"lightning_logs/quickstart/version_{number}" for number in (0, 1)
     ]
-    name = {"MLFlowLogger": "run_name", "WandbLogger": "name"}.get(logger)
-    assert name is None or runs[0].settings["trainer"]["logger"][1]["init_args"][name] == "quickstart"
     # Neither the store of MLflow nor W&B's is taken for runs.
     assert len(find_runs(["lightning_logs"])) == 2
     assert {path.name for path in (tmp_path / "lightning_logs").iterdir()} <= {"quickstart", "mlruns", "wandb"}
@@ -167,6 +165,23 @@ def test_a_study_takes_loggers_and_names_their_records(tmp_path):
     assert len(find_runs(["lightning_logs"])) == len(runs) == 4
     names = {file.parts[-3] for file in (tmp_path / "tables").rglob("metrics.csv")}
     assert names == {"one seed 0", "one seed 1", "two seed 0", "two seed 1"}
+
+
+@pytest.mark.parametrize(("logger", "key"), [("WandbLogger", "name"), ("MLFlowLogger", "run_name")])
+def test_a_record_is_named_by_the_run_and_its_seed_unless_the_user_names_it(tmp_path, logger, key):
+    pytest.importorskip(PACKAGE[logger])
+    chosen = f"--trainer.logger=lightning.pytorch.loggers.{logger}"
+
+    def name(*arguments):
+        fit = Fit(["--config=quickstart", "--seed_everything=3", *arguments])
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(fit.settings()))
+        return fit.settings()["trainer"]["logger"][1]["init_args"][key]
+
+    assert name(chosen, f"--trainer.logger.{key}=mine") == "mine"
+    assert name("--config=config.yaml") == "mine"
+    assert name(chosen) == "quickstart seed 3"
+    # As the run's own config with another seed.
+    assert name("--config=config.yaml", "--seed_everything=4") == "quickstart seed 4"
 
 
 def test_a_logger_whose_package_is_missing_is_named():
