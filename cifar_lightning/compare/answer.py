@@ -177,8 +177,8 @@ def _describe_unequal_scatter(strategies: Sequence[Summary], words: Words) -> It
         is_rough = any(len(by_name[name].runs) < ENOUGH_SEEDS for name in ratios)
         rough = f"; with so few seeds, {its} scatter is a rough estimate" if is_rough else ""
         yield (
-            f"{_name(list(ratios), words)} {scatter} {times} times as much over seeds as {calm}, so false alarms reach"
-            f" {SEEN_ALARMS} %, mostly in {its} favour{rough}."
+            f"{_name(list(ratios), words)} {scatter} {times} times as much over seeds as {calm}, so false alarms may"
+            f" reach {SEEN_ALARMS} %, mostly in {its} favour{rough}."
         )
 
 

@@ -69,12 +69,10 @@ class ImageClassifier(LightningModule):
         super().__init__()
         if not isinstance(backbone, nn.Module):
             # A checkpoint has none of a net that takes arguments.
-            hint = (
-                "; for a checkpoint, use load_from_checkpoint(path, backbone=MyNet(depth=3))"
-                if backbone is None
-                else ""
+            hint = "; for a checkpoint, use load_from_checkpoint(path, backbone=MyNet(depth=3))"
+            raise ValueError(
+                f"expected a backbone such as AvgPoolNet(), got {backbone!r}{hint if backbone is None else ''}"
             )
-            raise ValueError(f"expected a backbone such as AvgPoolNet(), got {backbone!r}{hint}")
         with warnings.catch_warnings():
             # A module is replaced below.
             warnings.filterwarnings("ignore", "Attribute '.*' is an instance of `nn.Module`")
@@ -123,14 +121,8 @@ class ImageClassifier(LightningModule):
                 self.hparams["_instantiator"] = "lightning.pytorch.cli.instantiate_module"
         # Two nets may have the same weights: a pool has none.
         layers = re.sub(r" at 0x[0-9a-f]+", "", repr(backbone))
-        arguments = dict(self.hparams["backbone"] or {}).get("init_args") or {}
-        lines = [
-            class_path + (f" {dict(arguments)}" if arguments else ""),
-            layers,
-            f"classes {names}",
-            f"{num_outputs} outputs",
-        ]
-        self.hparams["_trained_as"] = "\n".join([*lines, f"images of {image_size} pixels"])
+        about = f"classes {names}", f"{num_outputs} outputs", f"images of {image_size} pixels"
+        self.hparams["_trained_as"] = "\n".join([class_path, layers, *about])
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         ours = self.hparams["_trained_as"]
