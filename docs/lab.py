@@ -15,7 +15,7 @@
 # nets on three classes of CIFAR-100, look at their curves, and ask what three seeds can say.
 # With a GPU the notebook takes minutes; on a CPU, lower `epochs`.
 #
-# In Colab, run this first: `!pip install cifar-lightning`
+# In Colab, run this first: `!pip install cifar-lightning` (before its first release: a wheel of it that you upload)
 
 # %%
 import matplotlib.pyplot as plt
