@@ -93,6 +93,9 @@ class Page:
                 *("2" if before == "--seeds" and word.isdigit() else word for before, word in pairwise(["", *rest]))
             ]
             rest += [*extra, *(["--seeds=2"] if command == "study" and "--seeds" not in rest else [])]
+            # Two of the lab's four nets.
+            if rest[:2] == ["--config", "study"] and not {"--only", "--shard"} & set(rest):
+                rest += ["--only=maxpool,avgpool"]
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             code = main([command, *rest])

@@ -87,7 +87,7 @@ def test_the_scores_of_a_checkpoint_on_its_own_are_not_written_and_that_is_said(
     shutil.copy(finished_run / "checkpoints/last.ckpt", tmp_path / "mine.ckpt")
     outcome = command("test", "--config", finished_run / "config.yaml", "--ckpt_path", "mine.ckpt")
     assert outcome.code == 0
-    assert "nothing was written" in outcome.out.splitlines()[-1]
+    assert "not written: the checkpoint is not in a run folder" in outcome.out.splitlines()[-1]
     assert [path.name for path in tmp_path.iterdir()] == ["mine.ckpt"]
 
 
