@@ -45,10 +45,9 @@ def test_the_serial_engine_makes_all_runs_in_this_process(tmp_path):
 
 class TestProcesses:
     @pytest.fixture(autouse=True)
-    def workers_start_at_once(self, monkeypatch, request):
-        """Lets them be forked, but where a test reads what they say: that is lost."""
-        if "capfd" not in request.fixturenames:
-            insides.start_workers_from(monkeypatch, warm.CONTEXT)
+    def workers_start_at_once(self, monkeypatch):
+        """Lets them be forked; those of tests/robustness are spawned, as a study spawns them."""
+        insides.start_workers_from(monkeypatch, warm.CONTEXT)
 
     def execute(self, num_workers, runs, job):
         return outcomes_of(processes.Engine(SimpleNamespace(num_workers=num_workers), job), runs)
@@ -89,7 +88,7 @@ class TestProcesses:
         outcomes = self.execute(1, plan(tmp_path, 1, 2), study_jobs.leave_at_once)
         assert outcomes == {1: "its process ended with exit code 3; what it said is above", 2: None}
 
-    def test_jobs_of_several_runs_go_side_by_side_each_worker_in_an_environment_of_its_own(self, tmp_path, capfd):
+    def test_jobs_of_several_runs_go_side_by_side_each_worker_in_an_environment_of_its_own(self, tmp_path):
         first, second = plan(tmp_path, 0, 1), plan(tmp_path, 2, 3, 4)
         environments = [{"CUDA_VISIBLE_DEVICES": name} for name in ("0", "GPU-1", "2")]
         outcomes = processes.make_in_workers(study_jobs.take_what_is_visible, [first, second], environments)
@@ -97,7 +96,7 @@ class TestProcesses:
         made = [{(run.folder / "made").read_text() for run in job} for job in (first, second)]
         assert made == [{"0"}, {"GPU-1"}]
         # As a command words them.
-        assert set(capfd.readouterr().err.splitlines()) == {"cifar-lightning: taken"}
+        assert (first[0].folder / "warned").read_text() == "cifar-lightning: took 0\n"
 
     def test_workers_end_when_nobody_waits_for_more(self, tmp_path):
         outcomes = processes.Engine(SimpleNamespace(num_workers=1), study_jobs.leave_a_file)(plan(tmp_path, 0, 1))
