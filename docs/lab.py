@@ -15,7 +15,7 @@
 # nets on three classes of CIFAR-100, look at their curves, and ask what three seeds can say.
 # With a GPU the notebook takes minutes; on a CPU, lower `epochs`.
 #
-# In Colab, run this first: `!pip install cifar-lightning` (before its first release: a wheel of it that you upload)
+# In Colab, run this first: `!pip install cifar-lightning` (until the first release, upload a wheel and install that)
 
 # %%
 import matplotlib.pyplot as plt

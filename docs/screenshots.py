@@ -1,4 +1,4 @@
-"""Makes the pictures in the docs: of the terminal and TensorBoard, and those of `explain` and `plan`.
+"""Makes the images in the docs: of the terminal and TensorBoard, and those of `explain` and `plan`.
 
     pip install playwright 'cifar-lightning[explain]'
     python docs/screenshots.py lightning_logs/study

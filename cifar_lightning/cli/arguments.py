@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from cifar_lightning.hints import did_you_mean
+from cifar_lightning.runs.folder import CONFIG
 
 
 class SentenceArguments(argparse.ArgumentParser):
@@ -20,8 +21,11 @@ class SentenceArguments(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
-        if "required: --ckpt_path" in message and self._given and not self._given[0].startswith("-"):
-            raise ValueError(f"{message}; did you mean `--ckpt_path {shlex.quote(self._given[0])}`?")
+        if "required: --ckpt_path" in message:
+            word = next(iter(self._given), "")
+            is_run = Path(word).suffix == ".ckpt" or Path(word, CONFIG).is_file()
+            meant = f"did you mean `--ckpt_path {shlex.quote(word)}`?"
+            raise ValueError(f"{message}; {meant if is_run else 'name a run folder, as `fit` prints it'}")
         if unknown := re.match(r"unrecognized arguments: ([^\s=]+)", message):
             hint = did_you_mean(unknown[1], self._option_string_actions, f"`{self.prog} --help` lists the options")
             raise ValueError(f"unknown option {unknown[1]!r}; {hint}")

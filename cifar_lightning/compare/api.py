@@ -141,8 +141,8 @@ def _compare_table(
     asked = replace(asked, equal_within=equal_within, paired_seeds=paired_seeds)
     if equal_within is not None and equal_within / asked.scale.factor >= (span := asked.bounds[1] - asked.bounds[0]):
         raise ValueError(
-            f"expected equal_within below {asked.scale.factor * span:g}, all that two models can differ by, got"
-            f" {equal_within:g}; name it in the unit of the values"
+            f"expected equal_within below {asked.scale.factor * span:g}, the range of the values, got"
+            f" {equal_within:g}; name it in their unit, or the --bounds"
         )
     summaries = []
     for name, runs in table.models.items():

@@ -81,10 +81,10 @@ def _describe_pairing(strategies: Mapping[str, Sequence[Run]], words: Words, pai
     return f"With {MIN_SEEDS} paired seeds that share nothing, 6 % of equal {words.strategies} are called different."
 
 
-def count_duplicates(runs: Sequence[Run]) -> int:
-    """The number of test images with a near-duplicate among the training images, by the first run that knows them."""
-    known: Sequence[int] | np.ndarray = next((run.duplicates for run in runs if run.has(DUPLICATES)), ())
-    return int(np.isin(runs[0].predictions("test").indices, known).sum())
+def count_duplicates(runs: Sequence[Run]) -> int | None:
+    """How many test images have a near-duplicate among the training images, by the first run that knows; else None."""
+    known = next((run.duplicates for run in runs if run.has(DUPLICATES)), None)
+    return None if known is None else int(np.isin(runs[0].predictions("test").indices, known).sum())
 
 
 def _describe_duplicates(runs: Sequence[Run]) -> str:
@@ -230,7 +230,7 @@ def _describe_table_groups(table: PredictionTable) -> str:
     effective = number * find_evenness(table.groups)
     if effective < ENOUGH_GROUPS:
         said += (
-            f" They are worth {effective:.0f} of equal size; with fewer than {ENOUGH_GROUPS}, 5 to 8 % of equal models"
+            f" They are worth {int(effective)} of equal size; with fewer than {ENOUGH_GROUPS}, 5 to 8 % of equal models"
             " are called different."
         )
     return said

@@ -37,11 +37,13 @@ def from_lm_eval(logs: Paths, metric: str, filter: str | None = None, group: str
         ValueError: if there is no log, or it has no such metric or filter.
     """
     columns: Columns = {}
+    known: set[str | None] = {None}
     for path in _find(logs, "samples_*.jsonl"):
         task = re.sub(r"^samples_|_\d{4}-\d\d-\d\dT[\d.-]*$", "", path.stem)
         with path.open(encoding="utf-8") as file:
             samples = [json.loads(line) for line in file]
         filters = dict.fromkeys(sample.get("filter", "none") for sample in samples)
+        known |= filters.keys()
         # What a task has that asks for no filter.
         wanted = "none" if list(filters) == ["none"] else _choose("filter", filter, filters, path)
         for sample in samples:
@@ -49,6 +51,8 @@ def from_lm_eval(logs: Paths, metric: str, filter: str | None = None, group: str
                 _choose("metric", metric, sample, path)
                 found = {"group": sample["doc"][group]} if group else {}
                 _append(columns, path.parent.name, task, sample["doc_id"], sample[metric], **found)
+    if filter not in known:
+        raise ValueError(f"expected a filter of these logs, got {filter}; leave it out")
     return _drop_single_stratum(columns)
 
 
@@ -100,7 +104,10 @@ def from_predictions(predictions: Mapping[Key, Any], targets: Any, examples: Seq
         labels = labels.argmax(axis=1) if labels.ndim == 2 and labels.shape[1] > 1 else labels
         labels = _as_labels(labels, f"predictions of {key}")
         if (labels.dtype.kind in "US") != (targets.dtype.kind in "US"):
-            raise ValueError(f"expected predictions of {key} as targets are, got {labels[0]!r} beside {targets[0]!r}")
+            raise ValueError(
+                f"expected predictions of {key} of the same kind as the targets, got {labels[0]} and {targets[0]};"
+                " convert one of them"
+            )
         if labels.shape != targets.shape:
             raise ValueError(f"expected {targets.shape} predictions of {key}, as there are targets, got {labels.shape}")
         values[key] = labels == targets
@@ -113,7 +120,9 @@ def _as_array(given: Any) -> np.ndarray:
 
 def _as_labels(given: Any, what: str) -> np.ndarray:
     labels = _as_array(given)
-    if labels.ndim != 1 or (labels.dtype.kind == "f" and (labels != labels.round()).any()):
+    # Of pandas, a column of words.
+    labels = np.array(labels.tolist()) if labels.dtype.kind == "O" else labels
+    if labels.ndim != 1 or not len(labels) or (labels.dtype.kind == "f" and (labels != labels.round()).any()):
         raise ValueError(
             f"expected labels (N,), or logits or probabilities (N, C) of two classes or more, as {what}, got"
             f" {labels.dtype} {labels.shape}; turn the probability p of one class into p > 0.5"
@@ -187,8 +196,8 @@ def _score(scores: Mapping[str, Any], scorer: str | None, path: Path) -> float:
         return _LETTERS[value] if isinstance(value, str) and value in _LETTERS else float(value)
     except (TypeError, ValueError):
         raise ValueError(
-            f"expected a number, or one of {', '.join(_LETTERS)}, as score in {path}, got {value!r}; take it from the"
-            " log by a script, for from_values"
+            f"expected a number, or one of {', '.join(_LETTERS)}, as score in {path}, got {value!r}; extract"
+            " the values yourself and pass them to from_values"
         ) from None
 
 

@@ -1,5 +1,6 @@
 """Which runs may be compared with one another."""
 
+import filecmp
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from cifar_lightning.compare.wording import name_first
-from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT
+from cifar_lightning.plots.image_sheet import read_test_images
+from cifar_lightning.runs.folder import CONFIG, LAST_CHECKPOINT, TEST_IMAGES
 from cifar_lightning.runs.run import Run
 from cifar_lightning.runs.settings import SOURCE_ACCESS, flatten
 
@@ -133,6 +135,8 @@ def _find_mixtures(runs: Sequence[Run]) -> Iterator[str]:
             if not (key == "data.split_seed" and own_splits):
                 yield from _describe_groups(f"one {key} in all runs of {strategy}", same, partial(_setting, key))
 
+    yield from _find_other_images(runs)
+
 
 def _is_source(key: str) -> bool:
     return key.startswith("data.source") and key not in SOURCE_ACCESS
@@ -150,6 +154,18 @@ def _is_training(key: str) -> bool:
 
 def _setting(key: str, run: Run) -> str:
     return repr(flat_settings(run).get(key))
+
+
+def _find_other_images(runs: Sequence[Run]) -> Iterator[str]:
+    """A sentence if the sheets of runs show other images: a folder may have been filled anew."""
+    sheets = [(run, run.folder / TEST_IMAGES) for run in runs if run.has(TEST_IMAGES)]
+    for (one, first), (other, second) in pairwise(sheets):
+        # The same images may be packed in other bytes on another machine.
+        if not filecmp.cmp(first, second, shallow=False):
+            count = len(one.predictions("test").indices)
+            images, others = read_test_images(first, count), read_test_images(second, count)
+            if images is not None and others is not None and not np.array_equal(images, others):
+                yield f"expected one {TEST_IMAGES} in all runs, but those of {one.folder} and {other.folder} differ"
 
 
 def _refuse_other_tests(runs: Sequence[Run]) -> None:

@@ -151,8 +151,9 @@ def _describe_runs(comparison: Comparison) -> dict[str, str]:
     return {
         "Classes": ", ".join(comparison.classes),
         "Training": "; ".join(f"{wording.count(epochs, 'epoch')}, {protocol}" for epochs, protocol in ways),
-        "With a near-duplicate among the training images": f"{count_duplicates(runs) or 'none'} of"
-        f" {len(runs[0].predictions('test').indices)} test images",
+        "With a near-duplicate among the training images": "unknown"
+        if (number := count_duplicates(runs)) is None
+        else f"{number or 'none'} of {len(runs[0].predictions('test').indices)} test images",
         "Tested on": "; ".join(sorted(places)),
     }
 

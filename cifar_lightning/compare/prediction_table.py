@@ -93,7 +93,7 @@ def read_table(given: Any, shared_only: bool) -> PredictionTable:
             f" {place(second)}; remove one{advice}"
         )
     values = np.full((len(runs), len(examples)), np.nan)
-    values.flat[cells] = _read_values(rows)
+    values.ravel()[cells] = _read_values(rows)
     keep = ~np.isnan(values).any(axis=0)
     if not keep.all() and not shared_only:
         first = int(np.isnan(values).argmax())
@@ -148,6 +148,8 @@ def _read_values(rows: Rows) -> np.ndarray:
     except (ValueError, TypeError):
         cells = [_WORDS.get(str("" if cell is None else cell).lower(), cell) for cell in cells]
         values = np.array([_read_cell(float, "a number as value", cell, row, rows) for row, cell in enumerate(cells)])
+    if values.ndim != 1:
+        raise ValueError(f"expected one number per row as value, got an array {values.shape}; give a row to each")
     if np.isinf(values).any():
         place = rows.place(int(np.isinf(values).argmax()))
         raise ValueError(f"expected a finite number as value, got an infinite one in {place}; mend that row")

@@ -65,7 +65,7 @@ def _find_names(table: Any) -> Sequence[str] | None:
 def _take_columns(table: Any, source: str) -> Rows:
     columns = {name: np.asarray(table[name]).tolist() for name in _choose_columns(_find_names(table) or (), source)}
     if len(set(map(len, columns.values()))) > 1:
-        lengths = ", ".join(f"{len(columns[name])} of {name}" for name in ("value", *columns) if name)
+        lengths = ", ".join(f"{len(columns[name])} of {name}" for name in columns)
         raise ValueError(f"expected columns of equal length in {source}, got {lengths}")
     return Rows(columns, lambda row: f"row {row} of {source}")
 
@@ -86,7 +86,7 @@ def _open_parquet(path: Path) -> Any:
 def _read_csv(path: Path) -> Rows:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = filter(None, csv.reader(file)) if path.stat().st_size else [[]]
+            header, *rows = list(filter(None, csv.reader(file))) or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"expected a CSV file in UTF-8, but {path} is none ({error}); write it anew") from error
     wanted = _choose_columns(header, str(path))

@@ -28,7 +28,7 @@ class ImageFolder(ImageSource):
     def class_names(self) -> tuple[str, ...]:
         root = resolve_root(self.root)
         if not root.is_dir():
-            raise ValueError(f"expected a folder of images, but {root} is not there; name it by --data.source.root")
+            raise ValueError(f"expected a folder of images, but {root} is not there; set it with --data.source.root")
         folder = root / "train"
         names = _class_folders(folder)
         if not names:

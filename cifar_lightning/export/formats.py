@@ -76,7 +76,7 @@ def to_onnx(program: ExportedProgram, metadata: Mapping[str, Any]) -> bytes:
 
 
 def read_onnx(content: bytes) -> Net:
-    # It would note this machine and user down for its makers.
+    # It would send usage data to Microsoft.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 

@@ -68,7 +68,7 @@ class ImageClassifier(LightningModule):
     ) -> None:
         super().__init__()
         if not isinstance(backbone, nn.Module):
-            # A checkpoint has none of a net that takes arguments.
+            # A checkpoint cannot rebuild a net that takes arguments.
             hint = "; for a checkpoint, use load_from_checkpoint(path, backbone=MyNet(depth=3))"
             raise ValueError(
                 f"expected a backbone such as AvgPoolNet(), got {backbone!r}{hint if backbone is None else ''}"
@@ -87,7 +87,7 @@ class ImageClassifier(LightningModule):
                 f"expected at least one output per class, got num_outputs {num_outputs} for {num_classes} classes;"
                 " leave num_outputs null for one per class"
             )
-        self._describe(backbone, num_outputs, image_size)
+        self._describe(backbone)
         self.class_names = list(class_names)
         self.image_size = image_size
         self.backbone = backbone
@@ -106,7 +106,7 @@ class ImageClassifier(LightningModule):
         # Logits and labels of the last test, by the place of their loader.
         self.test_outputs: dict[int, list[tuple[Tensor, Tensor]]] = {}
 
-    def _describe(self, backbone: nn.Module, num_outputs: int, image_size: int) -> None:
+    def _describe(self, backbone: nn.Module) -> None:
         """Makes the hyper-parameters plain values that say what the weights are for."""
         class_path = f"{type(backbone).__module__}.{type(backbone).__qualname__}"
         names = self.hparams["class_names"] = list(self.hparams["class_names"])
@@ -121,8 +121,7 @@ class ImageClassifier(LightningModule):
                 self.hparams["_instantiator"] = "lightning.pytorch.cli.instantiate_module"
         # Two nets may have the same weights: a pool has none.
         layers = re.sub(r" at 0x[0-9a-f]+", "", repr(backbone))
-        about = f"classes {names}", f"{num_outputs} outputs", f"images of {image_size} pixels"
-        self.hparams["_trained_as"] = "\n".join([class_path, layers, *about])
+        self.hparams["_trained_as"] = f"{class_path}\n{layers}\nclasses {names}"
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         ours = self.hparams["_trained_as"]
@@ -148,7 +147,7 @@ class ImageClassifier(LightningModule):
         Raises ValueError if the images are of another type or shape.
         """
         if not isinstance(images, Tensor):
-            raise ValueError(f"expected a tensor of images, got {type(images)}; make it by torch.from_numpy")
+            raise ValueError(f"expected a tensor of images, got {type(images)}; convert it with torch.from_numpy")
         if images.dtype != torch.uint8:
             raise ValueError(f"expected uint8 images, 0..255, got {images.dtype}; the net scales them itself")
         side = self.image_size

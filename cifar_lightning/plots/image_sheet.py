@@ -36,7 +36,7 @@ def read_test_images(path: Path, count: int) -> np.ndarray | None:
             if side == 0 or sheet.size != (SHEET_COLUMNS * side, num_rows * side):
                 return None
             pixels = np.asarray(sheet.convert("RGB"))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
     rows = pixels.reshape(num_rows, side, SHEET_COLUMNS, side, 3).transpose(0, 2, 1, 3, 4)
     return rows.reshape(-1, side, side, 3)[:count]

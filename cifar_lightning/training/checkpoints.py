@@ -109,7 +109,28 @@ class Checkpoint:
 
         Raises ValueError if it was trained on other classes or for another net, belongs to another run, or diverged.
         """
-        model.on_load_checkpoint({"hyper_parameters": self.hyper_parameters})
+        if self.resume.class_names != model.class_names:
+            raise ValueError(
+                f"expected the classes that {self.path} was trained on, {self.resume.class_names}, got"
+                f" {model.class_names}; leave out --data.classes"
+            )
+        refuse_changes(
+            self.hyper_parameters,
+            dict(model.hparams),
+            ("backbone", "num_outputs", "image_size"),
+            besides=(),
+            owner=f"as {self.path} was trained with",
+            advice="leave out what changes the net",
+        )
+        if _describe(self.weights) != _describe(model.state_dict()):
+            raise ValueError(
+                f"expected the weights of {type(model.backbone).__name__}, but {self.path} holds those of another net"
+            )
+        if not all(bool(self.weights[name].isfinite().all()) for name, _ in model.named_parameters()):
+            raise ValueError(
+                f"expected finite weights, but the training of {self.path} has diverged; fit again with a lower"
+                " learning rate"
+            )
         if (run := folder.find_run_folder(self.path)) is not None:
             refuse_changes(
                 load_plain_yaml(self.resume.config),
@@ -119,3 +140,11 @@ class Checkpoint:
                 owner=f"as {self.path} was made with",
                 advice=f"it or {run / folder.CONFIG} is edited or belongs to another run; put the right one back",
             )
+
+
+def _describe(weights: dict[str, Any]) -> dict[str, Any]:
+    # A module may keep more than tensors (`get_extra_state`).
+    return {
+        name: (value.shape, value.dtype) if isinstance(value, torch.Tensor) else type(value)
+        for name, value in weights.items()
+    }

@@ -215,8 +215,8 @@ class Fit(Experiment):
     def recording(self) -> Iterator[None]:
         """Holds the run folder while a block trains the net, and ends what its loggers record."""
         logger = self.logger
-        if self.resumed is not None:
-            keep_rows(self.trainer.loggers)
+        if self.checkpoint is not None:
+            keep_rows(self.trainer.loggers, self.checkpoint.resume.num_epochs)
         for one in self.trainer.loggers:
             # MLflow would refuse the new limits of a resumed run.
             if self.resumed is None or not isinstance(one, MLFlowLogger):

@@ -30,7 +30,7 @@ _SYNONYMS = {
     "gpus": "devices",
     **dict.fromkeys(("checkpoint", "resume"), "ckpt_path"),
 }
-_NUMBERS = {"int": "a whole number, as 20", "float": "a number, as 0.1"}
+_NUMBERS = {"int": "a whole number such as 20", "float": "a number such as 0.1"}
 _NETS = "cifar_lightning.models.backbones"
 
 
@@ -234,11 +234,11 @@ def _import_advice(said: str) -> str:
     """What to do if the class or function of a setting is not there, or is no net; empty for other errors."""
     if missing := re.search(r"No module named '([\w.]+)'", said):
         name = missing[1]
-        return "check its spelling" if "." in name else f"pip install {name}, or run this in the folder of {name}.py"
+        return f"check its spelling{'' if '.' in name else f', pip install it, or run this in the folder of {name}.py'}"
     if missing := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", said):
         return did_you_mean(missing[2], dir(sys.modules.get(missing[1])), "check its spelling")
     no_net = re.search(r"Import path ([\w.]+) does not correspond to a subclass of Module", said)
-    is_function = no_net and inspect.isfunction(resolve_name(no_net[1]))
+    is_function = no_net and inspect.isfunction(resolve_name(no_net[1])) and not no_net[1].startswith("torch.")
     return f"write `def {no_net[1].rpartition('.')[2]}(...) -> nn.Module:`" if no_net and is_function else ""
 
 

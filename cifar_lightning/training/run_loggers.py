@@ -44,7 +44,7 @@ def arrange_loggers(settings: Any) -> None:
         options = other.init_args
         kind = resolve_name(other.class_path)
         if issubclass(kind, CSVLogger | TensorBoardLogger):
-            if (options.save_dir, options.name) == (ours.save_dir, ours.name):
+            if (options.get("save_dir"), options.get("name")) == (ours.save_dir, ours.name):
                 # Or both would count their versions in one folder.
                 options.name = f"{ours.name}/{kind.__name__}"
         elif (key := _name_key(options)) and (
@@ -78,11 +78,12 @@ def list_loggers(trainer: Mapping[str, Any] | Namespace) -> list[Any]:
 
 
 def continue_loggers(loggers: Sequence[Any], versions: Mapping[str, str]) -> None:
-    """Has each logger add to its record of a run: its id or version, by the logger's class."""
-    for logger in loggers:
-        options, name = logger["init_args"], logger["class_path"].rpartition(".")[2]
+    """Has each logger add to its record of a run: its id or version, by the class, if no two loggers have the same."""
+    names = [logger["class_path"].rpartition(".")[2] for logger in loggers]
+    for logger, name in zip(loggers, names, strict=True):
+        options = logger["init_args"]
         key = next((key for key in _ID_KEYS if key in options), None)
-        if key and options[key] is None and name in versions:
+        if key and options[key] is None and name in versions and names.count(name) == 1:
             is_number = key == "version" and versions[name].isdigit()
             options[key] = int(versions[name]) if is_number else versions[name]
         if "resume" in options:
@@ -90,11 +91,13 @@ def continue_loggers(loggers: Sequence[Any], versions: Mapping[str, str]) -> Non
 
 
 @rank_zero_only
-def keep_rows(loggers: Iterable[Logger]) -> None:
-    """Has every `CSVLogger` add to the `metrics.csv` of its version, which Lightning would delete."""
+def keep_rows(loggers: Iterable[Logger], num_epochs: int) -> None:
+    """Has every `CSVLogger` add to the first `num_epochs` epochs of its `metrics.csv`, which Lightning would delete."""
     for logger in loggers:
         if isinstance(logger, CSVLogger) and (file := Path(logger.log_dir, "metrics.csv")).is_file():
-            rows: list[Any] = list(csv.DictReader(file.read_text().splitlines()))
+            rows: list[Any] = [
+                row for row in csv.DictReader(file.read_text().splitlines()) if int(row["epoch"] or 0) <= num_epochs
+            ]
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", ".*log files in this directory will be deleted.*")
                 logger.experiment.metrics = rows
@@ -120,7 +123,7 @@ def make_loggers(loggers: Iterable[Any]) -> list[Logger]:
 
 def log_elsewhere(loggers: Sequence[Logger], scores: SplitScores, epoch: int) -> None:
     """Adds the scores of the test split to the records of a run: `test_loss`, `test_recall/<class>`, ..."""
-    keep_rows(loggers)
+    keep_rows(loggers, epoch)
     recalls = {f"test_recall/{one.name}": one.recall for one in scores.classes if one.recall is not None}
     means = {"test_loss": scores.loss, "test_accuracy": scores.accuracy, "test_macro_f1": scores.macro_f1}
     for logger in loggers:

@@ -20,14 +20,14 @@ from tiny import TINY
             "trainer:\n# max_epochs: 3\n",
             "expected settings below 'trainer' in mine.yaml, but there are none; remove that line",
         ),
-        ("data:\n  val_fraction: 10%\n", "data.val_fraction: expected a number, as 0.1, got '10%'; try 0.1"),
+        ("data:\n  val_fraction: 10%\n", "data.val_fraction: expected a number such as 0.1, got '10%'; try 0.1"),
         (
             "model: {optimizer: {class_path: SGD, init_args: {lrr: 0.01}}}",
             "in model.optimizer of mine.yaml: unknown key 'lrr'; did you mean 'lr'?",
         ),
         (
             "model: {optimizer: {class_path: SGD, init_args: {lr: fast}}}",
-            "in model.optimizer of mine.yaml: lr: expected a number, as 0.1, got 'fast'",
+            "in model.optimizer of mine.yaml: lr: expected a number such as 0.1, got 'fast'",
         ),
         (
             "trainer: {callbacks: [{class_path: EarlyStopping, init_args: {monitor: val_loss, patienc: 3}}]}",

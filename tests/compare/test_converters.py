@@ -132,7 +132,7 @@ def test_hugging_face_predictions_are_compared_by_label_or_by_the_name_of_an_exa
             r"labels \(N,\), or logits .* as predictions of a, got float64",
         ),
         (np.array([[2.0], [-1.0], [3.0]]), [1, 0, 1], r"as predictions of a, got float64 \(3, 1\)"),
-        (["cat", "dog", "cat"], [1, 0, 1], "predictions of a as targets are, got .*'cat'.* beside .*1"),
+        (["cat", "dog", "cat"], [1, 0, 1], "predictions of a of the same kind as the targets, got cat and 1; convert"),
     ],
 )
 def test_predictions_that_are_no_labels_are_refused(given, targets, said):
@@ -148,8 +148,10 @@ def test_tensors_that_want_a_gradient_are_read():
 
 def test_a_task_without_filters_is_read_beside_one_with_them(tmp_path):
     write_samples(tmp_path / "a", "gsm8k", [0, 1], filters=("strict-match", "flexible-extract"))
-    write_samples(tmp_path / "a", "drop", [1, 1])
+    path = write_samples(tmp_path / "a", "drop", [1, 1])
     assert len(from_lm_eval(tmp_path, "exact_match", "strict-match")["value"]) == 4
+    with pytest.raises(ValueError, match="expected a filter of these logs, got strict"):
+        from_lm_eval(path, "exact_match", "strict")
 
 
 def test_a_score_of_inspect_ai_that_is_no_number_is_named(tmp_path):

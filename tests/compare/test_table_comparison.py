@@ -209,7 +209,7 @@ def test_examples_of_few_groups_are_not_counted_one_by_one():
 def test_a_margin_as_large_as_all_values_is_refused():
     generator = np.random.default_rng(0)
     table = make_table({name: generator.random((3, 50)) for name in "ab"})
-    with pytest.raises(ValueError, match=r"expected equal_within below (0\.9\d*|1), .* got 2; name it in the unit of"):
+    with pytest.raises(ValueError, match=r"expected equal_within below (0\.9\d*|1), .* got 2; name it in their unit"):
         compare(table, equal_within=2)
 
 

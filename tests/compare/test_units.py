@@ -118,8 +118,8 @@ def test_groups_of_unequal_size_count_as_fewer():
     assert analyse_images([values], [1], UNEVEN).degrees_of_freedom == pytest.approx(1 / (0.25 + 30 / 60**2) - 1)
 
 
-@pytest.mark.parametrize(("num_seeds", "most"), [(1, 0.1), (5, 0.1)])
-def test_groups_of_very_unequal_size_get_few_more_false_alarms_than_promised(num_seeds, most):
+@pytest.mark.parametrize("num_seeds", [1, 5])
+def test_groups_of_very_unequal_size_get_few_more_false_alarms_than_promised(num_seeds):
     generator = np.random.default_rng(4)
     alarms = []
     for _ in range(300):
@@ -131,7 +131,7 @@ def test_groups_of_very_unequal_size_get_few_more_false_alarms_than_promised(num
         analyse = analyse_crossed if num_seeds > 1 else analyse_images
         contrast = analyse(nets, groups=UNEVEN)
         alarms.append(contrast.p < 0.05)
-    assert np.mean(alarms) < most
+    assert np.mean(alarms) < 0.1
 
 
 @pytest.fixture

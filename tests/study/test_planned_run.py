@@ -30,6 +30,6 @@ def test_the_state_of_a_run_is_that_of_its_folder(tmp_path, files, state, num_ep
     assert (run.state, run.num_epochs_done, run.num_epochs) == (state, num_epochs_done, 5)
 
 
-def test_a_finished_run_has_scores(tmp_path):
+def test_a_run_is_called_by_its_strategy_and_seed(tmp_path):
     run = plan(write_run(tmp_path, "maxpool", 3, [True, True, False]))
     assert str(run) == "maxpool seed 3"

@@ -9,13 +9,13 @@ from cifar_lightning.training.parser import SettingsError
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
-        ("--trainer.max_epochs=many", "trainer.max_epochs: expected a whole number, as 20, got 'many'"),
+        ("--trainer.max_epochs=many", "trainer.max_epochs: expected a whole number such as 20, got 'many'"),
         ("--trainer.max_epoch=3", "unknown key 'trainer.max_epoch'; did you mean `--trainer.max_epochs 3`?"),
-        ("--model.optimizer.lr=fast", "in model.optimizer: lr: expected a number, as 0.1, got 'fast'"),
+        ("--model.optimizer.lr=fast", "in model.optimizer: lr: expected a number such as 0.1, got 'fast'"),
         ("--model.optimizer.momentun=1", "in model.optimizer: unknown key 'momentun'; did you mean 'momentum'?"),
         (
             "--model.backbone=not_there.Unwritten",
-            "model.backbone: No module named 'not_there'; pip install not_there",
+            "model.backbone: No module named 'not_there'; check its spelling, pip install it",
         ),
         ("--model.backbone=AvgPoolNett", "there is no class AvgPoolNett; did you mean AvgPoolNet?"),
         ("--model.backbone=maxpool", "there is no class maxpool; did you mean MaxPoolNet?"),
@@ -28,7 +28,7 @@ from cifar_lightning.training.parser import SettingsError
         ("--trainer.callbacks=EarlyStopping", "are required: monitor; set trainer.callbacks.monitor"),
         ('--config={"data": "batch_size:32"}', "got 'batch_size:32'; in YAML write `batch_size: 32`"),
         ('--config={"trainer": "max_epochs = 3"}', "got 'max_epochs = 3'; in YAML write `max_epochs: 3`"),
-        ("--data.val_fraction=15%", "data.val_fraction: expected a number, as 0.1, got '15%'; try 0.15"),
+        ("--data.val_fraction=15%", "data.val_fraction: expected a number such as 0.1, got '15%'; try 0.15"),
         ("--model.optimizer.leaning_rate=1", "in model.optimizer: unknown key 'leaning_rate'; did you mean 'lr'?"),
         ("--model.optimizer.beta=1", "in model.optimizer: unknown key 'beta'; SGD takes lr, momentum, dampening, wei"),
         ("--model.backbone.width=1", "in model.backbone: unknown key 'width'; MaxPoolNet takes no arguments"),

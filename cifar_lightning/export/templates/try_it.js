@@ -132,6 +132,7 @@ async function takeFile(file) {
     takePart(bitmap, 0, 0, bitmap.width, bitmap.height, Math.ceil(bitmap.width * shrink), Math.ceil(bitmap.height * shrink));
   } catch {
     byId("message").textContent = `Expected an image, such as a PNG, JPEG or WebP file, but “${file.name}” is none; choose another one.`;
+    update();
   }
 }
 
