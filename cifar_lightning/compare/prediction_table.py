@@ -67,19 +67,21 @@ def read_table(given: Any, shared_only: bool) -> PredictionTable:
     columns, place = rows
     if not columns["value"]:
         raise ValueError("expected a table with rows, got an empty one; add some")
-    seeds = (
-        [_read_cell(_whole, "whole numbers as seeds", seed, row, rows) for row, seed in enumerate(columns["seed"])]
-        if "seed" in columns
-        else [0] * len(columns["value"])
-    )
     names = {name: _number(name, rows) for name in columns if name != "value"}
-    examples, codes = names["example"]
-    keys = list(zip(map(str, columns["model"]), seeds, strict=True))
-    runs = {key: number for number, key in enumerate(sorted(set(keys)))}
-    cells = np.fromiter(map(runs.__getitem__, keys), np.int64, len(keys)) * len(examples) + codes
+    (names_of_models, of_model), (examples, of_example) = names["model"], names["example"]
+    seeds, of_seed = names.get("seed", ([0], np.zeros(len(of_model), np.int64)))
+    numbers = [
+        _read_cell(_whole, "whole numbers as seeds", seed, int((of_seed == place).argmax()), rows)
+        for place, seed in enumerate(seeds)
+    ]
+    pairs, of_pair = np.unique(of_model * len(seeds) + of_seed, return_inverse=True)
+    keys = [(str(names_of_models[pair // len(seeds)]), numbers[pair % len(seeds)]) for pair in pairs.tolist()]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    runs = [keys[place] for place in order]
+    cells = np.argsort(order)[of_pair] * len(examples) + of_example
 
     def describe(cell: int) -> str:
-        model, seed = list(runs)[cell // len(examples)]
+        model, seed = runs[cell // len(examples)]
         return f"{model}{f', seed {seed},' if 'seed' in columns else ''} on example {examples[cell % len(examples)]}"
 
     counts = np.bincount(cells)
