@@ -28,6 +28,11 @@ def pytest_xdist_auto_num_workers():
     return min(num_cores(), 8)
 
 
+def pytest_collection_modifyitems(items):
+    """Runs whole pages and notebooks first: at the end, one of them would keep the other workers waiting."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
+
+
 def pytest_configure():
     """Lets Ctrl-C reach the processes of the tests, and gives each of several test processes cores of its own.
 

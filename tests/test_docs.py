@@ -147,7 +147,10 @@ def folder(tmp_path, tmp_path_factory, monkeypatch, undrawn):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     insides.start_workers_from(monkeypatch, warm.CONTEXT)
-    return tmp_path
+    yield tmp_path
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.mark.filterwarnings("ignore")
