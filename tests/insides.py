@@ -1,5 +1,6 @@
 """What tests change inside the package: everything that a moved or renamed module would break, in one place."""
 
+import copy
 import functools
 import os
 import time
@@ -75,6 +76,39 @@ def run_stacks_together(patch: Any) -> None:
     from cifar_lightning.models.stacking import NetStack
 
     patch.setattr(NetStack, "run_in_turn", NetStack.run_together)
+
+
+def repeat_stacked_epochs_without_values(patch: Any) -> list[Any]:
+    """Lets each epoch of a stack run on torch's device "meta" before it runs on the CPU; fills a list with its results.
+
+    On that device nets run together, as on a GPU, and whatever asks for a value, or mixes devices, raises.
+    """
+    import torch
+
+    from cifar_lightning.training import stacked_fit
+
+    run_epoch, results = stacked_fit._StackedFit._run_epoch, []
+
+    def to_meta(tensors: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: tensor.detach().to("meta").requires_grad_(tensor.requires_grad) for name, tensor in tensors.items()
+        }
+
+    def run_epoch_twice(self: Any) -> Any:
+        pretended, stack = copy.copy(self), copy.copy(self._stack)
+        stack.parameters, stack._buffers = to_meta(stack.parameters), to_meta(stack._buffers)
+        pretended._stack, pretended._device, pretended._compute = stack, torch.device("meta"), {}
+        pretended._optimizer = self._members[0].model.optimizer_factory(stack.parameters.values())
+        for split in ("_train", "_val"):
+            images = copy.copy(getattr(self, split))
+            images._rows, images.labels = images._rows.to("meta"), images.labels.to("meta")
+            setattr(pretended, split, images)
+        pretended._scheduler = None
+        results.append(run_epoch(pretended))
+        return run_epoch(self)
+
+    patch.setattr(stacked_fit._StackedFit, "_run_epoch", run_epoch_twice)
+    return results
 
 
 def pretend_gpus(patch: Any, number: int) -> None:

@@ -126,7 +126,7 @@ class _Images:
 
 
 class _StackedFit:
-    """The loop over the epochs; the device is waited for at the end of each alone."""
+    """The loop over the epochs."""
 
     def __init__(self, members: Sequence[_Member]) -> None:
         self._members = members
@@ -169,8 +169,10 @@ class _StackedFit:
         try:
             while self._num_epochs < self._members[0].trainer.max_epochs and self._alive():
                 values = self._run_epoch()
+                # The one time in an epoch that the device is waited for.
+                rows = values.tolist()
                 with signals_held():
-                    self._end_epoch(values)
+                    self._end_epoch(rows)
         finally:
             self._write(self._members)
         for member in self._alive():
@@ -179,7 +181,7 @@ class _StackedFit:
     def _alive(self) -> list[_Member]:
         return [member for member in self._members if member.error is None]
 
-    def _run_epoch(self) -> list[list[float]]:
+    def _run_epoch(self) -> Tensor:
         """Trains and validates an epoch; a row per net: `_measure` of each split, and whether weights are finite."""
         seeds = [member.fit.config.seed_everything for member in self._members]
         train = self._train.places
@@ -199,8 +201,7 @@ class _StackedFit:
             measured.append(_measure(torch.cat(logits, dim=1), self._val.labels[places], num_classes))
         weights = self._stack.parameters.values()
         are_finite = torch.stack([weight.reshape(len(weight), -1).isfinite().all(dim=1) for weight in weights])
-        rows: list[list[float]] = torch.cat([*measured, are_finite.all(dim=0)[:, None]], dim=1).tolist()
-        return rows
+        return torch.cat([*measured, are_finite.all(dim=0)[:, None]], dim=1)
 
     def _step(self, places: Tensor) -> Tensor:
         """One step on the images at `places`, int64 (S, B); returns the logits, (S, B, num_outputs)."""
