@@ -165,3 +165,11 @@ def test_a_page_runs_from_top_to_bottom(folder, path):
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_command_is_in_a_block_that_is_run(path):
     assert not re.findall(r"^    cifar-lightning .*", path.read_text(), re.MULTILINE)
+
+
+def test_the_readme_has_the_commands_for_clusters_that_are_run_as_the_docs_have_them():
+    # tests/robustness/test_slurm.py and test_lost_nodes.py run those of the docs.
+    page = (REPOSITORY / "docs/cluster.md").read_text()
+    section = (REPOSITORY / "README.md").read_text().partition("## On more than one machine")[2].partition("\n## ")[0]
+    blocks = re.findall(r"```bash\n.*?```", section, re.DOTALL)
+    assert [block in page for block in blocks] == [True, True]
