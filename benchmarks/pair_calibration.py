@@ -21,7 +21,7 @@ from cifar_lightning.compare.analysis import analyse_crossed, combine, count_dif
 from cifar_lightning.compare.correction import correct_pairs, holm
 from cifar_lightning.compare.pairs import UNEQUAL
 from cifar_lightning.compare.summaries import mean_interval, spread
-from cifar_lightning.compare.units import find_evenness
+from cifar_lightning.compare.units import Units, find_evenness
 
 # The accuracies of four nets, whose six pairs are judged together.
 FAMILIES = ((0.92,) * 4, (0.96, 0.92, 0.92, 0.92), (0.96, 0.96, 0.92, 0.92), (0.97, 0.94, 0.92, 0.92))
@@ -134,7 +134,7 @@ def print_groups(num_seeds: int, studies: int) -> None:
                 for _ in range(2)
             ]
             values = [net.astype(float) for net in nets]
-            alarms.append([analyse_crossed(values, groups=given).p < 0.05 for given in (None, groups)])
+            alarms.append([analyse_crossed(values, units=Units(given)).p < 0.05 for given in (None, groups)])
         worth = f"{len(sizes) * find_evenness(groups):.1f}"
         print_row(name, worth, num_seeds, *(float(share) for share in np.mean(alarms, axis=0)))
 

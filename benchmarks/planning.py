@@ -65,7 +65,7 @@ def print_setting(accuracy: float, difference: float, num_images: int, pilot_see
     cells = [f"{100 * accuracy:.0f} %", f"{100 * difference:g}", str(num_images), str(pilot_seeds)]
     judged: tuple[list[tuple[float, int | None]], ...] = ([], [])
     for nets in draw(accuracy, difference, pilot_seeds, PILOT_IMAGES, pilots, seed=4):
-        bound = find_noise(*nets)
+        bound = find_noise(nets)
         for place, noise in enumerate((bound, Noise(bound.seen, bound.seen))):
             judged[place].append(judge_plan(noise, accuracy, difference, num_images))
     for plans in judged:

@@ -28,7 +28,7 @@ from scipy.special import expit
 from cifar_lightning.compare import analysis
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS
 from cifar_lightning.compare.summaries import mean_interval
-from cifar_lightning.compare.units import count_units
+from cifar_lightning.compare.units import EACH_ALONE, Units, count_units
 
 DOCS = Path(__file__).parent.parent / "docs"
 CHUNK = 20
@@ -133,13 +133,11 @@ def _mean_chance(mean: float, sd: float) -> float:
     return float((WEIGHTS * expit(mean + sd * NODES)).sum() / WEIGHTS.sum())
 
 
-def judge(
-    nets: Sequence[np.ndarray], units: Sequence[np.ndarray | None], paired_seeds: bool
-) -> tuple[float, tuple[float, float]]:
+def judge(nets: Sequence[np.ndarray], units: Units, paired_seeds: bool) -> tuple[float, tuple[float, float]]:
     """The p-value and the interval that `compare` gives."""
     a, b = nets
-    contrast = analysis.analyse_crossed(*(([a - b], [1]) if paired_seeds else (nets, [1, -1])), *units)
-    ci95, p = analysis.judge(contrast.value, contrast.ci95, contrast.p, count_units(a.shape[1], units[0]), most=1.0)
+    contrast = analysis.analyse_crossed(*(([a - b], [1]) if paired_seeds else (nets, [1, -1])), units)
+    ci95, p = analysis.judge(contrast.value, contrast.ci95, contrast.p, count_units(a.shape[1], units.groups), most=1.0)
     return p, ci95
 
 
@@ -152,19 +150,19 @@ def simulate(setting: Setting, difference: float, studies: int) -> dict[str, flo
         for name, value in values.items():
             found.setdefault(name, []).append(bool(value))
 
-    units = (setting.groups if setting.copies[0] else None, setting.strata)
+    units = Units(setting.groups if setting.copies[0] else None, setting.strata)
     for _ in range(studies // CHUNK):
         drawn, truths = setting.draw(generator, difference)
         for nets in zip(*drawn, strict=True):
             p, (low, high) = judge(nets, units, setting.shared_seeds > 0)
             note(different=p < 0.05, held=low <= truths[0] - truths[1] <= high)
             if setting.has_plain:
-                note(plain_different=judge(nets, (None, None), paired_seeds=False)[0] < 0.05)
+                note(plain_different=judge(nets, EACH_ALONE, paired_seeds=False)[0] < 0.05)
             if not difference:
-                low, high = mean_interval(nets[0], (0, 1), *units)
+                low, high = mean_interval(nets[0], (0, 1), units)
                 note(mean_held=low <= truths[0] <= high)
             differing = analysis.count_differing(analysis.combine(nets, (1, -1)))
-            copied = 3 * count_units(setting.num_images, units[0]) <= 2 * setting.num_images
+            copied = 3 * count_units(setting.num_images, units.groups) <= 2 * setting.num_images
             note(caveat=min(setting.seeds) < ENOUGH_SEEDS or differing < 10 or copied)
     return {name: float(np.mean(values)) for name, values in found.items()}
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import nctdtrinc, stdtr, stdtrit
 
-from cifar_lightning.compare.units import count_strata, count_units, find_evenness, pool, sum_groups
+from cifar_lightning.compare.units import EACH_ALONE, Units, count_strata, count_units, find_evenness, pool, sum_groups
 
 Interval = tuple[float, float]
 # An interval narrower than this has no variance in it but the error of the arithmetic.
@@ -75,6 +75,7 @@ class Contrast:
         degrees_of_freedom: those of the standard error.
         skewness: that of the estimate, as far as it comes from the images.
         steps: where few images tell the nets apart, what one more of them would add to the value, and take from it.
+        num_differing: on how many images, or groups of them, the nets differ.
     """
 
     value: float
@@ -82,6 +83,7 @@ class Contrast:
     degrees_of_freedom: float
     skewness: float = 0.0
     steps: tuple[float, float] | None = None
+    num_differing: int = 0
 
     @cached_property
     def ci95(self) -> Interval:
@@ -121,12 +123,7 @@ class Contrast:
         return float(2 * stdtr(self.degrees_of_freedom, -away / self.standard_error))
 
 
-def find_components(
-    nets: Sequence[np.ndarray],
-    weights: Sequence[float],
-    groups: np.ndarray | None = None,
-    strata: np.ndarray | None = None,
-) -> Components:
+def find_components(nets: Sequence[np.ndarray], weights: Sequence[float], units: Units = EACH_ALONE) -> Components:
     """The variance components of sum_g w_g mean(x_g), by the analysis of variance.
 
     With x_g the values of net g, float64 (S_g, N), images shared, and d_i = sum_g w_g mean_s(x_g,si):
@@ -139,8 +136,8 @@ def find_components(
     strata, the values are those of `units.pool`, an image is a group, and var_i has N minus the number of strata
     degrees of freedom.
     """
-    pooled = [pool(values, groups, strata) for values in nets]
-    num_images, num_strata = pooled[0].shape[1], count_strata(strata)
+    pooled = [pool(values, units) for values in nets]
+    num_images, num_strata = pooled[0].shape[1], count_strata(units.strata)
     residual, seeds = [], []
     for values, weight in zip(pooled, weights, strict=True):
         of_run, of_image = values.mean(axis=1), values.mean(axis=0)
@@ -151,7 +148,8 @@ def find_components(
         seeds.append(max(weight**2 * of_seeds - mean_square / num_images, 0))
     num_seeds = np.array([len(values) for values in nets])
     images = combine(pooled, weights).var(ddof=num_strata) - (np.array(residual) / num_seeds).sum()
-    return Components(max(float(images), 0.0), np.array(seeds), np.array(residual), num_strata, find_evenness(groups))
+    evenness = find_evenness(units.groups)
+    return Components(max(float(images), 0.0), np.array(seeds), np.array(residual), num_strata, evenness)
 
 
 def combine(nets: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
@@ -160,59 +158,42 @@ def combine(nets: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
 
 
 def analyse_crossed(
-    nets: Sequence[np.ndarray],
-    weights: Sequence[float] = (1, -1),
-    groups: np.ndarray | None = None,
-    strata: np.ndarray | None = None,
+    nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1), units: Units = EACH_ALONE
 ) -> Contrast:
     """Estimates sum_g w_g mean(x_g) for new seeds and new images; `nets` float64 (S_g, N), S_g and N at least 2.
 
-    V = var_i(d)/N + sum_g w_g^2 (var_s(g)/S_g - mse_g/(N S_g)), from components that are 0 or above. For `groups` and
-    `strata`, both int (N,), see `units.pool`.
+    V = var_i(d)/N + sum_g w_g^2 (var_s(g)/S_g - mse_g/(N S_g)), from components that are 0 or above.
     """
-    components = find_components(nets, weights, groups, strata)
+    components = find_components(nets, weights, units)
     differences = combine(nets, weights)
-    num_seeds, num_units = np.array([len(values) for values in nets]), count_units(len(differences), groups)
-    return _contrast(
-        _pool_one(differences, groups, strata),
-        sum_groups(differences, groups),
-        components.variance(num_seeds, num_units) ** 0.5,
-        components.degrees_of_freedom(num_seeds, num_units),
-    )
+    num_seeds, num_units = np.array([len(values) for values in nets]), count_units(len(differences), units.groups)
+    variance = components.variance(num_seeds, num_units)
+    return _contrast(differences, units, variance**0.5, components.degrees_of_freedom(num_seeds, num_units))
 
 
 def analyse_images(
-    nets: Sequence[np.ndarray],
-    weights: Sequence[float] = (1, -1),
-    groups: np.ndarray | None = None,
-    strata: np.ndarray | None = None,
+    nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1), units: Units = EACH_ALONE
 ) -> Contrast:
     """Estimates sum_g w_g mean(x_g) for new images and these very runs, without seed noise: the t-test of the d_i."""
     differences = combine(nets, weights)
-    pooled, num_strata = _pool_one(differences, groups, strata), count_strata(strata)
-    return _contrast(
-        pooled,
-        sum_groups(differences, groups),
-        float((pooled.var(ddof=num_strata) / len(pooled)) ** 0.5),
-        max(find_evenness(groups) * len(pooled) - num_strata, 1),
-    )
+    pooled, num_strata = pool(differences[None], units)[0], count_strata(units.strata)
+    standard_error = float((pooled.var(ddof=num_strata) / len(pooled)) ** 0.5)
+    degrees_of_freedom = max(find_evenness(units.groups) * len(pooled) - num_strata, 1)
+    return _contrast(differences, units, standard_error, degrees_of_freedom)
 
 
-def _pool_one(differences: np.ndarray, groups: np.ndarray | None, strata: np.ndarray | None) -> np.ndarray:
-    """The d_i of the pooled values, which are the pooled d_i; float64 (N,) -> (G,)."""
-    return pool(differences[None], groups, strata)[0]
-
-
-def _contrast(differences: np.ndarray, sums: np.ndarray, standard_error: float, degrees_of_freedom: float) -> Contrast:
-    """The mean of these d_i, float64 (N,). `sums`, float64 (N,), are not centred: 0 where two nets answer alike."""
-    value, num_units = float(differences.mean()), len(differences)
+def _contrast(differences: np.ndarray, units: Units, standard_error: float, degrees_of_freedom: float) -> Contrast:
+    """The mean of these d_i, float64 (N,)."""
+    # The sums are not centred: 0 where two nets answer alike.
+    pooled, sums = pool(differences[None], units)[0], sum_groups(differences, units.groups)
+    value, num_units, num_differing = float(pooled.mean()), len(pooled), count_differing(sums)
     skewness, steps = 0.0, None
     if standard_error > NO_WIDTH:
         # The third central moment of a mean is that of the d_i over N^2.
-        skewness = float(((differences - value) ** 3).mean()) / (num_units**2 * standard_error**3)
-        if count_differing(sums) < min(FEW_IMAGES, num_units):
+        skewness = float(((pooled - value) ** 3).mean()) / (num_units**2 * standard_error**3)
+        if num_differing < min(FEW_IMAGES, num_units):
             steps = (_find_step(sums), _find_step(-sums))
-    return Contrast(value, standard_error, degrees_of_freedom, skewness, steps)
+    return Contrast(value, standard_error, degrees_of_freedom, skewness, steps, num_differing)
 
 
 def count_differing(differences: np.ndarray) -> int:

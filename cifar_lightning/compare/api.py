@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from cifar_lightning.compare.caveats import (
     describe_table_oddities,
 )
 from cifar_lightning.compare.claims import judge_claims
-from cifar_lightning.compare.comparison import Comparison, Summary
+from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.grouping import group_strategies, leave_out_duplicates
 from cifar_lightning.compare.pairs import compare_pairs
 from cifar_lightning.compare.prediction_table import PredictionTable, read_table
 from cifar_lightning.compare.questions import SHARE_BOUNDS, SHARES, Question, Scale, Words, parse_question
-from cifar_lightning.compare.summaries import is_unfinished, mean_interval, spread, summarise
+from cifar_lightning.compare.summaries import estimate, is_unfinished, summarise
 from cifar_lightning.compare.table_sources import is_table, is_table_file
 from cifar_lightning.runs.folder import CURVES, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.run import Run, find_runs
@@ -139,16 +140,15 @@ def _compare_table(
         raise ValueError("expected a column seed to pair models by, but the table has none; leave out paired_seeds")
     asked = _ask(table, question, bounds, lower_is_better)
     asked = replace(asked, equal_within=equal_within, paired_seeds=paired_seeds)
-    if equal_within is not None and equal_within / asked.scale.factor >= (span := asked.bounds[1] - asked.bounds[0]):
+    if equal_within is not None and equal_within / asked.scale.factor >= asked.span:
         raise ValueError(
-            f"expected equal_within below {asked.scale.factor * span:g}, the range of the values, got"
+            f"expected equal_within below {asked.scale.factor * asked.span:g}, the range of the values, got"
             f" {equal_within:g}; name it in their unit, or the --bounds"
         )
-    summaries = []
-    for name, runs in table.models.items():
-        values = np.stack([run.values for run in runs])
-        ci95 = mean_interval(values, asked.bounds, table.groups, table.strata)
-        summaries.append(Summary(name, runs, values, spread(values), ci95, table.groups, table.strata))
+    summaries = [
+        estimate(name, runs, np.stack([asked.ask(run) for run in runs]), asked.bounds, table.units)
+        for name, runs in table.models.items()
+    ]
     summaries.sort(key=lambda summary: summary.mean, reverse=asked.higher_is_better)
     options = [] if bounds is None else ["--bounds", *(f"{bound:g}" for bound in bounds)]
     options += ["--lower_is_better"] if lower_is_better else []
@@ -183,8 +183,7 @@ def _ask(table: PredictionTable, text: str | None, bounds: Interval | None, lowe
     return Question(
         text=label,
         label=label,
-        # The values of a table are read, not asked for.
-        ask=lambda run: np.array([]),
+        ask=attrgetter("values"),
         scale=SHARES if tuple(bounds) == SHARE_BOUNDS else Scale(1, digits, "", ""),
         bounds=bounds,
         higher_is_better=not lower_is_better,

@@ -98,9 +98,8 @@ def _describe_duplicates(runs: Sequence[Run]) -> str:
 
 
 def _describe_groups(runs: Sequence[Run]) -> str:
-    groups, _ = find_units(runs)
     num_images = len(runs[0].predictions("test").indices)
-    num_groups = count_units(num_images, groups)
+    num_groups = count_units(num_images, find_units(runs).groups)
     if 3 * num_groups > 2 * num_images:
         return ""
     return (
@@ -210,7 +209,7 @@ def _describe_coverage(table: PredictionTable) -> str:
 
 
 def _describe_strata(table: PredictionTable) -> str:
-    if table.strata is None:
+    if table.units.strata is None:
         return ""
     return (
         "The verdict is about these strata (tasks, classes), in these shares. Where they are a sample of others, give"
@@ -219,15 +218,16 @@ def _describe_strata(table: PredictionTable) -> str:
 
 
 def _describe_table_groups(table: PredictionTable) -> str:
-    if table.groups is None:
+    groups = table.units.groups
+    if groups is None:
         return (
             "Every example counts as independent of the others: where some belong together (questions on one passage,"
             " frames of one clip, near-duplicates), a column group has to say so; otherwise too many models are called"
             " different."
         )
-    number = len(np.unique(table.groups))
+    number = len(np.unique(groups))
     said = f"Examples of one group count as one: there are {number:,} groups."
-    effective = number * find_evenness(table.groups)
+    effective = number * find_evenness(groups)
     if effective < ENOUGH_GROUPS:
         said += (
             f" They are worth {int(effective)} of equal size; with fewer than {ENOUGH_GROUPS}, 5 to 8 % of equal models"

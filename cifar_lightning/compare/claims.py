@@ -128,8 +128,9 @@ def _find_differences(line: _Line, values: Mapping[str, np.ndarray], units: Unit
 
 
 def _find_difference(nets: Sequence[np.ndarray], weights: Sequence[float], most: float, units: Units) -> _Difference:
-    contrast = analyse_crossed(nets, weights, *units)
-    ci95, p = judge(contrast.value, contrast.ci95, contrast.p, count_units(nets[0].shape[1], units[0]), most)
+    contrast = analyse_crossed(nets, weights, units)
+    num_units = count_units(nets[0].shape[1], units.groups)
+    ci95, p = judge(contrast.value, contrast.ci95, contrast.p, num_units, most)
     return _Difference(contrast.value, ci95, p)
 
 

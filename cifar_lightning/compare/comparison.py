@@ -9,7 +9,7 @@ import numpy as np
 
 from cifar_lightning.compare.analysis import Interval
 from cifar_lightning.compare.questions import Question
-from cifar_lightning.compare.units import count_units
+from cifar_lightning.compare.units import EACH_ALONE, Units, count_units
 from cifar_lightning.runs.run import Run
 
 
@@ -41,8 +41,7 @@ class Summary:
         values: float64 (S, N), the answer to the question per run and image; a run's value is the mean over images.
         sd: the standard deviation over runs of the runs' values; None with one run.
         ci95: the 95 % interval of `mean` for new seeds and new images; with one run, for new images alone.
-        groups: int (N,), images with the same number count as one unit; None: each image is one.
-        strata: int (N,), the stratum of each image, such as its class; None: all are in one.
+        units: what the N images count as.
         recall_mean: the mean recall over runs, by class.
         fit_seconds_median: the median seconds of a fit over the runs that know it; None where none does.
         flops_per_image: floating point operations per image, forward and backward.
@@ -54,8 +53,7 @@ class Summary:
     values: np.ndarray
     sd: float | None
     ci95: Interval
-    groups: np.ndarray | None = None
-    strata: np.ndarray | None = None
+    units: Units = EACH_ALONE
     recall_mean: dict[str, float | None] = field(default_factory=dict)
     fit_seconds_median: float | None = None
     flops_per_image: int | None = None
@@ -92,7 +90,7 @@ class Power:
     missed_below: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Pair:
     """Strategy `a` against `b`, `a` the one with the higher mean.
 
@@ -119,8 +117,8 @@ class Pair:
     ci95: Interval
     num_differing: int
     p: float
-    p_adjusted: float | None
-    p_holm: float | None
+    p_adjusted: float | None = None
+    p_holm: float | None = None
     p_equal: float | None
     training_noise_only: TrainingNoiseOnly | None
     method: str
@@ -193,7 +191,7 @@ class Comparison:
     @property
     def num_groups(self) -> int:
         """The number of units among these images: near-duplicates of one another count as one."""
-        return count_units(self.num_images, self.strategies[0].groups)
+        return count_units(self.num_images, self.strategies[0].units.groups)
 
     @property
     def num_judged(self) -> int:

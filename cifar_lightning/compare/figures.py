@@ -152,7 +152,7 @@ def _find_recalls(summary: Summary, classes: Sequence[str]) -> dict[str, tuple[f
     return {
         name: (
             float(right[:, of_class].mean()),
-            mean_interval(right[:, of_class], SHARE_BOUNDS, *find_units(summary.runs, of_class)),
+            mean_interval(right[:, of_class], SHARE_BOUNDS, find_units(summary.runs, of_class)),
         )
         for place, name in enumerate(classes)
         if (of_class := labels == place).sum() > 1

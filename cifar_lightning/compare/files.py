@@ -71,7 +71,7 @@ def _of_run_folders(summary: Summary) -> dict[str, Any]:
     return {
         "accuracy_mean": float(right.mean()),
         "accuracy_sd": spread(right),
-        "accuracy_ci95": mean_interval(right, SHARE_BOUNDS, *find_units(summary.runs)),
+        "accuracy_ci95": mean_interval(right, SHARE_BOUNDS, find_units(summary.runs)),
         "recall_mean": summary.recall_mean,
         "fit_seconds_median": summary.fit_seconds_median,
         "flops_per_image": summary.flops_per_image,

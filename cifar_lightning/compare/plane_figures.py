@@ -112,7 +112,7 @@ def draw_probe(
         look = looks[summary.name]
         values = [_probe_values(summary, probe, level) for level in levels]
         means = 100 * np.array([at_level.mean() for at_level in values])
-        ends = 100 * np.array([mean_interval(at_level, SHARE_BOUNDS, *find_units(summary.runs)) for at_level in values])
+        ends = 100 * np.array([mean_interval(at_level, SHARE_BOUNDS, find_units(summary.runs)) for at_level in values])
         x = levels + (place - (len(strategies) - 1) / 2) * step
         axes.vlines(x, ends[:, 0], ends[:, 1], color=look.colour, linewidth=2, alpha=0.5)
         axes.plot(x, means, linewidth=2, **look.style())

@@ -228,7 +228,7 @@ def _plan_from_pilot(pilot: Comparison, difference: float, power: float, images:
         difference / pilot.question.scale.factor,
         power,
         images or pilot.num_images,
-        [find_noise(a.values, b.values, a.groups, a.strata) for a, b in combinations(pilot.strategies, 2)],
+        [find_noise([a.values, b.values], a.units) for a, b in combinations(pilot.strategies, 2)],
         len(pilot.strategies),
         basis,
         (fewest, pilot.num_images),

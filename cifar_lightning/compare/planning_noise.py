@@ -1,12 +1,13 @@
 """The noise that a plan reckons with: from the values of a pilot, or from assumptions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import chdtri
 
 from cifar_lightning.compare.analysis import Components, combine, find_components
-from cifar_lightning.compare.units import pool
+from cifar_lightning.compare.units import EACH_ALONE, Units, pool
 
 # How sure each mean square of a pilot is to be below its upper bound.
 CONFIDENCE = 0.8
@@ -40,34 +41,26 @@ class Noise:
         return self.seen.detectable(seeds, num_units, power, level) * raised**0.5
 
 
-def find_noise(
-    a: np.ndarray, b: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None
-) -> Noise:
-    """The noise that a pilot of two strategies shows.
+def find_noise(nets: Sequence[np.ndarray], units: Units = EACH_ALONE) -> Noise:
+    """The noise that a pilot of two strategies shows: `nets` float64 (S_g, N), S_g at least 2, not all images alike.
 
     A mean square M with f degrees of freedom stands for f M / q at most, with q the quantile 1 - `CONFIDENCE` of
     chi-square. The mean square of the d_i (see `find_components`) scatters as one with f = 2 (N - 1) / (kurtosis - 1).
-
-    Args:
-        a: float64 (S_a, N), S_a and N at least 2; its values and those of b differ on some image.
-        b: float64 (S_b, N).
-        groups: int (N,), see `units.pool`.
-        strata: int (N,), see `units.pool`.
     """
-    seen = find_components([a, b], (1, -1), groups, strata)
-    differences = pool(combine([a, b], (1, -1))[None], groups, strata)[0]
+    seen = find_components(nets, (1, -1), units)
+    differences = pool(combine(nets, (1, -1))[None], units)[0]
     num_units = len(differences)
     away = (differences - differences.mean()) ** 2
     kurtosis = float((away**2).mean() / away.mean() ** 2)
     freedom = max(2 * (num_units - 1) / max(kurtosis - 1, 1.0), 1.0)
-    num_seeds = np.array([len(a), len(b)])
-    of_seeds = np.array([values.mean(axis=1).var(ddof=1) for values in (a, b)])
+    num_seeds = np.array([len(values) for values in nets])
+    of_seeds = np.array([values.mean(axis=1).var(ddof=1) for values in nets])
     upper = Components(
         float(seen.images + (raise_to_bound(freedom) - 1) * differences.var(ddof=seen.num_strata)),
         seen.seeds + (raise_to_bound(num_seeds - 1) - 1) * of_seeds,
         seen.residual * raise_to_bound((num_seeds - 1) * (num_units - 1)),
     )
-    return Noise(seen, upper, num_units / a.shape[1])
+    return Noise(seen, upper, num_units / nets[0].shape[1])
 
 
 def raise_to_bound(freedom: np.ndarray | float) -> np.ndarray | float:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cifar_lightning.compare.table_sources import Rows, read_rows
-from cifar_lightning.compare.units import count_strata, count_units
+from cifar_lightning.compare.units import Units, count_strata, count_units
 from cifar_lightning.runs.run import Run
 
 _WORDS = {"true": 1.0, "false": 0.0, "": np.nan}
@@ -39,15 +39,13 @@ class PredictionTable:
 
     Attributes:
         models: the runs of each model, in the order of their seeds; seed 0 without such a column.
-        strata: int (N,), the stratum of each example; None without such a column.
-        groups: int (N,), the group of each example; None without such a column.
+        units: what the N examples count as, by the columns `group` and `stratum`.
         num_lost: how many examples were left out, since not every run has them.
     """
 
     models: dict[str, list[TableRun]]
     has_seeds: bool
-    strata: np.ndarray | None
-    groups: np.ndarray | None
+    units: Units
     num_lost: int
 
 
@@ -112,10 +110,10 @@ def read_table(given: Any, shared_only: bool) -> PredictionTable:
         models.setdefault(model, []).append(TableRun(Path(), model, seed, answers))
     if len(models) < 2:
         raise ValueError(f"expected at least two models to compare, got {', '.join(models)}; add another one's rows")
-    strata, groups = (_of_examples(name, names, rows, keep) for name in ("stratum", "group"))
-    if count_units(int(keep.sum()), groups) <= count_strata(strata):
+    units = Units(*(_of_examples(name, names, rows, keep) for name in ("group", "stratum")))
+    if count_units(int(keep.sum()), units.groups) <= count_strata(units.strata):
         raise ValueError("expected strata with several examples or groups each, got as many strata; make them larger")
-    return PredictionTable(models, "seed" in columns, strata, groups, int((~keep).sum()))
+    return PredictionTable(models, "seed" in columns, units, int((~keep).sum()))
 
 
 def _number(name: str, rows: Rows) -> tuple[list[Any], np.ndarray]:

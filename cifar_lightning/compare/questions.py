@@ -133,6 +133,11 @@ class Question:
         return MIN_SEEDS if self.scope == "strategies" else 1
 
     @property
+    def span(self) -> float:
+        """The largest possible difference between two values."""
+        return self.bounds[1] - self.bounds[0]
+
+    @property
     def margin(self) -> str:
         """`equal_within` with its unit."""
         return f"{self.equal_within:g}{self.scale.difference_unit}"

@@ -1,6 +1,7 @@
 """A strategy by itself: its mean, how sure that is, and whether its training had finished."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -16,7 +17,7 @@ from cifar_lightning.compare.analysis import (
 )
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
-from cifar_lightning.compare.units import Units, count_units
+from cifar_lightning.compare.units import EACH_ALONE, Units, count_units
 from cifar_lightning.runs.folder import CURVES, GROUPS
 from cifar_lightning.runs.predictions import wilson_interval
 from cifar_lightning.runs.run import Run
@@ -26,19 +27,11 @@ _FALL_THAT_COUNTS, _LEARNT = 0.005, 0.95
 
 def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
     """The answers of one strategy's runs to the question."""
-    values = question.values(runs)
     right = stack_correctness(runs)
     test = runs[0].predictions("test")
-    groups, strata = find_units(runs, question.find_places(runs[0]))
     seconds = [run.facts.fit_seconds for run in runs if run.facts.fit_seconds is not None]
-    return Summary(
-        name=name,
-        runs=runs,
-        values=values,
-        sd=spread(values),
-        ci95=mean_interval(values, question.bounds, groups, strata),
-        groups=groups,
-        strata=strata,
+    return replace(
+        estimate(name, runs, question.values(runs), question.bounds, find_units(runs, question.find_places(runs[0]))),
         recall_mean={
             class_name: float(right[:, test.labels == place].mean()) if (test.labels == place).any() else None
             for place, class_name in enumerate(test.class_names)
@@ -49,13 +42,18 @@ def summarise(name: str, runs: Sequence[Run], question: Question) -> Summary:
     )
 
 
+def estimate(name: str, runs: Sequence[Run], values: np.ndarray, bounds: Interval, units: Units) -> Summary:
+    """A summary of `values`, float64 (S, N), without what run folders alone tell."""
+    return Summary(name, runs, values, spread(values), mean_interval(values, bounds, units), units)
+
+
 def find_units(runs: Sequence[Run], places: np.ndarray | slice = slice(None)) -> Units:
     """The groups of near-duplicate test images, from the first run that knows them, and the classes as strata.
 
     `places`: bool (N,), which of the test images are asked for.
     """
     groups = next((run.groups[places] for run in runs if run.has(GROUPS)), None)
-    return groups, runs[0].predictions("test").labels[places]
+    return Units(groups, runs[0].predictions("test").labels[places])
 
 
 def spread(values: np.ndarray) -> float | None:
@@ -63,27 +61,17 @@ def spread(values: np.ndarray) -> float | None:
     return float(values.mean(axis=1).std(ddof=1)) if len(values) > 1 else None
 
 
-def mean_interval(
-    values: np.ndarray,
-    bounds: Interval = SHARE_BOUNDS,
-    groups: np.ndarray | None = None,
-    strata: np.ndarray | None = None,
-) -> Interval:
-    """The 95 % interval of the mean of `values` for new seeds and images; if S is 1, for new images alone.
+def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS, units: Units = EACH_ALONE) -> Interval:
+    """The 95 % interval of the mean of `values`, float64 (S, N), for new seeds and images; if S is 1, new images alone.
 
     With the variance V and degrees of freedom of `analysis.py`, the mean m of shares gets Wilson's interval, with
     Student's t and as many images as make a binomial share vary like it, m (1 - m) / V; other values get Student's.
     With fewer than 15 mistakes per run (or right answers) V is often too small by chance: of the images that it makes
     more than there are, half count. Source: Dean & Pagano 2015, Journal of Survey Statistics and Methodology 3(4).
-
-    Args:
-        values: float64 (S, N), N at least 2.
-        bounds: the lowest and the highest possible value; (0, 1) for shares.
-        groups: int (N,), see `units.pool`.
-        strata: int (N,), see `units.pool`.
+    No interval reaches beyond `bounds`, the lowest and the highest possible value.
     """
-    contrast = (analyse_crossed if len(values) > 1 else analyse_images)([values], [1.0], groups, strata)
-    num_units = count_units(values.shape[1], groups)
+    contrast = (analyse_crossed if len(values) > 1 else analyse_images)([values], [1.0], units)
+    num_units = count_units(values.shape[1], units.groups)
     if bounds != SHARE_BOUNDS:
         low, high = contrast.ci95
         if high - low < NO_WIDTH:

@@ -1,11 +1,26 @@
 """Images that do not count one by one: near-duplicates, which count as one unit, and images in strata."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 # With fewer groups, a few more false alarms than 5 % (docs/calibration.md).
 ENOUGH_GROUPS = 20
-# The groups and the strata of the images, int (N,) each, or None.
-Units = tuple[np.ndarray | None, np.ndarray | None]
+
+
+class Units(NamedTuple):
+    """What N images count as.
+
+    Attributes:
+        groups: int (N,), images with the same number are one unit; None: each image is one.
+        strata: int (N,), the stratum of each image, such as its class; None: all are in one.
+    """
+
+    groups: np.ndarray | None = None
+    strata: np.ndarray | None = None
+
+
+EACH_ALONE = Units()
 
 
 def count_units(num_images: int, groups: np.ndarray | None) -> int:
@@ -30,20 +45,13 @@ def count_strata(strata: np.ndarray | None) -> int:
     return number if strata is None or 2 * number <= len(strata) else 1
 
 
-def pool(values: np.ndarray, groups: np.ndarray | None = None, strata: np.ndarray | None = None) -> np.ndarray:
-    """Turns the values x of a net into one value per group, so that the mean of every seed stays the same.
+def pool(values: np.ndarray, units: Units) -> np.ndarray:
+    """One value per group for the values x of a net, float64 (S, N) -> (S, G): the mean of every seed stays the same.
 
     With m the mean of the net, a group gets x_g = (G / N) sum over its images of (x - m) + m. With strata, m in the sum
     is the net's mean in the stratum of the image: the spread between strata is then in no variance.
-
-    Args:
-        values: float64 (S, N).
-        groups: int (N,), images with the same number are one unit; None: each image is one.
-        strata: int (N,), the stratum of each image; None: all are in one.
-
-    Returns:
-        float64 (S, G), the groups in the order of their numbers.
     """
+    groups, strata = units
     mean = values.mean()
     if strata is not None and count_strata(strata) > 1:
         places = np.unique(strata, return_inverse=True)[1]

@@ -27,6 +27,10 @@ def summary(name, values, seeds=None):
     return Summary(name, runs, values, None, (0, 1))
 
 
+def power_of(a, b, question=SHARES, level=0.05):
+    return find_power(summary("a", a), summary("b", b), question, level)
+
+
 def draw(accuracy, seeds, images=300, seed=0):
     """0/1 values with the same hard images for every net that is drawn with the same `seed`."""
     ease = np.random.default_rng(seed).normal(0, 2.5, images)
@@ -61,7 +65,7 @@ def test_a_strategy_with_too_few_seeds_takes_no_part_in_the_correction():
     )
     judged, *others = compare_pairs([good, bad, few], SHARES)
     assert (judged.a, judged.b, judged.p_adjusted, judged.p_holm) == ("g", "b", judged.p, judged.p)
-    assert judged.power == find_power(good.values, bad.values, 0.05)
+    assert judged.power == find_power(good, bad, SHARES, 0.05)
     assert [(pair.p_adjusted, pair.p_holm, word_verdict(pair, SHARES)) for pair in others] == [
         (None, None, "too few runs to say")
     ] * 2
@@ -123,7 +127,7 @@ def test_training_noise_is_not_judged_without_two_common_seeds_or_any_noise():
 def test_the_seeds_and_images_for_half_are_the_fewest_that_are_enough():
     generator = np.random.default_rng(1)
     nets = [draw(share, 4, seed=8) + generator.normal(0, 0.05, (4, 1)) for share in (0.93, 0.9)]
-    power, components = find_power(*nets), find_components(nets, (1, -1))
+    power, components = power_of(*nets), find_components(nets, (1, -1))
     half = power.detectable / 2
 
     def detectable(seeds, images):
@@ -136,19 +140,19 @@ def test_the_seeds_and_images_for_half_are_the_fewest_that_are_enough():
     assert power.images_for_half is None
     # And without noise of seeds it is the other way round.
     nets = [np.repeat(draw(share, 1), 4, axis=0) for share in (0.93, 0.9)]
-    power, components = find_power(*nets), find_components(nets, (1, -1))
+    power, components = power_of(*nets), find_components(nets, (1, -1))
     half = power.detectable / 2
     assert power.seeds_for_half is None
     assert detectable(4, power.images_for_half) <= half < detectable(4, power.images_for_half - 1)
 
 
 def test_there_is_no_power_to_speak_of_where_nothing_varies():
-    assert find_power(np.ones((3, 20)), np.ones((3, 20))) is None
+    assert power_of(np.ones((3, 20)), np.ones((3, 20))) is None
 
 
 def test_there_is_no_power_to_speak_of_where_no_verdict_is_given():
-    assert find_power(draw(0.93, 2), draw(0.9, 10)) is None
-    assert find_power(draw(0.93, 3), draw(0.9, 10)) is not None
+    assert power_of(draw(0.93, 2), draw(0.9, 10)) is None
+    assert power_of(draw(0.93, 3), draw(0.9, 10)) is not None
 
 
 def test_power_is_that_of_a_verdict_which_the_correction_makes_harder():
@@ -157,13 +161,13 @@ def test_power_is_that_of_a_verdict_which_the_correction_makes_harder():
         next(pair.power for pair in compare_pairs(those, SHARES) if {pair.a, pair.b} == {a.name, b.name})
         for those in ([a, b], [a, b, *others])
     )
-    assert alone == find_power(a.values, b.values, 0.05)
-    assert corrected == find_power(a.values, b.values, 0.05 / 6)
+    assert alone == find_power(a, b, SHARES, 0.05)
+    assert corrected == find_power(a, b, SHARES, 0.05 / 6)
     assert corrected.missed_below > alone.missed_below
 
 
 def test_a_difference_of_the_size_called_detectable_gets_its_verdict_in_four_of_five_studies():
-    power = find_power(draw(0.92, 5, seed=1), draw(0.92, 5, seed=1), 0.05 / 3)
+    power = power_of(draw(0.92, 5, seed=1), draw(0.92, 5, seed=1), level=0.05 / 3)
     winners = []
     for seed in range(2, 152):
         nets = [summary(str(share), draw(share, 5, seed=seed)) for share in (0.92 + power.detectable, 0.92)]
@@ -243,7 +247,7 @@ def test_paired_seeds_find_more_where_seeds_share_their_luck_and_keep_the_promis
 def test_the_power_of_paired_seeds_is_that_of_their_difference():
     a, b = draw(0.93, 5), draw(0.9, 5)
     components = find_components([a - b], [1])
-    power = find_power(a, b, paired_seeds=True)
+    power = power_of(a, b, PAIRED)
     assert power.detectable == pytest.approx(components.detectable(np.array([5]), 300, 0.8, 0.05))
 
 

@@ -5,8 +5,11 @@ import pytest
 from scipy import stats
 
 from cifar_lightning.compare.analysis import Components, find_components
+from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.pairs import find_power
 from cifar_lightning.compare.planning_noise import Noise, assume_noise, find_noise, raise_to_bound
+from cifar_lightning.compare.questions import Question
+from cifar_lightning.compare.units import Units
 
 
 def draw(generator, images, seeds, residual, num_seeds, num_images):
@@ -22,7 +25,7 @@ def draw(generator, images, seeds, residual, num_seeds, num_images):
 def test_an_upper_bound_is_that_of_scipys_chi_square():
     assert raise_to_bound(2) == pytest.approx(2 / stats.chi2.ppf(0.2, 2))
     a, b = draw(np.random.default_rng(0), 1, 0.3, 0.5, 4, 60)
-    seen, upper = find_components([a, b], (1, -1)), find_noise(a, b).upper
+    seen, upper = find_components([a, b], (1, -1)), find_noise([a, b]).upper
     expected = [(3 / stats.chi2.ppf(0.2, 3) - 1) * values.mean(axis=1).var(ddof=1) for values in (a, b)]
     assert upper.seeds - seen.seeds == pytest.approx(expected)
     assert upper.residual / seen.residual == pytest.approx([177 / stats.chi2.ppf(0.2, 177)] * 2)
@@ -37,10 +40,12 @@ def test_without_bounds_a_study_as_large_as_the_pilot_shows_what_the_pilot_says_
     generator = np.random.default_rng(2)
     groups = np.repeat(np.arange(40), 3)
     a, b = ((generator.random((4, 40))[:, groups] < share).astype(float) for share in (0.8, 0.7))
-    strata = groups % 4 if with_strata else None
-    noise = find_noise(a, b, groups, strata)
+    units = Units(groups, groups % 4 if with_strata else None)
+    noise = find_noise([a, b], units)
     shown = Noise(noise.seen, noise.seen, noise.units_per_image).detectable(4, 120, 0.8, 0.05)
-    assert shown == pytest.approx(find_power(a, b, groups=groups, strata=strata).detectable)
+    pilot = [Summary(name, [], values, None, (0, 1), units) for name, values in (("a", a), ("b", b))]
+    question = Question("accuracy", "test accuracy", lambda run: None)
+    assert shown == pytest.approx(find_power(*pilot, question).detectable)
 
 
 def test_one_raised_mean_square_raises_the_variance_by_as_much_and_two_by_less_than_both():
@@ -62,7 +67,7 @@ def test_the_bound_is_above_the_truth_in_at_least_75_of_100_pilots():
     truth = Components(2 * 0.2**2, np.full(2, 0.02**2), np.full(2, 0.15**2))
     for seeds, images in ((3, 100), (10, 1000), (40, 100)):
         needed = truth.detectable(np.array([seeds, seeds]), images)
-        pilots = [find_noise(*draw(generator, 0.2, 0.02, 0.15, 4, 100)) for _ in range(300)]
+        pilots = [find_noise(draw(generator, 0.2, 0.02, 0.15, 4, 100)) for _ in range(300)]
         found = np.array([pilot.detectable(seeds, images, 0.8, 0.05) for pilot in pilots])
         assert 0.75 < (found >= needed).mean() < 0.99
 

@@ -18,7 +18,7 @@ def test_rows_may_come_in_any_order():
     # Examples are numbered as they first appear.
     assert first.models["a"][0].values.tolist() == [1, 0]
     assert second.models["a"][0].values.tolist() == [0, 1]
-    assert (first.has_seeds, first.num_lost, first.groups, first.strata) == (True, 0, None, None)
+    assert (first.has_seeds, first.num_lost, first.units) == (True, 0, (None, None))
 
 
 def test_seeds_are_ordered_as_numbers_and_models_may_have_different_ones():
@@ -35,8 +35,8 @@ def test_groups_and_strata_belong_to_the_examples_that_are_kept():
     found = read_table(rows, True)
     assert found.num_lost == 1
     assert found.models["a"][0].values.tolist() == [0, 1, 1]
-    assert found.groups.tolist() == [0, 1, 2]
-    assert found.strata.tolist() == [1, 0, 1]
+    assert found.units.groups.tolist() == [0, 1, 2]
+    assert found.units.strata.tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize(

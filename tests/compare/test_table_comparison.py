@@ -43,7 +43,7 @@ def test_a_table_with_seeds_says_what_the_run_folders_say(tmp_path):
     of_folders = compare(root, equal_within=8)
     # Run folders know the class of each image.
     first = of_folders.strategies[0]
-    examples = {"group": first.groups, "stratum": first.strata}
+    examples = {"group": first.units.groups, "stratum": first.units.strata}
     known = {name: of.tolist() for name, of in examples.items() if of is not None}
     of_table = compare(make_table(values, **known), equal_within=8)
     assert of_table.answer == of_folders.answer
