@@ -14,7 +14,6 @@ from cifar_lightning.compare.plane_figures import draw_compute, draw_curves, dra
 from cifar_lightning.compare.questions import MINUS, SHARE_BOUNDS, SHARES, stack_correctness
 from cifar_lightning.compare.summaries import find_units, mean_interval
 from cifar_lightning.plots import kit
-from cifar_lightning.runs.disk import write_bytes, write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -212,13 +211,11 @@ def write_figures(comparison: Comparison, folder: Path) -> list[kit.Chart]:
     looks = strategy_looks(comparison)
     charts = []
     for name, draw in _DRAW.items():
-        png, svg = folder / f"{name}.png", folder / f"{name}.svg"
         if chart := draw(comparison, looks):
             charts.append(chart)
-            write_bytes(png, chart.png)
-            write_text(svg, chart.svg)
+            chart.write(folder)
         else:
             # A figure of an earlier comparison says something else.
-            png.unlink(missing_ok=True)
-            svg.unlink(missing_ok=True)
+            for kind in ("png", "svg"):
+                (folder / f"{name}.{kind}").unlink(missing_ok=True)
     return charts

@@ -3,7 +3,7 @@
 import filecmp
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import chain, pairwise
 from operator import attrgetter
 from typing import Any
 
@@ -72,10 +72,24 @@ def flat_settings(run: Run) -> dict[str, Any]:
     return flatten(run.settings) if run.has(CONFIG) else {}
 
 
-def differing_settings(runs: Sequence[Run], wanted: Callable[[str], bool] | None = None) -> list[str]:
+def _is_source(key: str) -> bool:
+    return key.startswith("data.source") and key not in SOURCE_ACCESS
+
+
+def _is_training(key: str) -> bool:
+    # The source and the classes are compared between all runs.
+    group, _, name = key.partition(".")
+    return (
+        group == "model"
+        or (group == "data" and not name.startswith(("source", "classes")))
+        or (group == "trainer" and name in _TRAINER)
+    )
+
+
+def differing_settings(runs: Sequence[Run], is_wanted: Callable[[str], bool] = _is_training) -> list[str]:
     """The wanted keys, by default those of model, data and training, in which the settings of runs differ."""
     settings = [flat for run in runs if (flat := flat_settings(run))]
-    keys = dict.fromkeys(key for flat in settings for key in flat if (wanted or _is_training)(key))
+    keys = dict.fromkeys(filter(is_wanted, chain.from_iterable(settings)))
     return [key for key in keys if _differs(key, settings)]
 
 
@@ -136,20 +150,6 @@ def _find_mixtures(runs: Sequence[Run]) -> Iterator[str]:
                 yield from _describe_groups(f"one {key} in all runs of {strategy}", same, partial(_setting, key))
 
     yield from _find_other_images(runs)
-
-
-def _is_source(key: str) -> bool:
-    return key.startswith("data.source") and key not in SOURCE_ACCESS
-
-
-def _is_training(key: str) -> bool:
-    # The source and the classes are compared between all runs.
-    group, _, name = key.partition(".")
-    return (
-        group == "model"
-        or (group == "data" and not name.startswith(("source", "classes")))
-        or (group == "trainer" and name in _TRAINER)
-    )
 
 
 def _setting(key: str, run: Run) -> str:

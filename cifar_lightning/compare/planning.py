@@ -18,7 +18,6 @@ from cifar_lightning.compare.planning_noise import CHANCE, CONFIDENCE, Noise, as
 from cifar_lightning.compare.questions import SHARES, Scale
 from cifar_lightning.plots.kit import Chart
 from cifar_lightning.printing import count
-from cifar_lightning.runs.disk import write_bytes, write_text
 from cifar_lightning.runs.run import Run
 
 
@@ -111,9 +110,7 @@ class Plan:
 
     def write(self, folder: str | Path) -> None:
         """Writes the figure into `folder`, as plan.png and plan.svg."""
-        chart = self.draw()
-        write_bytes(Path(folder) / "plan.png", chart.png)
-        write_text(Path(folder) / "plan.svg", chart.svg)
+        self.draw().write(Path(folder))
 
     def __str__(self) -> str:
         return self.answer

@@ -35,15 +35,15 @@ def draw_plan(plan: "Plan") -> kit.Chart:
     if plan.enough is not None:
         _mark(axes, plan.enough, "plan", "D", _GREEN)
     # As many as there is room for.
-    _write_ticks(axes.xaxis, image_ends, [1, 3] if image_ends[1] < 1000 * image_ends[0] else [1])
-    _write_ticks(axes.yaxis, seed_ends, [1, 2, 3, 5])
+    _write_ticks(axes.xaxis, [1, 3] if image_ends[1] < 1000 * image_ends[0] else [1])
+    _write_ticks(axes.yaxis, [1, 2, 3, 5])
     if (each := plan.hours(1)) is not None:
         to_hours, to_seeds = (lambda seeds: np.multiply(seeds, each)), (lambda hours: np.divide(hours, each))
         hours = axes.secondary_yaxis("right", functions=(to_hours, to_seeds))
         hours.set_ylabel("hours of fitting", fontsize=kit.MEDIUM, color=kit.INK)
         hours.tick_params(labelsize=kit.SMALL, colors=kit.INK)
         hours.spines[:].set_color(kit.MUTED)
-        _write_ticks(hours.yaxis, (seed_ends[0] * each, seed_ends[1] * each), [1, 2, 3, 5])
+        _write_ticks(hours.yaxis, [1, 2, 3, 5])
     return kit.finish_panel(figure, "plan", plan.answer, reading)
 
 
@@ -85,11 +85,10 @@ def _mark(axes: "Axes", size: tuple[int, int], name: str, marker: str, colour: s
     text.set(color=colour, weight="bold", bbox={"boxstyle": "round,pad=0.12", "fc": kit.PAPER, "ec": "none"})
 
 
-def _write_ticks(axis: "Axis", ends: tuple[float, float], steps: list[int]) -> None:
+def _write_ticks(axis: "Axis", steps: list[int]) -> None:
     """Writes round numbers as they are, not as powers of ten."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    ticks = np.outer(10.0 ** np.arange(-2, 8), steps).ravel()
-    axis.set_major_locator(FixedLocator([tick for tick in ticks if ends[0] <= tick <= ends[1]]))
+    axis.set_major_locator(LogLocator(subs=steps, numticks=99))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axis.set_minor_locator(NullLocator())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cifar_lightning.plots.kit import GREY, LARGE, SMALL, VERMILION, new_figure, save_figure, shorten
+from cifar_lightning.plots.kit import GREY, LARGE, SMALL, VERMILION, new_figure, new_grid, save_figure, shorten
 
 _PAIRS_A_ROW = 5
 _NAME_WIDTH = 1.2  # inches: two names above a pair of 2.7
@@ -34,9 +34,7 @@ def draw_closest_pairs(
     figure = new_figure(max(2.7 * num_columns, 7.5), 1.85 * num_rows + 0.7)
     few = " (grey: not near enough)" if min(similarity) < threshold else ""
     figure.suptitle(f"The {count} closest pairs: test image left, training image right{few}", fontsize=LARGE)
-    grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
-    for axes in grid:
-        axes.set_axis_off()
+    grid = new_grid(figure, num_rows, num_columns)
     gap = np.full((len(tests[0]), max(1, len(tests[0]) // 16), 3), 255, np.uint8)
     for axes, test, training, names, value in zip(grid, tests, trainings, classes, similarity, strict=False):
         axes.imshow(np.concatenate([test, gap, training], axis=1), interpolation="nearest")

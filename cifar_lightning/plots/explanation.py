@@ -118,9 +118,7 @@ def draw_explanation(path: Path, net: str, explanation: Explanation) -> None:
 
 def _draw_looks(part: "SubFigure", images: Sequence[ExplainedImage]) -> None:
     _head(part, "What the net looks at")
-    grid = part.subplots(1, 9)
-    for axes in grid:
-        axes.set_axis_off()
+    grid = kit.new_grid(part, 1, 9)
     for place, image in enumerate(images):
         plain, cam, covered = grid[3 * place : 3 * place + 3]
         grey = image.pixels.mean(axis=2)
@@ -137,9 +135,7 @@ def _draw_looks(part: "SubFigure", images: Sequence[ExplainedImage]) -> None:
 
 def _draw_filters(part: "SubFigure", filters: np.ndarray) -> None:
     _head(part, "The filters of its first convolution")
-    grid = part.subplots(-(-len(filters) // _FILTER_COLUMNS), _FILTER_COLUMNS, squeeze=False).flatten()
-    for axes in grid:
-        axes.set_axis_off()
+    grid = kit.new_grid(part, -(-len(filters) // _FILTER_COLUMNS), _FILTER_COLUMNS)
     for axes, weights in zip(grid, filters, strict=False):
         axes.imshow(0.5 + weights.transpose(1, 2, 0) / (2 * np.abs(weights).max() + 1e-12))
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from cifar_lightning.runs.disk import write_whole
+from cifar_lightning.runs.disk import write_bytes, write_text, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 # Two colours that the colour-blind tell apart, also in print. Source: Okabe and Ito 2008, "Color Universal Design".
 BLUE = "#0072B2"
@@ -74,6 +74,11 @@ class Chart:
     svg: str
     reading_height: float
 
+    def write(self, folder: Path) -> None:
+        """Writes both files into `folder`."""
+        write_bytes(folder / f"{self.name}.png", self.png)
+        write_text(folder / f"{self.name}.svg", self.svg)
+
 
 @dataclass(frozen=True)
 class Look:
@@ -110,6 +115,14 @@ def new_figure(width: float, height: float) -> "Figure":
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=_RUN_DOTS_PER_INCH, layout="constrained", facecolor="white")
+
+
+def new_grid(part: "Figure | SubFigure", num_rows: int, num_columns: int) -> Sequence["Axes"]:
+    """Axes that stay invisible until they are used, row by row."""
+    grid = part.subplots(num_rows, num_columns, squeeze=False).flatten()
+    for axes in grid:
+        axes.set_axis_off()
+    return grid
 
 
 def new_panel(height: float, title: str, reading: str, x_label: str, y_label: str = "") -> tuple["Figure", "Axes"]:

@@ -37,9 +37,7 @@ def draw_mistakes(path: Path, net: str, images: np.ndarray, predictions: Predict
     some = "all of them" if len(worst) == num_wrong else f"the {len(worst)} most confident"
     kit.add_title(figure, net, f"{num_wrong} of {count} images wrong; {some}, surest first")
     names = [kit.shorten(name, _NAME_WIDTH) for name in (*predictions.class_names, OTHER)]
-    grid = figure.subplots(num_rows, num_columns, squeeze=False).flatten()
-    for axes in grid:
-        axes.set_axis_off()
+    grid = kit.new_grid(figure, num_rows, num_columns)
     for axes, place, confidence in zip(grid, worst, confidences(predictions)[worst], strict=False):
         axes.set_axis_on()
         axes.set(xticks=[], yticks=[])
