@@ -164,9 +164,8 @@ def _describe_cautions(comparison: Comparison) -> Iterator[str]:
 
 def _describe_unequal_scatter(strategies: Sequence[Summary], words: Words) -> Iterator[str]:
     """A sentence on strategies that scatter at least three times as much as the calmest (docs/calibration.md)."""
-    by_name = {each.name: each for each in strategies if len(each.runs) >= MIN_SEEDS and each.sd}
-    spreads = {name: each.sd or 0.0 for name, each in by_name.items()}
-    calm = min(spreads, key=lambda name: spreads[name], default="")
+    spreads = {each.name: each.sd for each in strategies if len(each.runs) >= MIN_SEEDS and each.sd}
+    calm = min(spreads, key=spreads.__getitem__, default="")
     ratios = {name: ratio for name in spreads if (ratio := spreads[name] / spreads[calm]) >= UNEQUAL}
     if ratios:
         ends = (
@@ -174,7 +173,7 @@ def _describe_unequal_scatter(strategies: Sequence[Summary], words: Words) -> It
         )
         times = " to ".join(dict.fromkeys(ends))
         scatter, its = ("scatter", "their") if len(ratios) > 1 else ("scatters", "its")
-        is_rough = any(len(by_name[name].runs) < ENOUGH_SEEDS for name in ratios)
+        is_rough = any(len(each.runs) < ENOUGH_SEEDS for each in strategies if each.name in ratios)
         rough = f"; with so few seeds, {its} scatter is a rough estimate" if is_rough else ""
         yield (
             f"{_name(list(ratios), words)} {scatter} {times} times as much over seeds as {calm}, so false alarms may"

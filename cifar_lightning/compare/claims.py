@@ -51,8 +51,9 @@ class _Line:
 
 
 class _Difference(NamedTuple):
-    """How far the net of a claim is from others; `p` is two-sided."""
+    """How far the net of a claim is from others, which `against` names; `p` is two-sided."""
 
+    against: str
     value: float
     ci95: Interval
     p: float
@@ -87,7 +88,7 @@ def judge_claims(strategies: Mapping[str, Sequence[Run]]) -> list[Claim]:
     asked = [(line, values) for line in _LINES if (values := _find_values(line, labs))]
     units = find_units(next(iter(strategies.values())))
     found = [_find_differences(line, values, units) for line, values in asked]
-    corrected = iter(holm([difference.p for differences in found for difference in differences.values()]))
+    corrected = iter(holm([difference.p for differences in found for difference in differences]))
     claims = []
     for (line, values), differences in zip(asked, found, strict=True):
         p_values = [next(corrected) for _ in differences]
@@ -114,28 +115,25 @@ def _find_values(line: _Line, strategies: Mapping[str, Sequence[Run]]) -> dict[s
         return {}
 
 
-def _find_differences(line: _Line, values: Mapping[str, np.ndarray], units: Units) -> dict[str, _Difference]:
-    """The differences by what the net is compared with; none where there are too few seeds."""
+def _find_differences(line: _Line, values: Mapping[str, np.ndarray], units: Units) -> list[_Difference]:
+    """What the claim is judged by; nothing where there are too few seeds."""
     if min(map(len, values.values())) < MIN_SEEDS:
-        return {}
+        return []
     about, *others = values.values()
-    names = [name for name in values if name != line.about]
-    if line.each:
-        pairs = zip(names, others, strict=True)
-        return {name: _find_difference([about, its_values], [1, -1], line.most, units) for name, its_values in pairs}
-    weights = [1, *(-1 / len(others) for _ in others)]
-    return {" and ".join(names): _find_difference([about, *others], weights, line.most, units)}
+    _, *names = values
+    compared = [([name], [its_values]) for name, its_values in zip(names, others, strict=True)]
+    differences = []
+    for against, nets in compared if line.each else [(names, others)]:
+        contrast = analyse_crossed([about, *nets], [1, *(-1 / len(nets) for _ in nets)], units)
+        num_units = count_units(about.shape[1], units.groups)
+        ci95, p = judge(contrast.value, contrast.ci95, contrast.p, num_units, line.most)
+        mean = "the mean of " if len(against) > 1 else ""
+        differences.append(_Difference(f"{mean}{' and '.join(against)}", contrast.value, ci95, p))
+    return differences
 
 
-def _find_difference(nets: Sequence[np.ndarray], weights: Sequence[float], most: float, units: Units) -> _Difference:
-    contrast = analyse_crossed(nets, weights, units)
-    num_units = count_units(nets[0].shape[1], units.groups)
-    ci95, p = judge(contrast.value, contrast.ci95, contrast.p, num_units, most)
-    return _Difference(contrast.value, ci95, p)
-
-
-def _judge(differences: Mapping[str, _Difference], p_values: Sequence[float]) -> ClaimVerdict:
-    shown = [difference.value for difference, p in zip(differences.values(), p_values, strict=True) if p < 0.05]
+def _judge(differences: Sequence[_Difference], p_values: Sequence[float]) -> ClaimVerdict:
+    shown = [difference.value for difference, p in zip(differences, p_values, strict=True) if p < 0.05]
     if shown and min(shown) < 0:
         return ClaimVerdict.CONTRADICTED
     return ClaimVerdict.SUPPORTED if shown and len(shown) == len(p_values) else ClaimVerdict.NOT_SHOWN
@@ -144,18 +142,17 @@ def _judge(differences: Mapping[str, _Difference], p_values: Sequence[float]) ->
 def _describe(
     line: _Line,
     values: Mapping[str, np.ndarray],
-    differences: Mapping[str, _Difference],
+    differences: Sequence[_Difference],
     p_values: Sequence[float],
 ) -> str:
-    mean, *others = (SHARES.number(float(its_values.mean()), line.sign) for its_values in values.values())
-    names = [name for name in values if name != line.about]
-    compared = ", ".join(f"{name} {other}" for name, other in zip(names, others, strict=True))
-    said = f"{line.phrase.format(line.about, mean)} ({compared})"
+    means = {name: SHARES.number(float(its_values.mean()), line.sign) for name, its_values in values.items()}
+    compared = ", ".join(f"{name} {mean}" for name, mean in means.items() if name != line.about)
+    said = f"{line.phrase.format(line.about, means[line.about])} ({compared})"
     if not differences:
         return f"{said}; {MIN_SEEDS} seeds of each are needed to judge this"
     against = "; ".join(
-        f"{SHARES.difference(difference.value)} against {'the mean of ' if ' and ' in name else ''}{name}"
+        f"{SHARES.difference(difference.value)} against {difference.against}"
         f" (95 % interval {SHARES.difference_interval(difference.ci95)}, Holm's p {write_p(p)})"
-        for (name, difference), p in zip(differences.items(), p_values, strict=True)
+        for difference, p in zip(differences, p_values, strict=True)
     )
     return f"{said}: {against}"

@@ -66,17 +66,16 @@ def read_table(given: Any, shared_only: bool) -> PredictionTable:
     if not columns["value"]:
         raise ValueError("expected a table with rows, got an empty one; add some")
     names = {name: _number(name, rows) for name in columns if name != "value"}
-    (names_of_models, of_model), (examples, of_example) = names["model"], names["example"]
-    seeds, of_seed = names.get("seed", ([0], np.zeros(len(of_model), np.int64)))
-    numbers = [
-        _read_cell(_whole, "whole numbers as seeds", seed, int((of_seed == place).argmax()), rows)
-        for place, seed in enumerate(seeds)
-    ]
-    pairs, of_pair = np.unique(of_model * len(seeds) + of_seed, return_inverse=True)
-    keys = [(str(names_of_models[pair // len(seeds)]), numbers[pair % len(seeds)]) for pair in pairs.tolist()]
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    runs = [keys[place] for place in order]
-    cells = np.argsort(order)[of_pair] * len(examples) + of_example
+    examples, of_example = names["example"]
+    seeds = columns.get("seed", [0] * len(of_example))
+    number_of = {
+        seed: _read_cell(_whole, "whole numbers as seeds", seed, seeds.index(seed), rows)
+        for seed in dict.fromkeys(seeds)
+    }
+    keys = list(zip(map(str, columns["model"]), map(number_of.__getitem__, seeds), strict=True))
+    runs = sorted(set(keys))
+    place_of = {run: place for place, run in enumerate(runs)}
+    cells = np.fromiter(map(place_of.__getitem__, keys), np.int64) * len(examples) + of_example
 
     def describe(cell: int) -> str:
         model, seed = runs[cell // len(examples)]

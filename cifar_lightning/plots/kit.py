@@ -117,9 +117,9 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), dpi=_RUN_DOTS_PER_INCH, layout="constrained", facecolor="white")
 
 
-def new_grid(part: "Figure | SubFigure", num_rows: int, num_columns: int) -> Sequence["Axes"]:
+def new_grid(part: "Figure | SubFigure", num_rows: int, num_columns: int) -> list["Axes"]:
     """Axes that stay invisible until they are used, row by row."""
-    grid = part.subplots(num_rows, num_columns, squeeze=False).flatten()
+    grid = list(part.subplots(num_rows, num_columns, squeeze=False).flatten())
     for axes in grid:
         axes.set_axis_off()
     return grid
