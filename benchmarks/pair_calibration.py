@@ -87,7 +87,7 @@ def print_equal(num_seeds: int, studies: int) -> None:
             found = []
             for nets in draw(studies, (accuracy + half, accuracy - half), [num_seeds] * 2):
                 _, (low, high) = judge(*nets)
-                p = find_equal_p(analyse_crossed(nets), margin, 300, 1.0)
+                p = find_equal_p(analyse_crossed(nets), margin, 1.0)
                 found.append((p < 0.05 and -margin < low and high < margin, p < 0.1))
             shares.append([float(share) for share in np.mean(found, axis=0)])
         print_row(f"{100 * accuracy:.0f} %", num_seeds, f"{100 * margin:.0f}", *shares[0], shares[1][0])

@@ -75,7 +75,8 @@ class Contrast:
         degrees_of_freedom: those of the standard error.
         skewness: that of the estimate, as far as it comes from the images.
         steps: where few images tell the nets apart, what one more of them would add to the value, and take from it.
-        num_differing: on how many images, or groups of them, the nets differ.
+        num_units: the number of images, or groups of them.
+        num_differing: on how many of these the nets differ.
     """
 
     value: float
@@ -83,6 +84,7 @@ class Contrast:
     degrees_of_freedom: float
     skewness: float = 0.0
     steps: tuple[float, float] | None = None
+    num_units: int = 0
     num_differing: int = 0
 
     @cached_property
@@ -193,7 +195,7 @@ def _contrast(differences: np.ndarray, units: Units, standard_error: float, degr
         skewness = float(((pooled - value) ** 3).mean()) / (num_units**2 * standard_error**3)
         if num_differing < min(FEW_IMAGES, num_units):
             steps = (_find_step(sums), _find_step(-sums))
-    return Contrast(value, standard_error, degrees_of_freedom, skewness, steps, num_differing)
+    return Contrast(value, standard_error, degrees_of_freedom, skewness, steps, num_units, num_differing)
 
 
 def count_differing(differences: np.ndarray) -> int:
@@ -222,7 +224,7 @@ def judge(value: float, ci95: Interval, p: float, num_images: int, most: float) 
     return find_unseen_interval(value, num_images, (-most, most)), find_unseen_p(value, num_images, (-most, most))
 
 
-def find_equal_p(contrast: Contrast, margin: float, num_images: int, most: float) -> float:
+def find_equal_p(contrast: Contrast, margin: float, most: float) -> float:
     """The p-value of a true difference of `margin` or more, either way; at most `most` is possible.
 
     Of the two ends, the one that is harder to exclude counts ("two one-sided tests"). Its p is doubled: it is below 5 %
@@ -235,7 +237,7 @@ def find_equal_p(contrast: Contrast, margin: float, num_images: int, most: float
     if contrast.standard_error > NO_WIDTH:
         return max(contrast.p_of(-margin), contrast.p_of(margin))
     ends = (-margin, margin)
-    return max(find_unseen_p(contrast.value - end, num_images, (-most - end, most - end)) for end in ends)
+    return max(find_unseen_p(contrast.value - end, contrast.num_units, (-most - end, most - end)) for end in ends)
 
 
 def find_unseen_interval(value: float, num_images: int, bounds: Interval = (-1.0, 1.0)) -> Interval:

@@ -21,7 +21,7 @@ from cifar_lightning.compare.grouping import flat_settings
 from cifar_lightning.compare.pairs import MIN_SEEDS
 from cifar_lightning.compare.questions import SHARES, correctness, gap, learnt_all, probe_shares
 from cifar_lightning.compare.summaries import find_units
-from cifar_lightning.compare.units import Units, count_units
+from cifar_lightning.compare.units import Units
 from cifar_lightning.compare.wording import write_p
 from cifar_lightning.runs.run import MissingFileError, Run
 
@@ -125,8 +125,7 @@ def _find_differences(line: _Line, values: Mapping[str, np.ndarray], units: Unit
     differences = []
     for against, nets in compared if line.each else [(names, others)]:
         contrast = analyse_crossed([about, *nets], [1, *(-1 / len(nets) for _ in nets)], units)
-        num_units = count_units(about.shape[1], units.groups)
-        ci95, p = judge(contrast.value, contrast.ci95, contrast.p, num_units, line.most)
+        ci95, p = judge(contrast.value, contrast.ci95, contrast.p, contrast.num_units, line.most)
         mean = "the mean of " if len(against) > 1 else ""
         differences.append(_Difference(f"{mean}{' and '.join(against)}", contrast.value, ci95, p))
     return differences

@@ -73,21 +73,20 @@ def _compare(a: Summary, b: Summary, question: Question, level: float) -> Pair:
     wrong answers; a single seed on one side, or other values, leave the images alone.
     """
     nets, weights = _nets(a, b, question)
-    num_units = count_units(a.values.shape[1], a.units.groups)
     method = "crossed" if min(len(a.values), len(b.values)) > 1 else "images"
     analyse = analysis.analyse_crossed if method == "crossed" else analysis.analyse_images
     contrast = analyse(nets, weights, a.units)
     ci95, p = contrast.ci95, contrast.p
-    is_single = len(a.values) == len(b.values) == 1 and num_units == a.values.shape[1]
+    is_single = len(a.values) == len(b.values) == 1 and contrast.num_units == a.values.shape[1]
     if is_single and np.isin((a.values, b.values), (0, 1)).all():
         method = "mcnemar"
         p, ci95 = mcnemar(a.values[0], b.values[0])
     difference = a.mean - b.mean
-    ci95, p = analysis.judge(difference, ci95, p, num_units, question.span)
+    ci95, p = analysis.judge(difference, ci95, p, contrast.num_units, question.span)
     is_judged = min(len(a.runs), len(b.runs)) >= question.min_seeds
     p_equal = None
     if question.equal_within and is_judged:
-        p_equal = analysis.find_equal_p(contrast, _margin(question), num_units, question.span)
+        p_equal = analysis.find_equal_p(contrast, _margin(question), question.span)
     return Pair(
         a=a.name,
         b=b.name,

@@ -17,7 +17,7 @@ from cifar_lightning.compare.analysis import (
 )
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
-from cifar_lightning.compare.units import EACH_ALONE, Units, count_units
+from cifar_lightning.compare.units import EACH_ALONE, Units
 from cifar_lightning.runs.folder import CURVES, GROUPS
 from cifar_lightning.runs.predictions import wilson_interval
 from cifar_lightning.runs.run import Run
@@ -71,13 +71,12 @@ def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS, units: Un
     No interval reaches beyond `bounds`, the lowest and the highest possible value.
     """
     contrast = (analyse_crossed if len(values) > 1 else analyse_images)([values], [1.0], units)
-    num_units = count_units(values.shape[1], units.groups)
     if bounds != SHARE_BOUNDS:
         low, high = contrast.ci95
         if high - low < NO_WIDTH:
-            return find_unseen_interval(contrast.value, num_units, bounds)
+            return find_unseen_interval(contrast.value, contrast.num_units, bounds)
         return max(low, bounds[0]), min(high, bounds[1])
-    mean, error = contrast.value, contrast.standard_error
+    mean, error, num_units = contrast.value, contrast.standard_error, contrast.num_units
     # Where all answers of all runs are right, or all wrong, the only noise is that of so few images.
     count = mean * (1 - mean) / error**2 if error > NO_WIDTH else num_units
     if min(mean, 1 - mean) * num_units < FEW_IMAGES:

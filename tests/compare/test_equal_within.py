@@ -40,19 +40,19 @@ def test_p_is_that_of_two_one_sided_tests_doubled():
     differences = np.concatenate([differences, 2 * differences.mean() - differences])
     contrast = analyse_images([differences[None], np.zeros((1, 120))])
     by_statsmodels = DescrStatsW(differences).ttost_mean(-0.03, 0.03)[0]
-    assert find_equal_p(contrast, 0.03, 120, 1.0) == pytest.approx(2 * by_statsmodels)
-    assert find_equal_p(contrast, abs(contrast.value) / 2, 120, 1.0) == 1
+    assert find_equal_p(contrast, 0.03, 1.0) == pytest.approx(2 * by_statsmodels)
+    assert find_equal_p(contrast, abs(contrast.value) / 2, 1.0) == 1
     # Below 5 % exactly where Student's interval is within the margin.
     end = stats.ttest_1samp(differences, 0).confidence_interval().high
-    assert find_equal_p(contrast, end, 120, 1.0) == pytest.approx(0.05)
+    assert find_equal_p(contrast, end, 1.0) == pytest.approx(0.05)
 
 
 def test_nets_that_answer_alike_are_equal_as_far_as_so_many_images_can_tell():
     alike = analyse_images([np.ones((1, 200)), np.ones((1, 200))])
     unseen = find_unseen_interval(0.0, 200)[1]
-    assert find_equal_p(alike, unseen, 200, 1.0) == pytest.approx(0.05)
-    assert find_equal_p(alike, 2 * unseen, 200, 1.0) < 0.05
-    assert find_equal_p(alike, 1.5, 200, 1.0) == 0
+    assert find_equal_p(alike, unseen, 1.0) == pytest.approx(0.05)
+    assert find_equal_p(alike, 2 * unseen, 1.0) < 0.05
+    assert find_equal_p(alike, 1.5, 1.0) == 0
 
 
 def test_without_a_margin_no_two_are_called_equal(root):
