@@ -15,7 +15,7 @@ from cifar_lightning.runs.folder import CONFIG, CURVES, DUPLICATES, GROUPS, LAST
 from cifar_lightning.runs.run import Run
 
 
-def describe_limits(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool = False) -> list[str]:
+def describe_limits(strategies: Mapping[str, Sequence[Run]], paired_seeds: bool) -> list[str]:
     """Sentences on what a verdict about these runs does not say."""
     runs = [run for its_runs in strategies.values() for run in its_runs]
     sentences = (

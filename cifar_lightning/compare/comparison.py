@@ -36,7 +36,6 @@ class Summary:
     """One strategy. A table of predictions tells neither its recalls nor its costs.
 
     Attributes:
-        name: the name of the strategy.
         runs: its S runs in the order of their seeds.
         values: float64 (S, N), the answer to the question per run and image; a run's value is the mean over images.
         sd: the standard deviation over runs of the runs' values; None with one run.
@@ -45,7 +44,6 @@ class Summary:
         recall_mean: the mean recall over runs, by class.
         fit_seconds_median: the median seconds of a fit over the runs that know it; None where none does.
         flops_per_image: floating point operations per image, forward and backward.
-        num_parameters: the number of weights of the net.
     """
 
     name: str
@@ -146,20 +144,18 @@ class Comparison:
     """All that a comparison found; Jupyter shows it by itself, and `print` its answer.
 
     Attributes:
-        question: what was compared.
         strategies: the strategies, best first.
         pairs: each pair once, ordered as `strategies`.
         classes: the class names; none of a table of predictions.
         protocol: that of the runs, `holdout` or `lab`; None of a table.
         epochs: the number of epochs of the runs; None of a table.
         still_improving: the strategies whose training had not finished, see `summaries.is_unfinished`.
-        claims: those claims of the lab text that these runs can be asked about.
         does_not_say: sentences on what the verdicts leave out.
         notes: sentences on anything odd about the runs: missing seeds, mixed runs, missing files.
-        mixed: whether the runs would be refused without `--allow_mixed`.
         paths: the paths that were given; none where a table was given in Python.
-        num_left_out: how many test images were left out for a near-duplicate among the training images; None if not
-            asked for.
+        claims: those claims of the lab text that these runs can be asked about.
+        mixed: whether the runs would be refused without `--allow_mixed`.
+        num_left_out: how many test images `without_duplicates` left out; None if not asked for.
         table_options: the options of the command line that say how to read a table.
     """
 

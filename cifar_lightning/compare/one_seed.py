@@ -18,9 +18,7 @@ def mcnemar(a: np.ndarray, b: np.ndarray) -> tuple[float, Interval]:
     of the interval is a quantile of that product over Clopper and Pearson's confidence distributions of s and d
     ("melding"). It excludes 0 exactly where p < 0.05. Source: Fay & Lumbard 2021, Statistics in Medicine 40(5).
 
-    Args:
-        a: float64 (N,), 1 where the first net is right, else 0.
-        b: float64 (N,), the same for the second net.
+    `a` and `b`: float64 (N,), 1 where that net is right, else 0.
     """
     only_a, disagreements, count = int((a > b).sum()), int((a != b).sum()), len(a)
     if disagreements == 0:

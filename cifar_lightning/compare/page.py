@@ -64,13 +64,9 @@ class _InWords(Extension):
 
 
 def write_page(comparison: Comparison, folder: Path, charts: Sequence[Chart], with_images: bool = True) -> None:
-    """Writes `comparison.html` into `folder`.
+    """Writes `comparison.html` into `folder`, with the `charts` that `write_figures` returned.
 
-    Args:
-        comparison: what is reported.
-        folder: the folder of the page.
-        charts: what `write_figures` returned for the same comparison.
-        with_images: whether test images are on the page, where a run still has `test_images.png`.
+    `with_images`: whether test images are on the page, where a run still has `test_images.png`.
     """
     page = _render(
         "page.html.jinja",

@@ -50,16 +50,12 @@ class PredictionTable:
 
 
 def read_table(given: Any, shared_only: bool) -> PredictionTable:
-    """Reads a table.
+    """Reads a table, given as `api.compare` takes it.
 
-    Raises ValueError if it is no table of predictions, an example appears twice with a model and seed or is in two
-    groups or strata, or there are fewer than two models or examples, or no more examples than strata. Raises
-    ImportError if it is a Parquet file, and pyarrow is not installed.
-
-    Args:
-        given: the path of a CSV or Parquet file; or a DataFrame of pandas, a table of Arrow, a structured array of
-            NumPy, or columns by name.
-        shared_only: whether examples that some model or seed lacks are left out; otherwise they are refused.
+    Examples that some model or seed lacks are left out if `shared_only`, otherwise refused. Raises ValueError too if it
+    is no table of predictions, an example appears twice with a model and seed or is in two groups or strata, or there
+    are fewer than two models or examples, or no more examples than strata. Raises ImportError if it is a Parquet file,
+    and pyarrow is not installed.
     """
     rows = read_rows(given)
     columns, place = rows
@@ -147,8 +143,6 @@ def _read_values(rows: Rows) -> np.ndarray:
     except (ValueError, TypeError):
         cells = [_WORDS.get(str("" if cell is None else cell).lower(), cell) for cell in cells]
         values = np.array([_read_cell(float, "a number as value", cell, row, rows) for row, cell in enumerate(cells)])
-    if values.ndim != 1:
-        raise ValueError(f"expected one number per row as value, got an array {values.shape}; give a row to each")
     if np.isinf(values).any():
         place = rows.place(int(np.isinf(values).argmax()))
         raise ValueError(f"expected a finite number as value, got an infinite one in {place}; mend that row")

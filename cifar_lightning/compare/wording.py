@@ -64,8 +64,12 @@ def capitalise(text: str) -> str:
 
 def count_runs(strategies: Sequence[Summary]) -> str:
     """The number of runs: `10 seeds`, or `3 to 10 seeds` where the strategies differ."""
-    numbers = sorted({len(summary.runs) for summary in strategies})
-    return count(numbers[0], "seed") if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]} seeds"
+    return _count_range([len(summary.runs) for summary in strategies], "seed")
+
+
+def _count_range(numbers: Sequence[int], noun: str) -> str:
+    few, most = min(numbers), max(numbers)
+    return count(most, noun) if few == most else f"{few} to {most} {noun}s"
 
 
 def count_shared_seeds(strategies: Sequence[Sequence[Run]]) -> list[int]:
@@ -79,8 +83,8 @@ def count_data(comparison: Comparison) -> list[str]:
     question = comparison.question
     seeds = [count_runs(comparison.strategies)] if question.scope == "strategies" else []
     if question.paired_seeds:
-        few, *_, most = sorted(count_shared_seeds([each.runs for each in comparison.strategies]) * 2)
-        seeds = [f"{few if few == most else f'{few} to {most}'} paired seeds"]
+        shared = count_shared_seeds([each.runs for each in comparison.strategies])
+        seeds = [_count_range(shared, "paired seed")]
     return [*seeds, count(comparison.num_images, question.words.image)]
 
 

@@ -19,15 +19,9 @@ def draw_closest_pairs(
     similarity: Sequence[float],
     threshold: float,
 ) -> None:
-    """Draws N pairs, each test image beside its training image, with their classes and similarity.
+    """Draws N pairs, each test image beside its training image, both uint8 (N, S, S, 3), RGB.
 
-    Args:
-        path: the PNG file.
-        tests: uint8 (N, S, S, 3), RGB.
-        trainings: uint8 (N, S, S, 3), RGB.
-        classes: N pairs of class names.
-        similarity: N numbers, -1..1.
-        threshold: the similarity from which on a pair counts as near-duplicates; others are grey.
+    Above each are its two `classes` and its `similarity`, -1..1, in grey below the `threshold` of near-duplicates.
     """
     count = len(similarity)
     num_columns, num_rows = min(count, _PAIRS_A_ROW), -(-count // _PAIRS_A_ROW)
