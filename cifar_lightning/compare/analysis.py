@@ -15,8 +15,8 @@ from scipy.special import nctdtrinc, stdtr, stdtrit
 from cifar_lightning.compare.units import EACH_ALONE, Units, count_strata, count_units, find_evenness, pool, sum_groups
 
 Interval = tuple[float, float]
-# An interval narrower than this has no variance in it but the error of the arithmetic.
-NO_WIDTH = 1e-12
+# Anything smaller is the error of the arithmetic, as of the same right answers added up in another order.
+ROUNDING = 1e-12
 # With fewer images that tell two nets apart, the interval is that of a small count (docs/calibration.md).
 FEW_IMAGES = 15
 
@@ -121,7 +121,7 @@ class Contrast:
         """The two-sided p-value of this true value."""
         away = abs(self.value - truth)
         if self.standard_error == 0:
-            return float(away < 1e-12)
+            return float(away < ROUNDING)
         return float(2 * stdtr(self.degrees_of_freedom, -away / self.standard_error))
 
 
@@ -190,7 +190,7 @@ def _contrast(differences: np.ndarray, units: Units, standard_error: float, degr
     pooled, sums = pool(differences[None], units)[0], sum_groups(differences, units.groups)
     value, num_units, num_differing = float(pooled.mean()), len(pooled), count_differing(sums)
     skewness, steps = 0.0, None
-    if standard_error > NO_WIDTH:
+    if standard_error > ROUNDING:
         # The third central moment of a mean is that of the d_i over N^2.
         skewness = float(((pooled - value) ** 3).mean()) / (num_units**2 * standard_error**3)
         if num_differing < min(FEW_IMAGES, num_units):
@@ -200,12 +200,12 @@ def _contrast(differences: np.ndarray, units: Units, standard_error: float, degr
 
 def count_differing(differences: np.ndarray) -> int:
     """On how many images two nets differ, given the d_i, float64 (N,)."""
-    return int((np.abs(differences) > NO_WIDTH).sum())
+    return int((np.abs(differences) > ROUNDING).sum())
 
 
 def _find_step(differences: np.ndarray) -> float:
     """What one more image above 0 would add to the mean: as much as those above 0 do; without any, all of it."""
-    above = differences[differences > NO_WIDTH]
+    above = differences[differences > ROUNDING]
     return float((above**2).sum() / above.sum() if len(above) else 1.0) / len(differences)
 
 
@@ -219,7 +219,7 @@ def judge(value: float, ci95: Interval, p: float, num_images: int, most: float) 
 
     Where nothing varies, they are what so many images may have failed to show.
     """
-    if ci95[1] - ci95[0] >= NO_WIDTH:
+    if ci95[1] - ci95[0] >= ROUNDING:
         return (max(ci95[0], -most), min(ci95[1], most)), p
     return find_unseen_interval(value, num_images, (-most, most)), find_unseen_p(value, num_images, (-most, most))
 
@@ -234,7 +234,7 @@ def find_equal_p(contrast: Contrast, margin: float, most: float) -> float:
     margin = min(margin, most)
     if abs(contrast.value) >= margin:
         return 1.0
-    if contrast.standard_error > NO_WIDTH:
+    if contrast.standard_error > ROUNDING:
         return max(contrast.p_of(-margin), contrast.p_of(margin))
     ends = (-margin, margin)
     return max(find_unseen_p(contrast.value - end, contrast.num_units, (-most - end, most - end)) for end in ends)

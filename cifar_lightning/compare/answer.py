@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from math import comb
 
+from cifar_lightning.compare.analysis import ROUNDING
 from cifar_lightning.compare.comparison import Comparison, Pair, Power, Summary, Verdict
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS, SEEN_ALARMS, UNEQUAL, round_up
 from cifar_lightning.compare.questions import Question, Scale, Words, learnt_all
@@ -192,8 +193,7 @@ def _describe_lead(comparison: Comparison, pair: Pair, leader: str, what: str) -
     elif pair.verdict in (Verdict.NO_DIFFERENCE, Verdict.EQUAL):
         notes += f", so at most {scale.number(pair.differs_by_at_most)} apart"
     interval = f"({what}{scale.interval(pair.ci95)}{notes})"
-    # Anything smaller is rounding error.
-    if abs(pair.difference) < 1e-12:
+    if abs(pair.difference) < ROUNDING:
         return f"level with {other} {interval}"
     return f"{question.ahead} {other} by {scale.number(pair.difference)}{scale.difference_unit} {interval}"
 

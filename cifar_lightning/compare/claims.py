@@ -36,8 +36,7 @@ class _Line:
         quantity: float64 (N,), one value per test image of a run.
         phrase: what the quantity says of a net, with places for its name and the number.
         each: whether it must be so against each of the others; otherwise against their mean.
-        most: the largest possible difference of two nets.
-        sign: "+" where positive numbers get a sign too.
+        is_signed: whether the quantity is -1..1 rather than 0..1, and written with its sign.
     """
 
     text: str
@@ -46,8 +45,7 @@ class _Line:
     quantity: Callable[[Run], np.ndarray]
     phrase: str
     each: bool = False
-    most: float = 1.0
-    sign: str = ""
+    is_signed: bool = False
 
 
 class _Difference(NamedTuple):
@@ -74,11 +72,11 @@ _NOISE = "{}'s accuracy changes by {} points on average under noise of 8, 16 and
 _SHIFTS = "{} keeps {} % of its answers under shifts of 1 and 2 pixels"
 _GAP = "{}'s training accuracy minus its test accuracy is {} points"
 _LINES = (
-    _Line("max pooling is robust to noise", "maxpool", _STRIDED, noise_change, _NOISE, most=2.0, sign="+"),
+    _Line("max pooling is robust to noise", "maxpool", _STRIDED, noise_change, _NOISE, is_signed=True),
     _Line("max pooling is robust to small shifts", "maxpool", _STRIDED, small_shift_consistency, _SHIFTS),
-    _Line("average pooling smooths noise", "avgpool", _STRIDED, noise_change, _NOISE, most=2.0, sign="+"),
+    _Line("average pooling smooths noise", "avgpool", _STRIDED, noise_change, _NOISE, is_signed=True),
     _Line("a large stride loses detail", "stride", _POOLED, lambda run: 1 - correctness(run), "{} gets {} % wrong"),
-    _Line("a large stride overfits most", "stride", ("baseline", *_POOLED), gap, _GAP, each=True, most=2.0, sign="+"),
+    _Line("a large stride overfits most", "stride", ("baseline", *_POOLED), gap, _GAP, each=True, is_signed=True),
 )
 
 
@@ -122,10 +120,10 @@ def _find_differences(line: _Line, values: Mapping[str, np.ndarray], units: Unit
     about, *others = values.values()
     _, *names = values
     compared = [([name], [its_values]) for name, its_values in zip(names, others, strict=True)]
-    differences = []
+    most, differences = 2.0 if line.is_signed else 1.0, []
     for against, nets in compared if line.each else [(names, others)]:
         contrast = analyse_crossed([about, *nets], [1, *(-1 / len(nets) for _ in nets)], units)
-        ci95, p = judge(contrast.value, contrast.ci95, contrast.p, contrast.num_units, line.most)
+        ci95, p = judge(contrast.value, contrast.ci95, contrast.p, contrast.num_units, most)
         mean = "the mean of " if len(against) > 1 else ""
         differences.append(_Difference(f"{mean}{' and '.join(against)}", contrast.value, ci95, p))
     return differences
@@ -144,7 +142,8 @@ def _describe(
     differences: Sequence[_Difference],
     p_values: Sequence[float],
 ) -> str:
-    means = {name: SHARES.number(float(its_values.mean()), line.sign) for name, its_values in values.items()}
+    sign = "+" if line.is_signed else ""
+    means = {name: SHARES.number(float(its_values.mean()), sign) for name, its_values in values.items()}
     compared = ", ".join(f"{name} {mean}" for name, mean in means.items() if name != line.about)
     said = f"{line.phrase.format(line.about, means[line.about])} ({compared})"
     if not differences:

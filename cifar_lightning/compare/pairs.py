@@ -20,8 +20,6 @@ from cifar_lightning.compare.units import count_units
 UNEQUAL, SEEN_ALARMS, MOST_ALARMS, ENOUGH_SEEDS = 3, 9, 19, 10
 # The p-value below which a difference is shown.
 LEVEL = 0.05
-# Means that differ by less are the same count of right answers, added up in another order.
-_SAME = 1e-12
 # Larger studies are not looked at.
 MAX_SEEDS, MAX_IMAGES = 10_000, 10_000_000
 
@@ -67,7 +65,7 @@ def _share_seeds(a: Summary, b: Summary) -> list[Summary]:
 
 
 def _compare(a: Summary, b: Summary, question: Question, level: float) -> Pair:
-    """A pair before the correction of its p-values, which a pair with enough seeds then gets its verdict from.
+    """A pair whose p-values are not yet corrected for their number; `_judge` gives it its verdict if seeds are enough.
 
     Several seeds of both give the crossed analysis. With one seed of each there is only McNemar's test of right and
     wrong answers; a single seed on one side, or other values, leave the images alone.
@@ -132,9 +130,9 @@ def paired_t_test(a: Summary, b: Summary) -> TrainingNoiseOnly | None:
     if len(differences) < 2:
         return None
     mean, error = float(differences.mean()), 0.0
-    if np.ptp(differences) > _SAME:
+    if np.ptp(differences) > analysis.ROUNDING:
         error = float(differences.std(ddof=1) / len(differences) ** 0.5)
-    elif abs(mean) >= _SAME:
+    elif abs(mean) >= analysis.ROUNDING:
         return None
     contrast = analysis.Contrast(mean, error, len(differences) - 1)
     return TrainingNoiseOnly(contrast.ci95, contrast.p)
@@ -160,7 +158,7 @@ def find_power(a: Summary, b: Summary, question: Question, level: float = LEVEL)
         return components.detectable(seeds, images, power, level)
 
     found = detectable(num_seeds, num_images)
-    if found < analysis.NO_WIDTH:
+    if found < analysis.ROUNDING:
         return None
     images_for_half = find_size(lambda images: detectable(num_seeds, images), found / 2, MAX_IMAGES)
     return Power(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cifar_lightning.compare.analysis import NO_WIDTH, combine
+from cifar_lightning.compare.analysis import ROUNDING, combine
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, LEVEL, MAX_IMAGES, MAX_SEEDS, MIN_SEEDS, find_size, round_up
@@ -206,7 +206,7 @@ def _plan_from_pilot(pilot: Comparison, difference: float, power: float, images:
                 " show how much seeds differ; fit and test one more"
             )
     for a, b in combinations(pilot.strategies, 2):
-        if np.ptp(combine([a.values, b.values], (1, -1))) < NO_WIDTH:
+        if np.ptp(combine([a.values, b.values], (1, -1))) < ROUNDING:
             raise ValueError(
                 f"expected a pilot whose strategies differ on some images, but {a.name} and {b.name} answer all of them"
                 " alike; test them on more or harder images"

@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 from cifar_lightning.compare.analysis import (
     FEW_IMAGES,
-    NO_WIDTH,
+    ROUNDING,
     Interval,
     analyse_crossed,
     analyse_images,
@@ -68,17 +68,17 @@ def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS, units: Un
     Student's t and as many images as make a binomial share vary like it, m (1 - m) / V; other values get Student's.
     With fewer than 15 mistakes per run (or right answers) V is often too small by chance: of the images that it makes
     more than there are, half count. Source: Dean & Pagano 2015, Journal of Survey Statistics and Methodology 3(4).
-    No interval reaches beyond `bounds`, the lowest and the highest possible value.
+    No interval reaches beyond `bounds`, the lowest and the highest possible value, (0, 1) for shares.
     """
     contrast = (analyse_crossed if len(values) > 1 else analyse_images)([values], [1.0], units)
     if bounds != SHARE_BOUNDS:
         low, high = contrast.ci95
-        if high - low < NO_WIDTH:
+        if high - low < ROUNDING:
             return find_unseen_interval(contrast.value, contrast.num_units, bounds)
         return max(low, bounds[0]), min(high, bounds[1])
     mean, error, num_units = contrast.value, contrast.standard_error, contrast.num_units
     # Where all answers of all runs are right, or all wrong, the only noise is that of so few images.
-    count = mean * (1 - mean) / error**2 if error > NO_WIDTH else num_units
+    count = mean * (1 - mean) / error**2 if error > ROUNDING else num_units
     if min(mean, 1 - mean) * num_units < FEW_IMAGES:
         count = min(count, (count + num_units) / 2)
     return wilson_interval(mean, count, float(stdtrit(contrast.degrees_of_freedom, 0.975)))
