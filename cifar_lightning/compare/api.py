@@ -20,13 +20,11 @@ from cifar_lightning.compare.comparison import Comparison
 from cifar_lightning.compare.grouping import group_strategies, leave_out_duplicates
 from cifar_lightning.compare.pairs import compare_pairs
 from cifar_lightning.compare.prediction_table import PredictionTable, read_table
-from cifar_lightning.compare.questions import SHARE_BOUNDS, SHARES, Question, Scale, Words, parse_question
+from cifar_lightning.compare.questions import SHARE_BOUNDS, SHARES, TABLE_WORDS, Question, Scale, parse_question
 from cifar_lightning.compare.summaries import estimate, is_unfinished, summarise
 from cifar_lightning.compare.table_sources import is_table, is_table_file
 from cifar_lightning.runs.folder import CURVES, PROBES, SCORES, predictions_name
 from cifar_lightning.runs.run import Run, find_runs
-
-_TABLE_WORDS = Words("model", "models", "example", "examples", "models")
 
 
 def compare(
@@ -157,7 +155,7 @@ def _compare_table(
         question=asked,
         strategies=summaries,
         pairs=compare_pairs(summaries, asked),
-        does_not_say=describe_table_limits(table, _TABLE_WORDS, paired_seeds),
+        does_not_say=describe_table_limits(table, paired_seeds),
         notes=describe_table_oddities(table),
         paths=[Path(given)] if is_table_file(given) else [],
         table_options=options,
@@ -190,5 +188,5 @@ def _ask(table: PredictionTable, text: str | None, bounds: Interval | None, lowe
         better="lower is better" if lower_is_better else "higher is better",
         verdict="is better" if table.has_seeds else "is better, of these very models",
         scope="strategies" if table.has_seeds else "models",
-        words=_TABLE_WORDS,
+        words=TABLE_WORDS,
     )

@@ -7,7 +7,7 @@ import numpy as np
 from cifar_lightning.compare.grouping import differing_settings, flat_settings, name_seeds
 from cifar_lightning.compare.pairs import ENOUGH_SEEDS, MIN_SEEDS, MOST_ALARMS, UNEQUAL
 from cifar_lightning.compare.prediction_table import PredictionTable
-from cifar_lightning.compare.questions import COMPUTE, Words
+from cifar_lightning.compare.questions import COMPUTE, TABLE_WORDS, Words
 from cifar_lightning.compare.summaries import find_units
 from cifar_lightning.compare.units import ENOUGH_GROUPS, count_units, find_evenness
 from cifar_lightning.compare.wording import count_shared_seeds, list_names, name_first
@@ -176,12 +176,12 @@ def _describe_missing_seeds(strategies: Mapping[str, Sequence[Run]], others: str
             yield f"{name} lacks {name_seeds(every - its_seeds)}, which other {others} have."
 
 
-def describe_table_limits(table: PredictionTable, words: Words, paired_seeds: bool) -> list[str]:
+def describe_table_limits(table: PredictionTable, paired_seeds: bool) -> list[str]:
     """Sentences on what a verdict about this table does not say."""
     sentences = (
         _describe_coverage(table),
-        _describe_scatter(table.models, words, paired_seeds),
-        _describe_pairing(table.models, words, paired_seeds),
+        _describe_scatter(table.models, TABLE_WORDS, paired_seeds),
+        _describe_pairing(table.models, TABLE_WORDS, paired_seeds),
         "The examples count as a random sample of all those that the verdict is meant for: of a benchmark put together"
         " in another way, it holds for examples put together in that way.",
         _describe_strata(table),

@@ -92,6 +92,9 @@ class Words:
     nets: str = "nets"
 
 
+TABLE_WORDS = Words("model", "models", "example", "examples", "models")
+
+
 @dataclass(frozen=True)
 class Question:
     """One question.

@@ -47,6 +47,10 @@ def test_groups_and_strata_belong_to_the_examples_that_are_kept():
             table("aaabb", "xyxxy", (1, 0, 1, 1, 1), seed=[3, 3, 3, 3, 3]),
             ["once per model and seed, but a, seed 3, on example x is in row 0", "in row 2"],
         ),
+        (
+            table("aaaabb", "xyxyxy", (1, 0, 1, 1, 1, 0), seed=["2", "2", "02", "02", "2", "2"]),
+            ["but a, seed 2, on example x is in row 0", "in row 2"],
+        ),
         (table("aaab", "xyzx", (1, 0, 1, 1)), ["2 are missing, the first of b on example y;", "--shared_only"]),
         (table(values=(1, 0, None, 1)), ["1 are missing, the first of b on example x (row 2 of the table is empty)"]),
         (table(values=(1, float("nan"), 1, 1)), ["the first of a on example y (row 1 of the table is empty)"]),
