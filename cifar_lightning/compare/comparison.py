@@ -144,6 +144,7 @@ class Comparison:
     """All that a comparison found; Jupyter shows it by itself, and `print` its answer.
 
     Attributes:
+        question: what was compared.
         strategies: the strategies, best first.
         pairs: each pair once, ordered as `strategies`.
         classes: the class names; none of a table of predictions.
