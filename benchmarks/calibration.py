@@ -124,7 +124,7 @@ def judge(a: np.ndarray, b: np.ndarray) -> tuple[float, tuple[float, float]]:
     if len(a) == len(b) == 1:
         p, ci95 = mcnemar(a[0], b[0])
     else:
-        contrast = (analysis.analyse_crossed if min(len(a), len(b)) > 1 else analysis.analyse_images)([a, b])
+        contrast = analysis.analyse([a, b])
         p, ci95 = contrast.p, contrast.ci95
     ci95, p = analysis.judge(float(a.mean() - b.mean()), ci95, p, a.shape[1], most=1.0)
     return p, ci95

@@ -17,7 +17,7 @@ from itertools import combinations
 import numpy as np
 from calibration import CHUNK, Model, judge
 
-from cifar_lightning.compare.analysis import analyse_crossed, combine, count_differing, find_equal_p
+from cifar_lightning.compare.analysis import analyse, combine, count_differing, find_equal_p
 from cifar_lightning.compare.correction import correct_pairs, holm
 from cifar_lightning.compare.pairs import UNEQUAL
 from cifar_lightning.compare.summaries import mean_interval, spread
@@ -87,7 +87,7 @@ def print_equal(num_seeds: int, studies: int) -> None:
             found = []
             for nets in draw(studies, (accuracy + half, accuracy - half), [num_seeds] * 2):
                 _, (low, high) = judge(*nets)
-                p = find_equal_p(analyse_crossed(nets), margin, 1.0)
+                p = find_equal_p(analyse(nets), margin, 1.0)
                 found.append((p < 0.05 and -margin < low and high < margin, p < 0.1))
             shares.append([float(share) for share in np.mean(found, axis=0)])
         print_row(f"{100 * accuracy:.0f} %", num_seeds, f"{100 * margin:.0f}", *shares[0], shares[1][0])
@@ -134,7 +134,7 @@ def print_groups(num_seeds: int, studies: int) -> None:
                 for _ in range(2)
             ]
             values = [net.astype(float) for net in nets]
-            alarms.append([analyse_crossed(values, units=Units(given)).p < 0.05 for given in (None, groups)])
+            alarms.append([analyse(values, units=Units(given)).p < 0.05 for given in (None, groups)])
         worth = f"{len(sizes) * find_evenness(groups):.1f}"
         print_row(name, worth, num_seeds, *(float(share) for share in np.mean(alarms, axis=0)))
 

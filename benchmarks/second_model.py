@@ -136,7 +136,7 @@ def _mean_chance(mean: float, sd: float) -> float:
 def judge(nets: Sequence[np.ndarray], units: Units, paired_seeds: bool) -> tuple[float, tuple[float, float]]:
     """The p-value and the interval that `compare` gives."""
     a, b = nets
-    contrast = analysis.analyse_crossed(*(([a - b], [1]) if paired_seeds else (nets, [1, -1])), units)
+    contrast = analysis.analyse(*(([a - b], [1]) if paired_seeds else (nets, [1, -1])), units)
     ci95, p = analysis.judge(contrast.value, contrast.ci95, contrast.p, count_units(a.shape[1], units.groups), most=1.0)
     return p, ci95
 

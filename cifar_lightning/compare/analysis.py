@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import nctdtrinc, stdtr, stdtrit
 
-from cifar_lightning.compare.units import EACH_ALONE, Units, count_strata, count_units, find_evenness, pool, sum_groups
+from cifar_lightning.compare.units import EACH_ALONE, Units, count_strata, find_evenness, pool, sum_groups
 
 Interval = tuple[float, float]
 # Anything smaller is the error of the arithmetic, as of the same right answers added up in another order.
@@ -159,36 +159,24 @@ def combine(nets: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
     return np.sum([weight * values.mean(axis=0) for values, weight in zip(nets, weights, strict=True)], axis=0)
 
 
-def analyse_crossed(
-    nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1), units: Units = EACH_ALONE
-) -> Contrast:
-    """Estimates sum_g w_g mean(x_g) for new seeds and new images; `nets` float64 (S_g, N), S_g and N at least 2.
+def analyse(nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1), units: Units = EACH_ALONE) -> Contrast:
+    """Estimates sum_g w_g mean(x_g) for new seeds and new images; `nets` float64 (S_g, N), N at least 2.
 
-    V = var_i(d)/N + sum_g w_g^2 (var_s(g)/S_g - mse_g/(N S_g)), from components that are 0 or above.
+    V = var_i(d)/N + sum_g w_g^2 (var_s(g)/S_g - mse_g/(N S_g)), from components that are 0 or above. With a single run
+    of some net, the estimate is for new images and these very runs, without seed noise: the t-test of the d_i.
     """
-    components = find_components(nets, weights, units)
-    differences = combine(nets, weights)
-    num_seeds, num_units = np.array([len(values) for values in nets]), count_units(len(differences), units.groups)
-    variance = components.variance(num_seeds, num_units)
-    return _contrast(differences, units, variance**0.5, components.degrees_of_freedom(num_seeds, num_units))
-
-
-def analyse_images(
-    nets: Sequence[np.ndarray], weights: Sequence[float] = (1, -1), units: Units = EACH_ALONE
-) -> Contrast:
-    """Estimates sum_g w_g mean(x_g) for new images and these very runs, without seed noise: the t-test of the d_i."""
-    differences = combine(nets, weights)
-    pooled, num_strata = pool(differences[None], units)[0], count_strata(units.strata)
-    standard_error = float((pooled.var(ddof=num_strata) / len(pooled)) ** 0.5)
-    degrees_of_freedom = max(find_evenness(units.groups) * len(pooled) - num_strata, 1)
-    return _contrast(differences, units, standard_error, degrees_of_freedom)
-
-
-def _contrast(differences: np.ndarray, units: Units, standard_error: float, degrees_of_freedom: float) -> Contrast:
-    """The mean of these d_i, float64 (N,)."""
+    differences, num_seeds = combine(nets, weights), np.array([len(values) for values in nets])
     # The sums are not centred: 0 where two nets answer alike.
     pooled, sums = pool(differences[None], units)[0], sum_groups(differences, units.groups)
     value, num_units, num_differing = float(pooled.mean()), len(pooled), count_differing(sums)
+    if num_seeds.min() > 1:
+        components = find_components(nets, weights, units)
+        standard_error = components.variance(num_seeds, num_units) ** 0.5
+        degrees_of_freedom = components.degrees_of_freedom(num_seeds, num_units)
+    else:
+        num_strata = count_strata(units.strata)
+        standard_error = float((pooled.var(ddof=num_strata) / num_units) ** 0.5)
+        degrees_of_freedom = max(find_evenness(units.groups) * num_units - num_strata, 1)
     skewness, steps = 0.0, None
     if standard_error > ROUNDING:
         # The third central moment of a mean is that of the d_i over N^2.

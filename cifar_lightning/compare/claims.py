@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cifar_lightning.compare.analysis import Interval, analyse_crossed, judge
+from cifar_lightning.compare.analysis import Interval, analyse, judge
 from cifar_lightning.compare.comparison import Claim, ClaimVerdict
 from cifar_lightning.compare.correction import holm
 from cifar_lightning.compare.grouping import flat_settings
@@ -122,7 +122,7 @@ def _find_differences(line: _Line, values: Mapping[str, np.ndarray], units: Unit
     compared = [([name], [its_values]) for name, its_values in zip(names, others, strict=True)]
     most, differences = 2.0 if line.is_signed else 1.0, []
     for against, nets in compared if line.each else [(names, others)]:
-        contrast = analyse_crossed([about, *nets], [1, *(-1 / len(nets) for _ in nets)], units)
+        contrast = analyse([about, *nets], [1, *(-1 / len(nets) for _ in nets)], units)
         ci95, p = judge(contrast.value, contrast.ci95, contrast.p, contrast.num_units, most)
         mean = "the mean of " if len(against) > 1 else ""
         differences.append(_Difference(f"{mean}{' and '.join(against)}", contrast.value, ci95, p))

@@ -72,8 +72,7 @@ def _compare(a: Summary, b: Summary, question: Question, level: float) -> Pair:
     """
     nets, weights = _nets(a, b, question)
     method = "crossed" if min(len(a.values), len(b.values)) > 1 else "images"
-    analyse = analysis.analyse_crossed if method == "crossed" else analysis.analyse_images
-    contrast = analyse(nets, weights, a.units)
+    contrast = analysis.analyse(nets, weights, a.units)
     ci95, p = contrast.ci95, contrast.p
     is_single = len(a.values) == len(b.values) == 1 and contrast.num_units == a.values.shape[1]
     if is_single and np.isin((a.values, b.values), (0, 1)).all():

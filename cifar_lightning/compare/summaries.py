@@ -11,8 +11,7 @@ from cifar_lightning.compare.analysis import (
     FEW_IMAGES,
     ROUNDING,
     Interval,
-    analyse_crossed,
-    analyse_images,
+    analyse,
     find_unseen_interval,
 )
 from cifar_lightning.compare.comparison import Summary
@@ -70,7 +69,7 @@ def mean_interval(values: np.ndarray, bounds: Interval = SHARE_BOUNDS, units: Un
     more than there are, half count. Source: Dean & Pagano 2015, Journal of Survey Statistics and Methodology 3(4).
     No interval reaches beyond `bounds`, the lowest and the highest possible value, (0, 1) for shares.
     """
-    contrast = (analyse_crossed if len(values) > 1 else analyse_images)([values], [1.0], units)
+    contrast = analyse([values], [1.0], units)
     if bounds != SHARE_BOUNDS:
         low, high = contrast.ci95
         if high - low < ROUNDING:

@@ -10,8 +10,7 @@ from scipy.stats import binomtest
 from statsmodels.stats.power import TTestPower
 
 from cifar_lightning.compare.analysis import (
-    analyse_crossed,
-    analyse_images,
+    analyse,
     find_components,
     find_unseen_interval,
     judge,
@@ -60,7 +59,7 @@ def test_the_variance_equals_that_of_all_pairs_of_seeds_and_images(seeds, weight
     components = find_components(nets, weights)
     assert components.images > 0
     assert (components.seeds > 0).all()
-    crossed = analyse_crossed(nets, weights)
+    crossed = analyse(nets, weights)
     assert crossed.standard_error**2 == pytest.approx(variance_by_every_pair(nets, weights), rel=1e-9)
     assert crossed.value == pytest.approx(sum(w * x.mean() for x, w in zip(nets, weights, strict=True)))
 
@@ -90,7 +89,7 @@ def test_components_follow_from_the_mean_squares_of_least_squares():
 def test_without_noise_from_images_it_is_welchs_t_test_of_the_seeds():
     generator = np.random.default_rng(2)
     of_a, of_b = generator.normal(0.9, 0.02, 6), generator.normal(0.87, 0.01, 4)
-    crossed = analyse_crossed([np.repeat(of_run[:, None], 50, axis=1) for of_run in (of_a, of_b)])
+    crossed = analyse([np.repeat(of_run[:, None], 50, axis=1) for of_run in (of_a, of_b)])
     welch = stats.ttest_ind(of_a, of_b, equal_var=False)
     assert crossed.p == pytest.approx(welch.pvalue, rel=1e-6)
     assert crossed.degrees_of_freedom == pytest.approx(welch.df, rel=1e-6)
@@ -101,12 +100,12 @@ def test_without_noise_of_seeds_it_is_the_paired_t_test_of_the_images():
     of_a = np.random.default_rng(2).random(40)
     # Without skewness.
     of_b = of_a[::-1] - 0.02
-    crossed = analyse_crossed([np.repeat(of_image[None], 5, axis=0) for of_image in (of_a, of_b)])
+    crossed = analyse([np.repeat(of_image[None], 5, axis=0) for of_image in (of_a, of_b)])
     paired = stats.ttest_rel(of_a, of_b)
     assert crossed.p == pytest.approx(paired.pvalue, rel=1e-9)
     assert crossed.degrees_of_freedom == pytest.approx(paired.df)
     assert crossed.ci95 == pytest.approx(tuple(paired.confidence_interval()), rel=1e-9)
-    one_run = analyse_images([of_a[None], of_b[None]])
+    one_run = analyse([of_a[None], of_b[None]])
     assert (one_run.p, *one_run.ci95) == pytest.approx((crossed.p, *crossed.ci95))
 
 
@@ -114,7 +113,7 @@ def test_without_noise_of_seeds_it_is_the_paired_t_test_of_the_images():
 @pytest.mark.parametrize("away", [0.0, 0.08])
 def test_the_end_on_the_skewed_side_is_moved_by_the_edgeworth_expansion(sign, away):
     differences = sign * (np.random.default_rng(3).exponential(0.1, 40) - away)
-    contrast = analyse_images([differences[None], np.zeros((1, 40))])
+    contrast = analyse([differences[None], np.zeros((1, 40))])
     near, far = stats.ttest_1samp(differences, 0).confidence_interval()[::sign]
     skewness = stats.skew(differences) * (differences.std() / differences.std(ddof=1)) ** 3 / 40**0.5
     moved = skewness * (2 * stats.t.ppf(0.975, 39) ** 2 + 1) / 6 * stats.sem(differences)
@@ -125,14 +124,14 @@ def test_the_end_on_the_skewed_side_is_moved_by_the_edgeworth_expansion(sign, aw
 def test_an_end_that_skewness_would_move_across_zero_stays():
     differences = 0.25 - np.random.default_rng(3).exponential(0.1, 40)
     students = stats.ttest_1samp(differences, 0).confidence_interval()
-    assert analyse_images([differences[None], np.zeros((1, 40))]).ci95 == pytest.approx(tuple(students))
+    assert analyse([differences[None], np.zeros((1, 40))]).ci95 == pytest.approx(tuple(students))
 
 
 def test_where_few_images_tell_nets_apart_the_far_end_is_that_of_a_score_interval():
     # Of 100 images the first net is better on four, by a half or a whole, and worse on none.
     first, second = np.ones((2, 100)), np.ones((2, 100))
     second[0, :4] = second[1, :2] = 0
-    contrast = analyse_crossed([first, second])
+    contrast = analyse([first, second])
     assert contrast.value == pytest.approx(0.03)
     half = stats.t.ppf(0.975, contrast.degrees_of_freedom) * contrast.standard_error
     # One more such image adds 2.5 / 3 of an image.
@@ -148,7 +147,7 @@ def test_where_few_images_tell_nets_apart_the_far_end_is_that_of_a_score_interva
 def test_the_interval_of_a_small_count_meets_that_of_no_image_that_differs():
     values = np.ones((3, 100))
     nearly = values - 1e-9 * (np.arange(100) == 0)
-    low, high = analyse_crossed([values, nearly]).ci95
+    low, high = analyse([values, nearly]).ci95
     unseen = find_unseen_interval(0.0, 100)
     assert low == pytest.approx(unseen[0], rel=0.07)
     assert 0 < high < unseen[1]
@@ -158,7 +157,7 @@ def test_intervals_of_nets_that_differ_on_few_images_contain_the_truth():
     generator = np.random.default_rng(0)
     held = 0
     for _ in range(400):
-        contrast = analyse_crossed(simulate(generator, (0.995, 0.985), 5, 100))
+        contrast = analyse(simulate(generator, (0.995, 0.985), 5, 100))
         (low, high), _ = judge(contrast.value, contrast.ci95, contrast.p, 100, most=1.0)
         held += low <= 0.01 <= high
     # Student's interval, moved for skewness, holds it in 373 (93.3 %).
@@ -175,12 +174,12 @@ def test_interval_and_p_say_the_same_and_those_of_the_opposite_difference_are_mi
             (generator.random((num, len(hard))) < chance * (hard > 0.1)).astype(float)
             for num, chance in zip(seeds, chances, strict=True)
         ]
-        contrast = analyse_crossed(nets)
+        contrast = analyse(nets)
         ci95, p = judge(contrast.value, contrast.ci95, contrast.p, len(hard), most=1.0)
         assert -1 <= ci95[0] <= contrast.value + 1e-12 <= ci95[1] + 2e-12 <= 1 + 2e-12
         assert (ci95[0] > 0 or ci95[1] < 0) == (p < 0.05)
         found.add(p < 0.05)
-        opposite = analyse_crossed(nets[::-1])
+        opposite = analyse(nets[::-1])
         mirrored, p_mirrored = judge(opposite.value, opposite.ci95, opposite.p, len(hard), most=1.0)
         assert (*mirrored, p_mirrored) == pytest.approx((-ci95[1], -ci95[0], p), abs=1e-9)
     assert found == {True, False}
@@ -189,7 +188,7 @@ def test_interval_and_p_say_the_same_and_those_of_the_opposite_difference_are_mi
 def test_degrees_of_freedom_are_satterthwaites_worked_by_hand():
     # Two seeds by two images, and a net that is always right: mean squares 0.36 (seeds), 0.04 (images), 0.01 left.
     values = np.array([[0.1, 0.4], [0.8, 0.9]])
-    crossed = analyse_crossed([values], [1])
+    crossed = analyse([values], [1])
     assert find_components([values], [1]).residual[0] == pytest.approx(0.01)
     # V = 0.36/4 + 0.04/4 - 0.01/4 with one degree of freedom each.
     assert crossed.standard_error**2 == pytest.approx(0.0975)
@@ -200,7 +199,7 @@ def test_the_variance_is_never_below_what_images_or_seeds_alone_make_it():
     generator = np.random.default_rng(5)
     for _ in range(50):
         nets = [(generator.random((3, 8)) < 0.5).astype(float) for _ in range(2)]
-        variance = analyse_crossed(nets).standard_error ** 2
+        variance = analyse(nets).standard_error ** 2
         from_images = (nets[0].mean(0) - nets[1].mean(0)).var(ddof=1) / 8
         of_seeds = sum(net.mean(1).var(ddof=1) / 3 for net in nets)
         assert variance >= max(from_images, of_seeds) - 1e-12
@@ -208,15 +207,15 @@ def test_the_variance_is_never_below_what_images_or_seeds_alone_make_it():
 
 def test_nets_that_answer_alike_do_not_differ():
     values = (np.random.default_rng(0).random((3, 30)) < 0.9).astype(float)
-    crossed = analyse_crossed([values, values])
+    crossed = analyse([values, values])
     assert (crossed.value, crossed.ci95[0] < 0 < crossed.ci95[1]) == (0, True)
     same_for_every_seed = np.repeat(values[:1], 3, axis=0)
-    crossed = analyse_crossed([same_for_every_seed, same_for_every_seed])
+    crossed = analyse([same_for_every_seed, same_for_every_seed])
     assert (crossed.value, crossed.p, crossed.ci95) == (0, 1, (0, 0))
 
 
 def test_nets_that_differ_on_every_image_by_the_same_differ_for_sure():
-    crossed = analyse_crossed([np.ones((3, 20)), np.zeros((2, 20))])
+    crossed = analyse([np.ones((3, 20)), np.zeros((2, 20))])
     assert (crossed.value, crossed.p, crossed.ci95) == (1, 0, (1, 1))
 
 
@@ -264,8 +263,8 @@ def test_the_simulated_truth_is_what_it_is_said_to_be():
 
 def test_equal_nets_are_called_different_in_one_of_twenty_studies_and_intervals_hold_the_truth():
     generator = np.random.default_rng(0)
-    equal = [analyse_crossed(simulate(generator, (0.92, 0.92), 5, 300)) for _ in range(400)]
-    apart = [analyse_crossed(simulate(generator, (0.94, 0.90), 5, 300)) for _ in range(400)]
+    equal = [analyse(simulate(generator, (0.92, 0.92), 5, 300)) for _ in range(400)]
+    apart = [analyse(simulate(generator, (0.94, 0.90), 5, 300)) for _ in range(400)]
     # 3 to 6 % are promised (docs/calibration.md); these are the bounds 400 studies of that keep to in 99 of 100.
     low, high = stats.binom.ppf(0.005, 400, 0.03), stats.binom.ppf(0.995, 400, 0.06)
     assert low <= sum(crossed.p < 0.05 for crossed in equal) <= high
@@ -298,11 +297,11 @@ def test_the_published_example_of_mrmcaov_has_the_same_estimates_and_standard_er
     # Smith & Hillis, MRMCaov for R User Guide 0.3.0, section 5.1: `mrmc(binary_sens(...), cov = jackknife)`.
     first, second = (np.array([list(map(float, row)) for row in rows]) for rows in VAN_DYKE)
     # The same readers used both kinds: seeds are paired.
-    contrast = analyse_crossed([first - second], [1])
+    contrast = analyse([first - second], [1])
     assert contrast.value == pytest.approx(-0.09777778, abs=5e-9)
     assert contrast.standard_error == pytest.approx(0.03780451, abs=5e-9)
     for net, mean, error in ((first, 0.8222222, 0.05893747), (second, 0.92, 0.03741657)):
-        alone = analyse_crossed([net], [1])
+        alone = analyse([net], [1])
         assert (alone.value, alone.standard_error) == pytest.approx((mean, error), abs=5e-8)
     # Hillis's degrees of freedom (15.7) take the covariances of cases for known; Satterthwaite's do not.
     assert 4 < contrast.degrees_of_freedom < 15.72

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from simulated_runs import PROBE_NAMES, predict
 
-from cifar_lightning.compare.analysis import analyse_crossed, find_unseen_interval
+from cifar_lightning.compare.analysis import analyse, find_unseen_interval
 from cifar_lightning.compare.claims import judge_claims, noise_change
 from cifar_lightning.runs.probe_shares import ProbeShares
 from cifar_lightning.runs.run import Run
@@ -104,7 +104,7 @@ def test_the_numbers_are_those_of_the_crossed_analysis_against_the_mean_of_the_o
     strategies = {name: make_runs(name, **changes) for name, changes in {**ALIKE, "maxpool": {"noise": 0.7}}.items()}
     (claim,) = (claim for claim in judge_claims(strategies) if claim.text == NOISE)
     changes = [np.stack([noise_change(run) for run in strategies[name]]) for name in ("maxpool", "stride", "baseline")]
-    crossed = analyse_crossed(changes, (1, -0.5, -0.5))
+    crossed = analyse(changes, (1, -0.5, -0.5))
     evidence = claim.evidence.replace("\N{MINUS SIGN}", "-")
     assert f"maxpool's accuracy changes by {100 * changes[0].mean():+.1f} points on average under noise" in evidence
     assert f"{100 * crossed.value:+.1f} points against the mean of stride and baseline" in evidence

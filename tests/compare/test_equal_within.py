@@ -8,7 +8,7 @@ from scipy import stats
 from simulated_runs import write_run, write_study
 from statsmodels.stats.weightstats import DescrStatsW
 
-from cifar_lightning.compare.analysis import analyse_images, find_equal_p, find_unseen_interval
+from cifar_lightning.compare.analysis import analyse, find_equal_p, find_unseen_interval
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.comparison import Verdict
 from cifar_lightning.compare.page import write_page
@@ -38,7 +38,7 @@ def verdicts(comparison):
 def test_p_is_that_of_two_one_sided_tests_doubled():
     differences = np.random.default_rng(0).normal(0.01, 0.1, 60)
     differences = np.concatenate([differences, 2 * differences.mean() - differences])
-    contrast = analyse_images([differences[None], np.zeros((1, 120))])
+    contrast = analyse([differences[None], np.zeros((1, 120))])
     by_statsmodels = DescrStatsW(differences).ttost_mean(-0.03, 0.03)[0]
     assert find_equal_p(contrast, 0.03, 1.0) == pytest.approx(2 * by_statsmodels)
     assert find_equal_p(contrast, abs(contrast.value) / 2, 1.0) == 1
@@ -48,7 +48,7 @@ def test_p_is_that_of_two_one_sided_tests_doubled():
 
 
 def test_nets_that_answer_alike_are_equal_as_far_as_so_many_images_can_tell():
-    alike = analyse_images([np.ones((1, 200)), np.ones((1, 200))])
+    alike = analyse([np.ones((1, 200)), np.ones((1, 200))])
     unseen = find_unseen_interval(0.0, 200)[1]
     assert find_equal_p(alike, unseen, 1.0) == pytest.approx(0.05)
     assert find_equal_p(alike, 2 * unseen, 1.0) < 0.05

@@ -9,7 +9,7 @@ from PIL import Image
 from simulated_runs import write_run, write_study
 
 import cifar_lightning as cl
-from cifar_lightning.compare.analysis import analyse_crossed
+from cifar_lightning.compare.analysis import analyse
 
 PAIR = {"maxpool": 0.92, "stride": 0.9}
 
@@ -80,7 +80,7 @@ def test_a_study_as_planned_finds_the_assumed_difference_in_four_of_five():
             + generator.normal(0, 0.15, (plan.num_seeds, 500))
             for mean in (0.92, 0.88)
         ]
-        found.append(analyse_crossed(nets).p < 0.05)
+        found.append(analyse(nets).p < 0.05)
     assert 0.75 < np.mean(found) < 0.9
 
 

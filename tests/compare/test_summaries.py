@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from simulated_runs import NAMES, write_run
 
-from cifar_lightning.compare.analysis import analyse_crossed
+from cifar_lightning.compare.analysis import analyse
 from cifar_lightning.compare.questions import parse_question
 from cifar_lightning.compare.summaries import mean_interval, summarise
 from cifar_lightning.runs.run import Run
@@ -41,7 +41,7 @@ def test_of_one_run_the_interval_of_an_accuracy_is_nearly_wilsons(num_right, cou
 
 def test_of_values_that_are_no_shares_it_is_the_crossed_interval_within_their_bounds():
     losses = np.random.default_rng(0).exponential(0.3, (4, 50))
-    assert mean_interval(losses, (0, np.inf)) == pytest.approx(analyse_crossed([losses], [1.0]).ci95)
+    assert mean_interval(losses, (0, np.inf)) == pytest.approx(analyse([losses], [1.0]).ci95)
     assert mean_interval(np.array([[0.0, 0, 0, 0.1], [0, 0, 0, 0.2]]), (0, np.inf))[0] == 0
     low, high = mean_interval(losses[:1], (0, np.inf))
     students = stats.ttest_1samp(losses[0], 0).confidence_interval()
@@ -67,7 +67,7 @@ def test_where_few_answers_are_wrong_half_of_the_images_that_scatter_alone_would
     values = np.ones((10, 100))
     values[np.arange(30) % 10, np.arange(30) * 3] = 0
     values[0, 1], values[1, 3] = 0, 1
-    contrast = analyse_crossed([values], [1.0])
+    contrast = analyse([values], [1.0])
     quantile = stats.t.ppf(0.975, contrast.degrees_of_freedom)
     count = 0.97 * 0.03 / contrast.standard_error**2
     assert count > 200

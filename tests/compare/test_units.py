@@ -6,7 +6,7 @@ import statsmodels.api as sm
 from scipy import stats
 from simulated_runs import write_run
 
-from cifar_lightning.compare.analysis import analyse_crossed, analyse_images
+from cifar_lightning.compare.analysis import analyse
 from cifar_lightning.compare.api import compare
 from cifar_lightning.compare.summaries import mean_interval
 from cifar_lightning.compare.units import Units, count_strata, count_units, find_evenness, pool
@@ -33,8 +33,8 @@ def test_a_group_becomes_one_value_and_the_mean_of_each_seed_stays(nets):
 
 def test_the_order_and_the_numbers_of_groups_do_not_matter(nets):
     order = np.random.default_rng(1).permutation(110)
-    expected = analyse_crossed(nets, (1, -1), Units(GROUPS))
-    shuffled = analyse_crossed([net[:, order] for net in nets], (1, -1), Units(1000 - 7 * GROUPS[order]))
+    expected = analyse(nets, (1, -1), Units(GROUPS))
+    shuffled = analyse([net[:, order] for net in nets], (1, -1), Units(1000 - 7 * GROUPS[order]))
     assert shuffled.ci95 == pytest.approx(expected.ci95)
 
 
@@ -42,20 +42,20 @@ def test_the_error_of_one_run_is_the_cluster_robust_one_of_statsmodels(nets):
     differences = nets[0][0] - nets[1][0]
     fitted = sm.OLS(differences, np.ones(110)).fit(cov_type="cluster", cov_kwds={"groups": GROUPS})
     # Its correction for few clusters is G / (G - 1) (N - 1) / (N - 1).
-    contrast = analyse_images([nets[0][:1], nets[1][:1]], (1, -1), Units(GROUPS))
+    contrast = analyse([nets[0][:1], nets[1][:1]], (1, -1), Units(GROUPS))
     assert (contrast.value, contrast.standard_error) == pytest.approx((fitted.params[0], fitted.bse[0]))
 
 
 def test_each_image_in_a_group_of_its_own_changes_nothing(nets):
     alone = Units(np.arange(110)[::-1])
-    assert analyse_crossed(nets, (1, -1), alone) == analyse_crossed(nets)
+    assert analyse(nets, (1, -1), alone) == analyse(nets)
     assert mean_interval(nets[0], units=alone) == mean_interval(nets[0])
 
 
 def test_every_image_twice_is_as_sure_as_every_image_once(nets):
-    once = analyse_crossed(nets)
+    once = analyse(nets)
     copies = Units(np.repeat(np.arange(110), 2))
-    twice = analyse_crossed([np.repeat(net, 2, axis=1) for net in nets], (1, -1), copies)
+    twice = analyse([np.repeat(net, 2, axis=1) for net in nets], (1, -1), copies)
     assert (*twice.ci95, twice.p) == pytest.approx((*once.ci95, once.p))
 
 
@@ -65,7 +65,7 @@ def test_the_error_of_strata_is_that_of_a_stratified_sample(nets):
     differences = (nets[0][0] - nets[1][0]) + np.repeat([0.5, -0.5, 0], [40, 40, 30])
     within = [differences[strata == stratum] for stratum in (5, 2, 9)]
     squares = sum(((values - values.mean()) ** 2).sum() for values in within)
-    contrast = analyse_images([differences[None], np.zeros((1, 110))], (1, -1), Units(strata=strata))
+    contrast = analyse([differences[None], np.zeros((1, 110))], (1, -1), Units(strata=strata))
     assert contrast.standard_error == pytest.approx((squares / (110 - 3) / 110) ** 0.5)
     assert contrast.degrees_of_freedom == 107
     assert contrast.value == pytest.approx(differences.mean())
@@ -74,7 +74,7 @@ def test_the_error_of_strata_is_that_of_a_stratified_sample(nets):
 
 def test_strata_of_single_images_are_not_used(nets):
     assert count_strata(np.arange(110)) == 1
-    assert analyse_crossed(nets, (1, -1), Units(strata=np.arange(110))) == analyse_crossed(nets)
+    assert analyse(nets, (1, -1), Units(strata=np.arange(110))) == analyse(nets)
 
 
 def draw(generator, copies, shifts=(0, 0)):
@@ -95,10 +95,10 @@ def test_copies_and_classes_get_the_promised_share_of_false_alarms():
         copied, _ = draw(generator, 3)
         opposite, classes = draw(generator, 1, (2, -2))
         contrasts = [
-            analyse_crossed(copied),
-            analyse_crossed(copied, (1, -1), Units(groups)),
-            analyse_crossed(opposite),
-            analyse_crossed(opposite, (1, -1), Units(strata=classes)),
+            analyse(copied),
+            analyse(copied, (1, -1), Units(groups)),
+            analyse(opposite),
+            analyse(opposite, (1, -1), Units(strata=classes)),
         ]
         found.append([contrast.p < 0.05 for contrast in contrasts])
     naive, grouped, plain, stratified = np.sum(found, axis=0)
@@ -116,7 +116,7 @@ def test_groups_of_unequal_size_count_as_fewer():
     assert find_evenness(None) == find_evenness(np.repeat(np.arange(20), 4)) == 1
     assert 31 * find_evenness(UNEVEN) == pytest.approx(1 / (0.25 + 30 / 60**2))
     values = np.random.default_rng(0).random((1, 300))
-    assert analyse_images([values], [1], Units(UNEVEN)).degrees_of_freedom == pytest.approx(1 / (0.25 + 30 / 60**2) - 1)
+    assert analyse([values], [1], Units(UNEVEN)).degrees_of_freedom == pytest.approx(1 / (0.25 + 30 / 60**2) - 1)
 
 
 @pytest.mark.parametrize("num_seeds", [1, 5])
@@ -129,7 +129,6 @@ def test_groups_of_very_unequal_size_get_few_more_false_alarms_than_promised(num
             (hard + generator.normal(0, 1, 31)[UNEVEN] + generator.normal(0, 1, (num_seeds, 300)) > -0.5).astype(float)
             for _ in range(2)
         ]
-        analyse = analyse_crossed if num_seeds > 1 else analyse_images
         contrast = analyse(nets, units=Units(UNEVEN))
         alarms.append(contrast.p < 0.05)
     assert np.mean(alarms) < 0.1
