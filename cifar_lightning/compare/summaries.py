@@ -7,13 +7,7 @@ from statistics import median
 import numpy as np
 from scipy.special import stdtrit
 
-from cifar_lightning.compare.analysis import (
-    FEW_IMAGES,
-    ROUNDING,
-    Interval,
-    analyse,
-    find_unseen_interval,
-)
+from cifar_lightning.compare.analysis import FEW_IMAGES, ROUNDING, Interval, analyse, find_unseen_interval
 from cifar_lightning.compare.comparison import Summary
 from cifar_lightning.compare.questions import SHARE_BOUNDS, Question, stack_correctness
 from cifar_lightning.compare.units import EACH_ALONE, Units
