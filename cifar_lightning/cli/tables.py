@@ -1,43 +1,17 @@
 """Tables on the terminal, made from what is written to disk."""
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
 from rich.table import Column, Table
 
-from cifar_lightning.printing import plain_console, print_prose
-from cifar_lightning.runs.curves import Curves
-from cifar_lightning.runs.overfitting import describe_overfitting, validation_name
+from cifar_lightning.printing import plain_console
 from cifar_lightning.runs.scores import Scores, SplitScores
 
 
 def numbers(*headers: str) -> list[Column]:
     """Columns of numbers: aligned right."""
     return [Column(header, justify="right") for header in headers]
-
-
-def print_fit_summary(
-    run: Path | None, why_not_kept: str | None, scores: dict[str, float], curves: Curves | None, lab_protocol: bool
-) -> None:
-    """Prints the end of a fit: the run folder, the last epoch, over-fitting, what is next."""
-    validation = validation_name(lab_protocol)
-    console = plain_console()
-    if why_not_kept is None:
-        console.print(f"run folder: {run}", soft_wrap=True)
-    elif run is not None and run.is_dir():
-        print_prose(console, f"no checkpoint was kept, since {why_not_kept}, but curves: {run}")
-    else:
-        print_prose(console, f"no run folder was kept, since {why_not_kept}")
-    # `test` measures the training accuracy anew, and so another one.
-    for split, name, when in ("train", "train", " (mean over the epoch, as it learnt)"), ("val", validation, ""):
-        if f"{split}/loss" in scores:
-            loss, accuracy = scores[f"{split}/loss"], scores[f"{split}/accuracy"]
-            print_prose(console, f"{name}: loss {loss:.4f}, accuracy {accuracy:.4f}{when}")
-    if curves is not None and scores:
-        print_prose(console, describe_overfitting(curves, validation))
-    if why_not_kept is None:
-        console.print(f"next: cifar-lightning test --ckpt_path {shlex.quote(str(run))}", soft_wrap=True)
 
 
 def print_scores(scores: Scores, run: Path | None) -> None:

@@ -24,7 +24,7 @@ from cifar_lightning.training.logger import RunLogger
 from cifar_lightning.training.own_code import OnlyOwnFrames
 from cifar_lightning.training.progress import EpochProgress
 from cifar_lightning.training.quiet import quiet_framework
-from cifar_lightning.training.recorder import RunRecorder, is_time_up
+from cifar_lightning.training.recorder import METRICS, RunRecorder, is_time_up
 from cifar_lightning.training.resuming import find_resumed, refuse_resuming, refuse_taken_version
 from cifar_lightning.training.run_loggers import (
     arrange_loggers,
@@ -130,10 +130,10 @@ class Fit(Experiment):
         settings = self.config.trainer
         settings.logger = self._loggers
         kwargs["logger"] = make_loggers(list_loggers(settings)) or False
-        if self._progress and settings.enable_progress_bar is not False:
-            callbacks.append(EpochProgress())
-        elif not self._progress:
+        if not self._progress:
             kwargs["enable_progress_bar"] = False
+        elif settings.enable_progress_bar is not False:
+            callbacks.append(EpochProgress())
         has_folder = bool(settings.logger) and settings.enable_checkpointing is not False
         if not has_folder and not settings.callbacks:
             # Else Lightning would write its own to the working folder.
@@ -149,9 +149,7 @@ class Fit(Experiment):
         self.trainer_defaults["callbacks"] = callbacks
         trainer: Any = super().instantiate_trainer(**kwargs)
         # Other checkpoints need the epoch's line of the curves, which the recorder adds.
-        trainer.callbacks.sort(
-            key=lambda callback: (isinstance(callback, CheckpointCallback), callback is not self.recorder)
-        )
+        trainer.callbacks.sort(key=lambda one: isinstance(one, CheckpointCallback) and one is not self.recorder)
         if lightning.__version__.startswith(_TESTED_LIGHTNING):
             from cifar_lightning.training.plain_loop import PlainEpochLoop, is_plain
 
@@ -207,7 +205,7 @@ class Fit(Experiment):
         return "trainer.enable_checkpointing is false" if self.recorder is None else "no epoch was finished"
 
     def run(self) -> None:
-        """Trains the net. Raises KeyboardInterrupt on Ctrl-C, when the last finished epoch is on the disk."""
+        """Trains the net. When it ends, also on Ctrl-C, the last finished epoch is on the disk."""
         with self.recording():
             self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=self.config.ckpt_path, weights_only=True)
 
@@ -227,10 +225,6 @@ class Fit(Experiment):
             # TensorBoard does not say what it could not write.
             with naming(self.folder), held:
                 yield
-        except SystemExit as stop:
-            if isinstance(stop.__context__, KeyboardInterrupt):
-                raise KeyboardInterrupt from None
-            raise
         finally:
             # Curves alone are kept where no checkpoints are asked for.
             if logger and not (self.is_kept or (self.recorder is None and self.trainer.current_epoch > 0)):
@@ -257,12 +251,7 @@ class Fit(Experiment):
         if metrics and self.recorder:
             # The trainer's may be of an epoch that was cut short.
             metrics = self.recorder.last_epoch()
-        return {
-            f"{split}/{metric}": metrics[f"{split}_{metric}"]
-            for split in ("train", "val")
-            for metric in ("loss", "accuracy")
-            if f"{split}_{metric}" in metrics
-        }
+        return {name.replace("_", "/"): metrics[name] for name in METRICS if name in metrics}
 
 
 def _hyperparameters(settings: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from cifar_lightning.training.checkpoint_io import HeldCheckpointIO
 from cifar_lightning.training.checkpoints import BLOCK, Checkpoint, ResumeState
 from cifar_lightning.training.logger import RunLogger
 
-_METRICS = COLUMNS[1:-1]
+METRICS = COLUMNS[1:-1]
 HEADER = ",".join(COLUMNS) + "\n"
 
 
@@ -63,7 +63,7 @@ class RunRecorder(lightnings.Checkpoint):
         if self.state.num_epochs == 0:
             return {}
         _, *cells, _ = self.state.curves.splitlines()[-1].split(",")
-        return {name: float(cell) for name, cell in zip(_METRICS, cells, strict=True) if cell}
+        return {name: float(cell) for name, cell in zip(METRICS, cells, strict=True) if cell}
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         self.state.is_finished = checkpoint["epoch"] + 1 == self.state.num_epochs
@@ -112,10 +112,9 @@ class RunRecorder(lightnings.Checkpoint):
             # An epoch that was cut short is run again.
             return
         now = time.monotonic()
-        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name in _METRICS}
-        if not self._validated:
-            # The trainer still has the values of an earlier epoch.
-            metrics = {name: value for name, value in metrics.items() if not name.startswith("val_")}
+        # Without a validation the trainer still has the values of an earlier one.
+        measured = [name for name in METRICS if self._validated or not name.startswith("val_")]
+        metrics = {name: value.item() for name, value in trainer.callback_metrics.items() if name in measured}
         self._validated = False
         has_finite_weights = all(bool(weights.isfinite().all()) for weights in pl_module.parameters())
         is_best = self.add_epoch(trainer.current_epoch + 1, metrics, now - self._start, has_finite_weights)
@@ -130,7 +129,7 @@ class RunRecorder(lightnings.Checkpoint):
         Raises ValueError if a loss or a weight is not finite.
         """
         _refuse_divergence(metrics, has_finite_weights, epoch)
-        cells = [repr(metrics[name]) if name in metrics else "" for name in _METRICS]
+        cells = [repr(metrics[name]) if name in metrics else "" for name in METRICS]
         self.state.curves += ",".join([str(epoch), *cells, repr(round(self._seconds_before + seconds, 3))]) + "\n"
         self.state.num_epochs = epoch
         is_best = self.keep_best and metrics.get("val_loss", math.inf) < self.state.best_loss

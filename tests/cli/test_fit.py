@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny import TINY
 
+from cifar_lightning.cli.fit import print_fit_summary
 from cifar_lightning.training.machine import num_cores
 
 RUN = "lightning_logs/quickstart/version_0"
@@ -261,3 +263,27 @@ def test_the_line_of_progress_has_every_number_at_80_columns(command, monkeypatc
     assert {len(line) for line in lines} == {80}
     score = r"\d\.\d{3} \(\d+\.\d %\)"
     assert re.fullmatch(rf"epoch   2/500 ━{{15,}} train {score}  val {score} \d:\d\d:\d\d", lines[-1])
+
+
+def test_the_end_of_a_fit_names_the_folder_the_scores_and_what_is_next(tmp_path, capsys):
+    scores = {"train/loss": 0.25, "train/accuracy": 1.0, "val/loss": 0.5, "val/accuracy": 0.75}
+    curves = "epoch,train_loss,train_accuracy,val_loss,val_accuracy,seconds\n1,0.5,0.5,0.5,0.5,0.5\n"
+    fit = SimpleNamespace(
+        folder=tmp_path / "my run",
+        logger=True,
+        why_not_kept=None,
+        final_scores=lambda: scores,
+        recorder=SimpleNamespace(state=SimpleNamespace(curves=curves)),
+        datamodule=SimpleNamespace(validate_on_test=False),
+    )
+    print_fit_summary(fit)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [
+        f"run folder: {tmp_path / 'my run'}",
+        "train: loss 0.2500, accuracy 1.0000 (mean over the epoch, as it learnt)",
+        "validation: loss 0.5000, accuracy 0.7500",
+    ]
+    assert lines[-1] == f"next: cifar-lightning test --ckpt_path '{tmp_path / 'my run'}'"
+    fit.logger, fit.why_not_kept, fit.final_scores = None, "trainer.logger is false", dict
+    print_fit_summary(fit)
+    assert capsys.readouterr().out == "no run folder was kept, since trainer.logger is false\n"
