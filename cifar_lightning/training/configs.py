@@ -31,8 +31,8 @@ def find_config(name: str | Path) -> Path:
     if path.is_file():
         return path
     shipped = list_configs()
-    if path.stem in shipped and path.suffix in ("", ".yaml") and path.name == str(name):
-        return shipped[path.stem][0]
+    if found := shipped.get(str(name).removesuffix(".yaml")):
+        return found[0]
     hint = did_you_mean(str(name), shipped, "`cifar-lightning configs` lists them")
     raise ValueError(f"expected a config, but there is no file {name} and no shipped config of that name; {hint}")
 

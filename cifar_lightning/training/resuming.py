@@ -46,7 +46,7 @@ def _runs_folder(settings: Namespace) -> Path:
 
 def _find_named(settings: Namespace) -> Path | None:
     """The run folder that the settings name by a version; None if they name none."""
-    version = run_logger_options(settings.trainer).get("version") if settings.trainer.logger else None
+    version = run_logger_options(settings.trainer).get("version")
     if version is None:
         return None
     return _runs_folder(settings) / (f"version_{version}" if isinstance(version, int) else version)

@@ -74,7 +74,7 @@ def list_loggers(trainer: Mapping[str, Any] | Namespace) -> list[Any]:
     loggers: Any = trainer.get("logger")
     if loggers is None or isinstance(loggers, bool):
         return []
-    return list(loggers) if isinstance(loggers, Sequence) and not isinstance(loggers, str) else [loggers]
+    return loggers if isinstance(loggers, list) else [loggers]
 
 
 def continue_loggers(loggers: Sequence[Any], versions: Mapping[str, str]) -> None:
