@@ -103,7 +103,7 @@ def run(root: str, rounds: int, num_epochs: int, device: str) -> dict[str, dict[
     table = {}
     for name, net in NETS.items():
         row = {peer: 1000 * statistics.median(seconds) for peer, seconds in times[name].items()}
-        flops = count_flops(ImageClassifier(net(), list(LABELS)), 32) * NUM_TRAIN
+        flops = count_flops(ImageClassifier(net(), list(LABELS))) * NUM_TRAIN
         row["limit"] = 1000 * flops / rate
         table[name] = row
     return table

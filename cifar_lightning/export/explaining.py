@@ -54,8 +54,7 @@ def explain(run: Run | str | Path, images: str | Path) -> Explanation:
     files = find_images(Path(images))[:_MOST_IMAGES]
     with quiet_framework(), OnlyOwnFrames():
         model = load_model(path)
-        size = model.hparams["image_size"]
-        explanation = explain_net(model, torch.stack([read_image(file, size) for file in files]))
+        explanation = explain_net(model, torch.stack([read_image(file, model.image_size) for file in files]))
     settings = read_settings(folder / CONFIG)
     name = f"{run_logger_options(settings['trainer']).get('name') or 'run'}, seed {settings['seed_everything']}"
     draw_explanation(folder / EXPLANATION, name, explanation)

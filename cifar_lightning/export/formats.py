@@ -22,9 +22,8 @@ Net = Callable[[Tensor], np.ndarray]
 
 def trace(model: ImageClassifier) -> ExportedProgram:
     """The net as a graph, from images to probabilities as `Net`. Raises ValueError if torch.export cannot trace it."""
-    size = model.hparams["image_size"]
     # A sample of one image would be taken for a fixed number.
-    sample = torch.zeros(2, 3, size, size, dtype=torch.uint8)
+    sample = torch.zeros(2, 3, model.image_size, model.image_size, dtype=torch.uint8)
     net = _Probabilities(copy.deepcopy(model)).requires_grad_(False).eval()
     try:
         # When torch gives up, it prints the graph.

@@ -8,19 +8,19 @@ from cifar_lightning.models.classifier import ImageClassifier, evaluating
 _NUM_IMAGES = 64
 
 
-def count_flops(model: ImageClassifier, image_size: int) -> int:
-    """Floating point operations of an image's forward and backward pass; `image_size` is its side, in pixels."""
-    image = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8, device=model.device)
+def count_flops(model: ImageClassifier) -> int:
+    """Floating point operations of an image's forward and backward pass."""
+    image = torch.zeros(1, 3, model.image_size, model.image_size, dtype=torch.uint8, device=model.device)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     with evaluating(model), torch.enable_grad(), FlopCounterMode(display=False) as counter:
         torch.autograd.grad(model(image).sum(), trained, allow_unused=True)
     return counter.get_total_flops()
 
 
-def count_pixels_seen(model: ImageClassifier, image_size: int) -> int:
+def count_pixels_seen(model: ImageClassifier) -> int:
     """How many of an image's pixels have a gradient that is not exactly zero, for some of 64 random images."""
     generator = torch.Generator().manual_seed(0)
-    shape = _NUM_IMAGES, 3, image_size, image_size
+    shape = _NUM_IMAGES, 3, model.image_size, model.image_size
     images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator).to(model.device)
     with evaluating(model), torch.enable_grad():
         pixels = model.normalize(images).requires_grad_()

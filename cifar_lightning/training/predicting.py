@@ -40,11 +40,10 @@ def predict(run: Run | str | Path, images: str | Path, *, accelerator: str = "au
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        size = model.hparams["image_size"]
         loader: Any = DataLoader(
             files,  # type: ignore[arg-type]
             batch_size=64,
-            collate_fn=lambda batch: torch.stack([read_image(file, size) for file in batch]),
+            collate_fn=lambda batch: torch.stack([read_image(file, model.image_size) for file in batch]),
         )
         batches = trainer.predict(model, dataloaders=loader)
     answers = torch.cat(batches)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ import lightning
 import torch
 
 from cifar_lightning import __version__
-from cifar_lightning.data import LabelledImages, SubsetDataModule
+from cifar_lightning.data import SubsetDataModule
 from cifar_lightning.data.near_duplicates import find_groups, find_nearest_pairs
 from cifar_lightning.models.costs import count_flops, count_pixels_seen
 from cifar_lightning.models.probes import probe
@@ -105,9 +105,9 @@ def _score(evaluation: Evaluation) -> Scores:
         rows = zip(*(column.tolist() for column in columns), strict=True)
         write_csv(run / folder.DUPLICATES, ["index", "train_index", "similarity"], rows)
         shared = groups.bincount()[groups] > 1
-        rows = zip(*(data.test.indices[places].tolist() for places in (shared, groups[shared])), strict=True)
-        write_csv(run / folder.GROUPS, ["index", "group"], rows)
-        figures = draw_figures(run, predictions["test"], data.test, scores, data)
+        members = torch.stack([data.test.indices[shared], data.test.indices[groups[shared]]], dim=1)
+        write_csv(run / folder.GROUPS, ["index", "group"], members.tolist())
+        figures = draw_figures(run, predictions["test"], scores, data)
         summary = {"loss": splits["test"].loss, "accuracy": splits["test"].accuracy}
         log_test_scores(run, summary, figures, checkpoint.resume.num_epochs)
         scores.write(run / folder.SCORES)
@@ -128,8 +128,8 @@ def _facts(evaluation: Evaluation) -> RunFacts:
         epoch=resume.num_epochs,
         batch_size=data.batch_size,
         num_parameters=sum(parameter.numel() for parameter in model.parameters()),
-        flops_per_image=count_flops(model, data.image_size),
-        pixels_seen=count_pixels_seen(model, data.image_size),
+        flops_per_image=count_flops(model),
+        pixels_seen=count_pixels_seen(model),
         device=model.device.type,
         fit_seconds=resume.seconds if evaluation.run_folder else None,
         versions={"torch": torch.__version__, "lightning": lightning.__version__, "cifar_lightning": __version__},
@@ -137,9 +137,7 @@ def _facts(evaluation: Evaluation) -> RunFacts:
     )
 
 
-def draw_figures(
-    run: Path, predictions: Predictions, images: LabelledImages, scores: Scores, data: SubsetDataModule
-) -> list[Path]:
+def draw_figures(run: Path, predictions: Predictions, scores: Scores, data: SubsetDataModule) -> list[Path]:
     """Draws the figures into the run folder; returns those that people look at."""
     # Half a second to import.
     from cifar_lightning.plots.confusion import draw_confusion
@@ -148,11 +146,11 @@ def draw_figures(
     from cifar_lightning.plots.mistakes import draw_mistakes
     from cifar_lightning.plots.reliability import draw_reliability
 
-    pixels = images.images.permute(0, 2, 3, 1).cpu().numpy()
+    pixels = data.test.images.permute(0, 2, 3, 1).cpu().numpy()
     net = f"{scores.run.strategy}, seed {scores.run.seed}"
     draw_test_images(run / folder.TEST_IMAGES, pixels)
     draw_mistakes(run / folder.MISTAKES, net, pixels, predictions)
-    draw_confusion(run / folder.CONFUSION, net, scores.splits["test"].confusion_matrix, images.class_names)
+    draw_confusion(run / folder.CONFUSION, net, scores.splits["test"].confusion_matrix, predictions.class_names)
     draw_reliability(run / folder.RELIABILITY, net, predictions)
     drawn = [folder.MISTAKES, folder.CONFUSION, folder.RELIABILITY]
     if (run / folder.CURVES).is_file():

@@ -14,7 +14,7 @@ from cifar_lightning.models.costs import count_flops, count_pixels_seen
 )
 def test_pixels_seen_by_the_four_nets(net, seen):
     torch.manual_seed(0)
-    assert count_pixels_seen(ImageClassifier(net()), 32) == seen
+    assert count_pixels_seen(ImageClassifier(net())) == seen
 
 
 class CentreNet(nn.Module):
@@ -24,7 +24,7 @@ class CentreNet(nn.Module):
 
 @pytest.mark.parametrize(("net", "seen"), [(CentreNet(), 12), (nn.Flatten(), 64)])
 def test_pixels_seen_by_a_net_of_the_user(net, seen):
-    assert count_pixels_seen(ImageClassifier(net, image_size=8), 8) == seen
+    assert count_pixels_seen(ImageClassifier(net, image_size=8)) == seen
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_flops_are_those_worked_out_by_hand(net, first_side, second_side, featur
     # Two per multiplication with addition: 32 channels from 75 values, 64 from 288, and 3 outputs. Backward takes as
     # many for the weights, and as many again for the gradient of a layer's input, which the first layer does not need.
     first, second, head = 2 * 32 * first_side**2 * 75, 2 * 64 * second_side**2 * 288, 2 * 3 * features
-    assert count_flops(ImageClassifier(net()), 32) == 2 * first + 3 * second + 3 * head
+    assert count_flops(ImageClassifier(net())) == 2 * first + 3 * second + 3 * head
 
 
 @pytest.mark.parametrize("count", [count_flops, count_pixels_seen])
@@ -44,7 +44,7 @@ def test_counting_leaves_mode_gradients_and_the_global_generator_alone(count):
     model.backbone[1].eval()
     model.head.weight.grad = torch.ones_like(model.head.weight)
     state = torch.get_rng_state()
-    count(model, 32)
+    count(model)
     assert torch.equal(torch.get_rng_state(), state)
     assert model.training
     assert model.backbone[0].training

@@ -22,7 +22,8 @@ def test_figures_of_a_run_name_strategy_and_seed(tmp_path, monkeypatch):
         torch.zeros(30, 3, 32, 32, dtype=torch.uint8), torch.arange(30) // 10, tuple(NAMES), torch.arange(30)
     )
     scores = Scores.read(run / "scores.json")
-    draw_figures(run, load_run(run).predictions("test"), images, scores, SimpleNamespace(validate_on_test=True))
+    data = SimpleNamespace(test=images, validate_on_test=True)
+    draw_figures(run, load_run(run).predictions("test"), scores, data)
     assert set(titles) == {"mistakes.png", "confusion.png", "reliability.png", "curves.png"}
     assert {title.splitlines()[0] for title in titles.values()} == {"avgpool, seed 3"}
     assert titles["mistakes.png"].splitlines()[1].startswith("6 of 30 images wrong")
