@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import itertools
 import re
 import shlex
 import sys
@@ -183,9 +184,8 @@ class SettingsParser(LightningArgumentParser):
         for place, argument in enumerate(self._given):
             option, has_value, value = argument.partition("=")
             if option in (f"-{name}", f"--{name}"):
-                following = self._given[place + 1 :]
-                end = next((end for end, word in enumerate(following) if word.startswith("--")), len(following))
-                return [value] if has_value else list(following[:end])
+                following = itertools.takewhile(lambda word: not word.startswith("--"), self._given[place + 1 :])
+                return [value] if has_value else list(following)
         return []
 
     def _as_argument(self, key: str, values: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
 _REFRESH_SECONDS = 0.25
@@ -54,19 +54,19 @@ class EpochProgress(ProgressBar):
         )
         self._progress.start()
         total = trainer.max_epochs if trainer.max_epochs and trainer.max_epochs > 0 else None
-        self._task: TaskID = self._progress.add_task("", total=total, completed=trainer.current_epoch, scores="")
+        self._task = self._progress.add_task("", total=total, completed=trainer.current_epoch, scores="")
 
     # An epoch's scores are there once all `on_train_epoch_end` hooks have run.
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.current_epoch > self._first_epoch:
-            self._show(trainer, trainer.current_epoch, is_last=False)
+            self._show(trainer, is_last=False)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._show(trainer, trainer.current_epoch, is_last=True)
+        self._show(trainer, is_last=True)
         self._stop()
 
-    def _show(self, trainer: Trainer, epoch: int, is_last: bool) -> None:
-        total = trainer.max_epochs or -1
+    def _show(self, trainer: Trainer, is_last: bool) -> None:
+        epoch, total = trainer.current_epoch, trainer.max_epochs or -1
         # The first epoch of another twentieth.
         is_milestone = total > 0 and 20 * epoch // total > 20 * (epoch - 1) // total
         now = time.monotonic()
