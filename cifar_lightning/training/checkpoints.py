@@ -53,12 +53,9 @@ class ResumeState:
 
 @dataclass
 class Checkpoint:
-    """A checkpoint that was read.
+    """A checkpoint that was read: the classifier's state and arguments, and what resuming needs.
 
     Attributes:
-        path: the file.
-        weights: the state of the classifier.
-        hyper_parameters: the arguments that the classifier was built with.
         has_loops: whether Lightning's loop state is in it.
         global_step: the number of the optimiser's steps so far.
     """

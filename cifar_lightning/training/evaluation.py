@@ -17,11 +17,7 @@ from cifar_lightning.training.saved_settings import refuse_other_experiment
 
 
 class Evaluation(Experiment):
-    """Trainer, net and data for the evaluation of a checkpoint; the settings come from its run folder.
-
-    Args:
-        checkpoint: the checkpoint file.
-        arguments: settings laid over those of the run folder, as on the command line.
+    """Trainer, net and data for the evaluation of a checkpoint, as its run folder and `arguments` laid over it say.
 
     Attributes:
         run_folder: the run folder that the checkpoint is in; None if it is in none.

@@ -34,16 +34,10 @@ TRAINER_DEFAULTS = {
 
 
 class Experiment(LightningCLI):
-    """Trainer, net and data as the settings describe them; nothing is run.
+    """`trainer`, `model` and `datamodule` as settings describe them; nothing is run.
 
-    Raises ValueError if a setting is wrong.
-
-    Args:
-        arguments: settings as on the command line: `--config FILE`, `--trainer.max_epochs 20`.
-
-    Attributes:
-        config: the parsed settings.
-        trainer, model, datamodule: what was built from them.
+    The `arguments` are those of the command line: `--config FILE`, `--trainer.max_epochs 20`. Raises ValueError if a
+    setting is wrong.
     """
 
     model: ImageClassifier
