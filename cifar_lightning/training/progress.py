@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from cifar_lightning.printing import count
+
 _REFRESH_SECONDS = 0.25
 
 
@@ -108,15 +110,14 @@ def _describe_training(trainer: Any, model: Any) -> str:
     classes = ", ".join(model.class_names) if len(model.class_names) <= 5 else f"{len(model.class_names)} classes"
     parts = [
         f"{type(model.backbone).__name__} ({sum(weights.numel() for weights in model.parameters()):,} parameters)",
-        f"{len(data.train):,} images of {classes}",
+        f"{count(len(data.train), 'image')} of {classes}",
     ]
     if data.validate_on_test:
-        parts.append(f"{len(data.test):,} test images drawn every epoch (lab protocol)")
+        parts.append(f"{count(len(data.test), 'test image')} drawn every epoch (lab protocol)")
     elif len(data.val):
         parts.append(f"{len(data.val):,} more to validate on")
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-    threads = torch.get_num_threads()
-    parts.append(f"CPU, {threads} thread{'s' if threads > 1 else ''}" if device.type == "cpu" else gpu)
+    parts.append(f"CPU, {count(torch.get_num_threads(), 'thread')}" if device.type == "cpu" else gpu)
     return "; ".join(parts)
 
 

@@ -22,7 +22,6 @@ _NO_ACTION = (
     ".*scheduler is using 'interval': 'epoch'.*",  # all of them do; model.scheduler says so
     ".*You're using the WeightAveraging callback, but loading a checkpoint outside.*",
     ".*LeafSpec.*",
-    ".*isinstance\\(treespec.*",
 )
 _VARIABLES = ("PL_DISABLE_TIPS", "PL_GLOBAL_SEED", "PL_SEED_WORKERS")
 _LEVELS = {

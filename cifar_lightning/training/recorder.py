@@ -19,7 +19,6 @@ from cifar_lightning.training.checkpoints import BLOCK, Checkpoint, ResumeState
 from cifar_lightning.training.logger import RunLogger
 
 METRICS = COLUMNS[1:-1]
-HEADER = ",".join(COLUMNS) + "\n"
 
 
 class RunRecorder(lightnings.Checkpoint):
@@ -31,8 +30,7 @@ class RunRecorder(lightnings.Checkpoint):
     ValueError at the end of an epoch whose loss or weights are not finite.
 
     Args:
-        config: the resolved settings as YAML, for `config.yaml` and for the checkpoints.
-        class_names: K names, in the order of the labels.
+        config, class_names: as in `ResumeState`.
         keep_best: whether there is a validation share to choose by.
         resumed: the checkpoint to resume from; None for a new run.
         sync_seconds: longest time between two writes of the files.
@@ -46,7 +44,8 @@ class RunRecorder(lightnings.Checkpoint):
         resumed: Checkpoint | None = None,
         sync_seconds: float = 5.0,
     ) -> None:
-        new = ResumeState(num_epochs=0, is_finished=True, class_names=class_names, config=config, curves=HEADER)
+        header = ",".join(COLUMNS) + "\n"
+        new = ResumeState(num_epochs=0, is_finished=True, class_names=class_names, config=config, curves=header)
         self.state = new if resumed is None else replace(resumed.resume, config=config)
         self.keep_best = keep_best
         self.sync_seconds = sync_seconds
@@ -95,13 +94,12 @@ class RunRecorder(lightnings.Checkpoint):
                 write_text(self._folder / CONFIG, self.state.config)
         if isinstance(trainer.logger, RunLogger) and trainer.current_epoch > 0:
             trainer.logger.first_epoch = trainer.current_epoch + 1
-        if self._resumed is not None:
-            # A net that draws (dropout) continues drawing where it stopped.
-            drawn = self.state.random_state
-            if "cpu" in drawn:
-                torch.set_rng_state(drawn["cpu"].cpu())
-            if "cuda" in drawn and torch.cuda.is_initialized():
-                torch.cuda.set_rng_state(drawn["cuda"].cpu())
+        # A net that draws (dropout) continues drawing where it stopped; a new run has no state yet.
+        drawn = self.state.random_state
+        if "cpu" in drawn:
+            torch.set_rng_state(drawn["cpu"].cpu())
+        if "cuda" in drawn and torch.cuda.is_initialized():
+            torch.cuda.set_rng_state(drawn["cuda"].cpu())
         self._start = self._last_sync = time.monotonic()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -9,8 +9,6 @@ from cifar_lightning.runs.settings import SOURCE_ACCESS, flatten
 
 # How long a run is: the same run may be made longer.
 LIMITS = tuple(f"trainer.{limit}" for limit in ("min_epochs", "max_epochs", "min_steps", "max_steps", "max_time"))
-# Compared by name with the checkpoint itself, where numbers and names of a class are the same.
-_CHECKED_ELSEWHERE = ("data.classes",)
 # What the trainer shows, where it works and where it writes.
 _NO_EXPERIMENT = (
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy"),
@@ -30,7 +28,8 @@ def refuse_other_experiment(run: Path, saved: dict[str, Any], settings: dict[str
         saved,
         settings,
         groups,
-        besides=(*_CHECKED_ELSEWHERE, *LIMITS, *_NO_EXPERIMENT),
+        # The classes are compared by name with the checkpoint itself; here they may be numbers.
+        besides=("data.classes", *LIMITS, *_NO_EXPERIMENT),
         owner=f"as the run in {run} has it",
         advice=f"leave it as it was (--config {run / folder.CONFIG} has all settings), or start a new run with fit",
     )
