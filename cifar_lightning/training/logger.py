@@ -1,6 +1,7 @@
 """TensorBoard's curves of a run, and the number of its folder."""
 
 import contextlib
+import os
 import shutil
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ class RunLogger(TensorBoardLogger):
     """
 
     def __init__(self, save_dir: str = "lightning_logs", name: str = "run", version: int | str | None = None) -> None:
+        # Lightning expands `~` in the folder of a run, but not where it counts the versions.
+        save_dir = os.path.expanduser(os.path.expandvars(save_dir))
         super().__init__(save_dir, name=name, version=version, default_hp_metric=False)
         # A resumed run replaces older curves from this epoch on.
         self.first_epoch: int | None = None

@@ -7,6 +7,7 @@ from jsonargparse import Namespace
 
 from cifar_lightning.runs import folder
 from cifar_lightning.training.checkpoints import Checkpoint
+from cifar_lightning.training.logger import RunLogger
 from cifar_lightning.training.run_loggers import run_logger_options
 
 
@@ -26,7 +27,7 @@ def find_resumed(settings: Namespace) -> tuple[Path, Path | None]:
 
 
 def _find_last(settings: Namespace) -> Path:
-    named, runs = _find_named(settings), _runs_folder(settings)
+    named, runs = _find_named(settings), Path(_make_logger(settings).root_dir)
     versions = folder.find_versions(runs) if named is None else [named] if named.is_dir() else []
     if not versions:
         raise ValueError(f"expected a run to resume in {named or runs}, but there is none; leave out --ckpt_path")
@@ -39,17 +40,14 @@ def _find_last(settings: Namespace) -> Path:
     return newest
 
 
-def _runs_folder(settings: Namespace) -> Path:
-    options = run_logger_options(settings.trainer)
-    return Path(options.save_dir, options.name)
+def _make_logger(settings: Namespace) -> RunLogger:
+    return RunLogger(**vars(run_logger_options(settings.trainer)))
 
 
 def _find_named(settings: Namespace) -> Path | None:
     """The run folder that the settings name by a version; None if they name none."""
-    version = run_logger_options(settings.trainer).get("version")
-    if version is None:
-        return None
-    return _runs_folder(settings) / (f"version_{version}" if isinstance(version, int) else version)
+    is_named = run_logger_options(settings.trainer).get("version") is not None
+    return Path(_make_logger(settings).log_dir) if is_named else None
 
 
 def refuse_taken_version(settings: Namespace) -> None:

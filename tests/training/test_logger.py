@@ -36,6 +36,15 @@ def test_a_version_asked_for_is_used_as_it_is(tmp_path):
     assert RunLogger(str(tmp_path), "study", version=4).log_dir == str(tmp_path / "study/version_4")
 
 
+def test_versions_are_counted_in_the_folder_of_the_user_that_a_tilde_stands_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert [RunLogger("~/runs").log_dir for _ in range(2)] == [
+        str(tmp_path / f"home/runs/run/version_{number}") for number in (0, 1)
+    ]
+    assert names_in(tmp_path) == ["home"]
+
+
 def test_loggers_that_see_the_same_folders_get_versions_of_their_own(tmp_path, monkeypatch):
     # As if each had looked before any of them made its folder.
     monkeypatch.setattr(logger_module, "find_versions", lambda folder: [])
