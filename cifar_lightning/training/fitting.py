@@ -12,7 +12,6 @@ import yaml
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint as CheckpointCallback
 from lightning.pytorch.loggers import MLFlowLogger
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.disk import naming
@@ -219,8 +218,8 @@ class Fit(Experiment):
             # MLflow would refuse the new limits of a resumed run.
             if self.resumed is None or not isinstance(one, MLFlowLogger):
                 one.log_hyperparams(_hyperparameters(self.config))
-        is_first = getattr(rank_zero_only, "rank", 0) == 0
-        held = folder.hold(self.folder) if self.recorder and is_first else contextlib.nullcontext()
+        is_held = self.recorder and self.trainer.is_global_zero
+        held = folder.hold(self.folder) if is_held else contextlib.nullcontext()
         try:
             # TensorBoard does not say what it could not write.
             with naming(self.folder), held:
