@@ -25,6 +25,8 @@ class Evaluation(Experiment):
         loggers: the settings of the run's loggers beside its own.
     """
 
+    checkpoint: Checkpoint
+
     def __init__(self, checkpoint: Path, arguments: Sequence[str] = ()) -> None:
         self.checkpoint = Checkpoint.read(checkpoint)
         self.run_folder = folder.find_run_folder(self.checkpoint.path)
@@ -59,10 +61,6 @@ class Evaluation(Experiment):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         return super().instantiate_trainer(enable_checkpointing=bool(self.config.trainer.callbacks), **kwargs)
-
-    def instantiate_classes(self) -> None:
-        super().instantiate_classes()
-        self.check(self.checkpoint)
 
 
 def checkpoint_of(run: Run | str | Path) -> Path:

@@ -37,11 +37,12 @@ class Experiment(LightningCLI):
     """`trainer`, `model` and `datamodule` as settings describe them; nothing is run.
 
     The `arguments` are those of the command line: `--config FILE`, `--trainer.max_epochs 20`. Raises ValueError if a
-    setting is wrong.
+    setting is wrong, or the `checkpoint` of a subclass does not belong to the net or to its folder.
     """
 
     model: ImageClassifier
     datamodule: SubsetDataModule
+    checkpoint: Checkpoint | None = None
 
     def __init__(self, arguments: Sequence[str]) -> None:
         try:
@@ -93,11 +94,12 @@ class Experiment(LightningCLI):
             kwargs["profiler"] = NarrowProfiler()
         return super().instantiate_trainer(**kwargs)
 
-    def check(self, checkpoint: Checkpoint) -> None:
-        """Raises a ValueError if `checkpoint` does not belong to the net or to its folder."""
-        # As the trainer will do, so that the weights are compared in the precision that they were saved in.
-        self.trainer.precision_plugin.convert_module(self.model)
-        checkpoint.check_model(self.model)
+    def instantiate_classes(self) -> None:
+        super().instantiate_classes()
+        if self.checkpoint is not None:
+            # As the trainer will do, so that the weights are compared in the precision that they were saved in.
+            self.trainer.precision_plugin.convert_module(self.model)
+            self.checkpoint.check_model(self.model)
 
     def settings(self) -> dict[str, Any]:
         """The complete settings as plain values, as `config.yaml` has them."""

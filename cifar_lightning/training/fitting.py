@@ -89,7 +89,6 @@ class Fit(Experiment):
     """
 
     def __init__(self, arguments: Sequence[str], progress: bool = True) -> None:
-        self.checkpoint: Checkpoint | None = None
         self.resumed: Path | None = None
         self.new_limits: list[str] = []
         self.recorder: RunRecorder | None = None
@@ -121,7 +120,6 @@ class Fit(Experiment):
         self._loggers, self.config.trainer.logger = self.config.trainer.logger, False
         super().instantiate_classes()
         if self.checkpoint is not None:
-            self.check(self.checkpoint)
             refuse_resuming(self.checkpoint, self.config.trainer.max_epochs, self.trainer.max_steps)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
