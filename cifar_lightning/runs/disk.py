@@ -32,7 +32,7 @@ def locked(folder: Path, wait: bool, shared: bool = False) -> Iterator[None]:
     """Keeps out other processes that lock `folder` too; a `shared` lock keeps out only those that do not share it.
 
     The lock ends with its process. Where there are none (Windows, some network disks), nobody is kept out. Raises
-    BlockingIOError if another process has the lock and `wait` is false.
+    ValueError if another process has the lock and `wait` is false.
     """
     if os.name != "posix":
         yield
@@ -43,9 +43,11 @@ def locked(folder: Path, wait: bool, shared: bool = False) -> Iterator[None]:
     try:
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except BlockingIOError as error:
             if not wait:
-                raise
+                raise ValueError(
+                    f"expected nobody else at work in {folder}, but another process is; wait for it or stop it"
+                ) from error
             print(f"waiting for another process that writes into {folder}", file=sys.stderr)
             fcntl.flock(descriptor, kind)
         except OSError:

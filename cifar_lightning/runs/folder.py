@@ -36,13 +36,7 @@ def hold(run: Path) -> Iterator[None]:
     Raises ValueError if another process fits or tests this run. Raises OSError if the folder cannot be written.
     """
     run.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(run, wait=False))
-        except BlockingIOError as error:
-            raise ValueError(
-                f"expected a run that has stopped, but another process works in {run}; wait for it or stop it"
-            ) from error
+    with locked(run, wait=False):
         for folder in (run, run / CHECKPOINTS):
             for leftover in folder.glob(f".*{UNFINISHED}"):
                 leftover.unlink()

@@ -59,26 +59,21 @@ def execute(
 ) -> Iterator[Outcome]:
     """Makes the runs that are not finished; yields each as it ends, in any order; raises a ValueError as `study`."""
     what.folder.mkdir(parents=True, exist_ok=True)
-    try:
-        # Shards run beside one another, but not beside the whole study.
-        with locked(what.folder, wait=False, shared=what.shard is not None):
-            if restart:
-                for run in runs:
-                    if run.folder.exists():
-                        shutil.rmtree(run.folder)
-            refuse_other_runs(runs)
-            engine = load_engine(what, fit_and_test)
-            todo = [run for run in runs if not run.is_finished]
-            with StudyProgress(runs, progress) as bar, contextlib.closing(engine(todo)) as outcomes:  # type: ignore[type-var]
-                for outcome in outcomes:
-                    bar.ended(outcome)
-                    yield outcome
-            if todo:
-                write_mean_curves(what.folder)
-    except BlockingIOError as error:
-        raise ValueError(
-            f"expected a study that has stopped, but another process runs {what.folder}; wait for it, or stop it"
-        ) from error
+    # Shards run beside one another, but not beside the whole study.
+    with locked(what.folder, wait=False, shared=what.shard is not None):
+        if restart:
+            for run in runs:
+                if run.folder.exists():
+                    shutil.rmtree(run.folder)
+        refuse_other_runs(runs)
+        engine = load_engine(what, fit_and_test)
+        todo = [run for run in runs if not run.is_finished]
+        with StudyProgress(runs, progress) as bar, contextlib.closing(engine(todo)) as outcomes:  # type: ignore[type-var]
+            for outcome in outcomes:
+                bar.ended(outcome)
+                yield outcome
+        if todo:
+            write_mean_curves(what.folder)
 
 
 def refuse_other_runs(runs: Sequence[PlannedRun]) -> None:
