@@ -1,6 +1,19 @@
 """What `--help` prints for commands whose parsers take seconds to import: the options that people change."""
 
-_FIT = """usage: cifar-lightning fit --config CONFIG [--KEY VALUE ...]
+_CHECKPOINT = """
+  --ckpt_path RUN_FOLDER       a run folder (its last epoch), or one of its
+                               checkpoints: RUN_FOLDER/checkpoints/best.ckpt
+"""
+
+_BROUGHT = """
+The settings are those of the run folder. For a run from another machine:
+
+  --data.source.root DIR       where the images are here
+  --trainer.accelerator cpu    cpu or gpu; auto takes a GPU where there is one
+"""
+
+HELP = {
+    "fit": """usage: cifar-lightning fit --config CONFIG [--KEY VALUE ...]
 
 Trains a net and writes its run folder. A config has all settings; it is a YAML
 file, or a name that `cifar-lightning configs` lists. The lab's nets:
@@ -43,32 +56,17 @@ examples:
 
 In a YAML file the same keys are nested, and a class is written as class_path
 with its arguments below init_args.
-"""
-
-_CHECKPOINT = """
-  --ckpt_path RUN_FOLDER       a run folder (its last epoch), or one of its
-                               checkpoints: RUN_FOLDER/checkpoints/best.ckpt
-"""
-
-_BROUGHT = """
-The settings are those of the run folder. For a run from another machine:
-
-  --data.source.root DIR       where the images are here
-  --trainer.accelerator cpu    cpu or gpu; auto takes a GPU where there is one
-"""
-
-_VALIDATE = f"""usage: cifar-lightning validate --ckpt_path RUN_FOLDER [--KEY VALUE ...]
+""",
+    "validate": f"""usage: cifar-lightning validate --ckpt_path RUN_FOLDER [--KEY VALUE ...]
 
 Prints loss, accuracy and recall per class on the validation images.
-{_CHECKPOINT}{_BROUGHT}"""
-
-_TEST = f"""usage: cifar-lightning test --ckpt_path RUN_FOLDER [--KEY VALUE ...]
+{_CHECKPOINT}{_BROUGHT}""",
+    "test": f"""usage: cifar-lightning test --ckpt_path RUN_FOLDER [--KEY VALUE ...]
 
 Scores a net per class on the training and the test images, and writes
 scores.json, the predictions and figures to its run folder.
-{_CHECKPOINT}{_BROUGHT}"""
-
-_PREDICT = f"""usage: cifar-lightning predict --ckpt_path RUN_FOLDER --images DIR [options]
+{_CHECKPOINT}{_BROUGHT}""",
+    "predict": f"""usage: cifar-lightning predict --ckpt_path RUN_FOLDER --images DIR [options]
 
 Says what a trained net sees in images of your own.
 {_CHECKPOINT}  --images my_photos           a folder of images, or one image
@@ -78,9 +76,8 @@ Says what a trained net sees in images of your own.
 example:
   cifar-lightning predict --ckpt_path lightning_logs/avgpool/version_0 \\
     --images my_photos --output photos.csv
-"""
-
-_EXPLAIN = f"""usage: cifar-lightning explain --ckpt_path RUN_FOLDER --images DIR
+""",
+    "explain": f"""usage: cifar-lightning explain --ckpt_path RUN_FOLDER --images DIR
 
 Draws what a net looks at in some images (Grad-CAM, occlusion), the filters of
 its first convolution, and what each of its poolings keeps of one noisy pixel,
@@ -92,9 +89,8 @@ pip install 'cifar-lightning[explain]'.
 example:
   cifar-lightning explain --ckpt_path lightning_logs/avgpool/version_0 \\
     --images my_photos
-"""
-
-_EXPORT = f"""usage: cifar-lightning export --ckpt_path RUN_FOLDER --output FILE [options]
+""",
+    "export": f"""usage: cifar-lightning export --ckpt_path RUN_FOLDER --output FILE [options]
 
 Writes a trained net as one file that takes uint8 images (N, 3, 32, 32) and
 gives probabilities; or as a web page on which anybody can try it, or several
@@ -111,9 +107,8 @@ examples:
     --output avgpool.onnx
   cifar-lightning export --page demo.html --ckpt_path \\
     lightning_logs/avgpool/version_0 lightning_logs/maxpool/version_0
-"""
-
-_DATA = """usage: cifar-lightning data [--config CONFIG] [--KEY VALUE ...]
+""",
+    "data": """usage: cifar-lightning data [--config CONFIG] [--KEY VALUE ...]
 
 Fetches and checks the images ahead of time, and counts them per class.
 
@@ -132,9 +127,8 @@ Fetches and checks the images ahead of time, and counts them per class.
 examples:
   cifar-lightning data
   cifar-lightning data --data.classes '[apple,pear,orange]' --preview fruit.png
-"""
-
-_STUDY = """usage: cifar-lightning study --config CONFIG [--KEY VALUE ...]
+""",
+    "study": """usage: cifar-lightning study --config CONFIG [--KEY VALUE ...]
 
 Fits and tests every strategy with every seed, each in a run folder of its own:
 <save_dir>/<study>/<strategy>/seed_<S>. Finished runs are kept, half-finished
@@ -166,15 +160,5 @@ examples:
   cifar-lightning study --config study --seeds 3 --max_epochs 100 --dry_run
   cifar-lightning study --config study --name vehicles \\
     --data.classes '[bicycle,bus,train]'
-"""
-
-HELP = {
-    "fit": _FIT,
-    "validate": _VALIDATE,
-    "test": _TEST,
-    "predict": _PREDICT,
-    "explain": _EXPLAIN,
-    "export": _EXPORT,
-    "study": _STUDY,
-    "data": _DATA,
+""",
 }
