@@ -76,7 +76,7 @@ def study_with_ray(address, study, runs):
     from cifar_lightning.study.engines import ray
 
     settings = SimpleNamespace(ray_address=address, folder=study)
-    for outcome in ray.Engine(settings, count_epochs)(runs):
+    for outcome in ray.make_runs(settings, count_epochs, runs):
         assert outcome.error is None, outcome
 
 

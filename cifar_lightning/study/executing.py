@@ -66,9 +66,9 @@ def execute(
                 if run.folder.exists():
                     shutil.rmtree(run.folder)
         refuse_other_runs(runs)
-        engine = load_engine(what, fit_and_test)
         todo = [run for run in runs if not run.is_finished]
-        with StudyProgress(runs, progress) as bar, contextlib.closing(engine(todo)) as outcomes:  # type: ignore[type-var]
+        outcomes = load_engine(what.engine)(what, fit_and_test, todo)
+        with StudyProgress(runs, progress) as bar, contextlib.closing(outcomes):  # type: ignore[type-var]
             for outcome in outcomes:
                 bar.ended(outcome)
                 yield outcome

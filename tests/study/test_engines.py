@@ -20,22 +20,19 @@ def plan(tmp_path, *seeds):
     return runs
 
 
-def outcomes_of(engine, runs):
-    return {run.seed: error and str(error) for run, error in engine(runs)}
+def outcomes_of(engine, study, job, runs):
+    return {run.seed: error and str(error) for run, error in engine.make_runs(study, job, runs)}
 
 
 def test_an_engine_is_found_by_the_name_of_its_module():
     assert {"processes", "ray", "serial", "stacked"} <= set(list_engines())
     for name in list_engines():
-        assert (
-            load_engine(StudySettings(engine=name), study_jobs.leave_a_file).__module__
-            == f"cifar_lightning.study.engines.{name}"
-        )
+        assert load_engine(name).__module__ == f"cifar_lightning.study.engines.{name}"
 
 
 def test_the_serial_engine_makes_all_runs_in_this_process(tmp_path):
     runs = plan(tmp_path, 0, 13, 2)
-    assert outcomes_of(serial.Engine(StudySettings(), study_jobs.leave_a_file), runs) == {
+    assert outcomes_of(serial, StudySettings(), study_jobs.leave_a_file, runs) == {
         0: None,
         13: "this one fails",
         2: None,
@@ -50,7 +47,7 @@ class TestProcesses:
         insides.start_workers_from(monkeypatch, warm.CONTEXT)
 
     def execute(self, num_workers, runs, job):
-        return outcomes_of(processes.Engine(SimpleNamespace(num_workers=num_workers), job), runs)
+        return outcomes_of(processes, SimpleNamespace(num_workers=num_workers), job, runs)
 
     def test_one_worker_makes_all_runs_in_one_process(self, tmp_path):
         runs = plan(tmp_path, 0, 1, 2)
@@ -63,7 +60,8 @@ class TestProcesses:
         assert outcomes == {13: "this one fails", 1: None, 2: None}
 
     def test_an_error_comes_back_as_the_exception_that_it_was(self, tmp_path):
-        [outcome] = processes.Engine(SimpleNamespace(num_workers=1), study_jobs.leave_a_file)(plan(tmp_path, 13))
+        study, runs = SimpleNamespace(num_workers=1), plan(tmp_path, 13)
+        [outcome] = processes.make_runs(study, study_jobs.leave_a_file, runs)
         assert type(outcome.error) is ValueError
 
     def test_a_run_whose_worker_is_killed_is_made_by_another(self, tmp_path):
@@ -76,9 +74,8 @@ class TestProcesses:
 
     def test_a_bug_comes_back_with_its_traceback_and_is_not_tried_again(self, tmp_path):
         runs = plan(tmp_path, 1, 2, 3)
-        outcomes = {
-            run.seed: error for run, error in processes.Engine(SimpleNamespace(num_workers=1), study_jobs.stumble)(runs)
-        }
+        made = processes.make_runs(SimpleNamespace(num_workers=1), study_jobs.stumble, runs)
+        outcomes = {run.seed: error for run, error in made}
         assert type(outcomes[1]) is KeyError
         assert "study_jobs.py" in str(outcomes[1].__cause__)
         assert (outcomes[2], outcomes[3]) == (None, None)
@@ -99,7 +96,8 @@ class TestProcesses:
         assert (first[0].folder / "warned").read_text() == "cifar-lightning: took 0\n"
 
     def test_workers_end_when_nobody_waits_for_more(self, tmp_path):
-        outcomes = processes.Engine(SimpleNamespace(num_workers=1), study_jobs.leave_a_file)(plan(tmp_path, 0, 1))
+        study, runs = SimpleNamespace(num_workers=1), plan(tmp_path, 0, 1)
+        outcomes = processes.make_runs(study, study_jobs.leave_a_file, runs)
         run, _ = next(outcomes)
         worker = int((run.folder / "made").read_text())
         outcomes.close()

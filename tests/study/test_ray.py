@@ -54,7 +54,7 @@ def plan(tmp_path, *seeds, num_threads=1, accelerator="cpu"):
 
 def execute(tmp_path, runs, job):
     study = StudySettings(save_dir=str(tmp_path), name="study", engine="ray")
-    outcomes = {run.seed: error for run, error in engine.Engine(study, job)(runs)}
+    outcomes = {run.seed: error for run, error in engine.make_runs(study, job, runs)}
     assert [path.name for path in (tmp_path / "study").iterdir()] == ["net"]
     return outcomes
 

@@ -1,13 +1,13 @@
 """Engines: planned runs in, finished run folders out.
 
-An engine is a module of this package with a class `Engine`; `--engine` takes the name of the module.
+An engine is a module of this package with a function `make_runs`; `--engine` takes the name of the module.
 """
 
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from cifar_lightning.study.planned_run import PlannedRun
 
@@ -25,20 +25,10 @@ class Outcome(NamedTuple):
     error: BaseException | None
 
 
-class Engine(Protocol):
-    """Makes runs: a list of them at once, so that an engine may train many together, or elsewhere.
-
-    Yields each run as it ends, in any order; one that fails does not stop the others. Stops everything that it started
-    when its iterator is closed.
-
-    Args:
-        study: what the engine may need to know.
-        execute: makes one run.
-    """
-
-    def __init__(self, study: "StudySettings", execute: Execute) -> None: ...
-
-    def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]: ...
+# The `make_runs` of an engine. It gets all runs at once, so that it may train many together, or elsewhere, and yields
+# each as it ends, in any order; one that fails does not stop the others. When its iterator is closed, it stops all that
+# it started.
+Engine = Callable[["StudySettings", Execute, Sequence[PlannedRun]], Iterator[Outcome]]
 
 
 def attempt(execute: Execute, run: PlannedRun) -> Exception | None:
@@ -59,6 +49,6 @@ def list_engines() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def load_engine(study: "StudySettings", execute: Execute) -> Engine:
-    engine: Engine = importlib.import_module(f"{__name__}.{study.engine}").Engine(study, execute)
+def load_engine(name: str | None) -> Engine:
+    engine: Engine = importlib.import_module(f"{__name__}.{name}").make_runs
     return engine

@@ -7,6 +7,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing import connection, get_context, parent_process, resource_tracker
 from typing import Any
 
@@ -21,13 +22,9 @@ Make = Callable[[Sequence[PlannedRun]], Iterator[Outcome]]
 _STOP_SECONDS = 20
 
 
-class Engine:
-    def __init__(self, study: StudySettings, execute: Execute) -> None:
-        self._num_workers = study.num_workers
-        self._make = serial.Engine(study, execute)
-
-    def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
-        return make_in_workers(self._make, [[run] for run in runs], [{}] * self._num_workers)
+def make_runs(study: StudySettings, execute: Execute, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
+    jobs = [[run] for run in runs]
+    return make_in_workers(partial(serial.make_runs, study, execute), jobs, [{}] * study.num_workers)
 
 
 def make_in_workers(

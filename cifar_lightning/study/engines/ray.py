@@ -32,29 +32,23 @@ _CONNECT_SECONDS = 5
 _WAIT_SECONDS = 0.5
 
 
-class Engine:
+def make_runs(study: StudySettings, execute: Execute, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
     """One task per run, with the cores and the GPU that it needs.
 
     A run whose worker or node is lost is begun again elsewhere, from its last checkpoint that has reached this machine.
     A node that does not see the study's folder or its data is sent what it needs, and sends back what it writes.
     """
-
-    def __init__(self, study: StudySettings, execute: Execute) -> None:
-        self._address = study.ray_address or os.environ.get("RAY_ADDRESS") or None
-        self._folder = study.folder
-        self._execute = execute
-
-    def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
-        if not runs:
-            return
-        ray = _load_ray()
-        is_local = self._address is None and not ray.is_initialized()
-        with _probe(self._folder.absolute()) as probe, _connected(ray, self._address, probe[0].name[1:]):
-            tasks = _Tasks(ray, self._execute, probe, is_local)
-            try:
-                yield from tasks.make(runs)
-            finally:
-                tasks.stop()
+    if not runs:
+        return
+    ray = _load_ray()
+    address = study.ray_address or os.environ.get("RAY_ADDRESS") or None
+    is_local = address is None and not ray.is_initialized()
+    with _probe(study.folder.absolute()) as probe, _connected(ray, address, probe[0].name[1:]):
+        tasks = _Tasks(ray, execute, probe, is_local)
+        try:
+            yield from tasks.make(runs)
+        finally:
+            tasks.stop()
 
 
 class _Tasks:

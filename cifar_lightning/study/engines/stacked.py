@@ -5,6 +5,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 
@@ -22,68 +23,66 @@ from cifar_lightning.training.stacked_fit import fit_together
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
-class Engine:
+def make_runs(study: StudySettings, execute: Execute, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
     """Fits the seeds of each strategy as one net, in groups that fit in memory, and tests them one by one.
 
     A group that does not fit in memory is halved, and its halves resume; a run that is alone is made as by `serial`.
     Each GPU has a worker process, and takes strategies, or shares of their seeds. Raises ValueError before anything is
     trained, if a strategy cannot be stacked.
     """
+    strategies: dict[str, list[PlannedRun]] = {}
+    for run in runs:
+        strategies.setdefault(run.strategy, []).append(run)
+    most = {name: _count_fitting(waiting[0]) for name, waiting in strategies.items()}
+    gpus = list_gpus(runs)
+    if len(gpus) < 2:
+        yield from _make_groups(execute, most, runs)
+        return
+    share = math.ceil(len(runs) / len(gpus))
+    jobs = [
+        waiting[place : place + share] for waiting in strategies.values() for place in range(0, len(waiting), share)
+    ]
+    yield from make_in_workers(partial(_make_groups, execute, most), jobs, [{_VISIBLE: gpu} for gpu in gpus])
 
-    def __init__(self, study: StudySettings, execute: Execute) -> None:
-        self._execute = execute
 
-    def __call__(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
-        strategies: dict[str, list[PlannedRun]] = {}
-        for run in runs:
-            strategies.setdefault(run.strategy, []).append(run)
-        self._most = {name: _count_fitting(waiting[0]) for name, waiting in strategies.items()}
-        gpus = list_gpus(runs)
-        if len(gpus) < 2:
-            yield from self._make_groups(runs)
-            return
-        share = math.ceil(len(runs) / len(gpus))
-        jobs = [
-            waiting[place : place + share] for waiting in strategies.values() for place in range(0, len(waiting), share)
-        ]
-        yield from make_in_workers(self._make_groups, jobs, [{_VISIBLE: gpu} for gpu in gpus])
+def _make_groups(execute: Execute, most: dict[str, int], runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
+    """Makes the seeds of each strategy, `most[strategy]` at a time; where they turn out too many, `most` is lowered."""
+    groups: dict[tuple[str, int | None], list[PlannedRun]] = {}
+    for run in runs:
+        groups.setdefault((run.strategy, _count_epochs(run)), []).append(run)
+    for (strategy, num_epochs), group in groups.items():
+        while group:
+            # Nothing is left to train, or what is there cannot be read.
+            is_single = num_epochs in (None, group[0].num_epochs)
+            size = 1 if is_single else most[strategy]
+            yield from _make(execute, most, group[:size])
+            del group[:size]
 
-    def _make_groups(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
-        groups: dict[tuple[str, int | None], list[PlannedRun]] = {}
-        for run in runs:
-            groups.setdefault((run.strategy, _count_epochs(run)), []).append(run)
-        for (strategy, num_epochs), group in groups.items():
-            while group:
-                # Nothing is left to train, or what is there cannot be read.
-                is_single = num_epochs in (None, group[0].num_epochs)
-                size = 1 if is_single else self._most[strategy]
-                yield from self._make(group[:size])
-                del group[:size]
 
-    def _make(self, runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
-        if len(runs) == 1:
-            yield Outcome(runs[0], attempt(self._execute, runs[0]))
-            return
-        half = len(runs) // 2
-        try:
-            errors: Sequence[Exception | None] | None = fit_together([to_arguments(*prepare(run)) for run in runs])
-        except torch.OutOfMemoryError as error:
-            errors = None
-            self._most[runs[0].strategy] = half
-            what = f"{runs[0].strategy}: {len(runs)} seeds at a time failed ({error}); half as many are tried"
-            warnings.warn(what, stacklevel=2)
-        # A bug in one strategy's net ends its runs, and none of the others.
-        except Exception as error:
-            errors = [error] * len(runs)
-        if errors is not None:
-            for run, failure in zip(runs, errors, strict=True):
-                yield Outcome(run, failure or attempt(test_fitted, run))
-            return
-        # The tensors of the failed try are still in its frames.
-        gc.collect()
-        torch.cuda.empty_cache()
-        yield from self._make(runs[:half])
-        yield from self._make(runs[half:])
+def _make(execute: Execute, most: dict[str, int], runs: Sequence[PlannedRun]) -> Iterator[Outcome]:
+    if len(runs) == 1:
+        yield Outcome(runs[0], attempt(execute, runs[0]))
+        return
+    half = len(runs) // 2
+    try:
+        errors: Sequence[Exception | None] | None = fit_together([to_arguments(*prepare(run)) for run in runs])
+    except torch.OutOfMemoryError as error:
+        errors = None
+        most[runs[0].strategy] = half
+        what = f"{runs[0].strategy}: {len(runs)} seeds at a time failed ({error}); half as many are tried"
+        warnings.warn(what, stacklevel=2)
+    # A bug in one strategy's net ends its runs, and none of the others.
+    except Exception as error:
+        errors = [error] * len(runs)
+    if errors is not None:
+        for run, failure in zip(runs, errors, strict=True):
+            yield Outcome(run, failure or attempt(test_fitted, run))
+        return
+    # The tensors of the failed try are still in its frames.
+    gc.collect()
+    torch.cuda.empty_cache()
+    yield from _make(execute, most, runs[:half])
+    yield from _make(execute, most, runs[half:])
 
 
 def list_gpus(runs: Sequence[PlannedRun]) -> list[str]:
