@@ -78,7 +78,7 @@ class StudySettings:
 
     @property
     def folder(self) -> Path:
-        return Path(self.save_dir, self.name)
+        return Path(self.save_dir, self.name).expanduser()
 
     @property
     def seed_list(self) -> list[int]:

@@ -11,6 +11,7 @@ import torch
 from cifar_lightning.models.classifier import ImageClassifier
 from cifar_lightning.runs import folder
 from cifar_lightning.runs.settings import load_plain_yaml, read_settings
+from cifar_lightning.runs.signals import signals_held
 from cifar_lightning.training.saved_settings import LIMITS, refuse_changes
 
 BLOCK = "cifar_lightning"
@@ -74,9 +75,9 @@ class Checkpoint:
         Raises ValueError if the file is damaged, was not written by `fit`, or holds more than tensors and plain values.
         """
         try:
-            # torch compares no checksums.
-            with zipfile.ZipFile(path) as archive:
-                if archive.testzip() is not None:
+            # torch compares no checksums. A signal while the archive deletes itself would be lost.
+            with signals_held():
+                if zipfile.ZipFile(path).testzip() is not None:
                     raise zipfile.BadZipFile("a checksum differs")
             contents = torch.load(path, map_location="cpu", weights_only=True)
         except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:

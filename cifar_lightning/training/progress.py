@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-from cifar_lightning.printing import count
+from cifar_lightning.printing import count, plain_console
 
 _REFRESH_SECONDS = 0.25
 
@@ -37,7 +37,7 @@ class EpochProgress(ProgressBar):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._last_refresh = 0.0
         self._start, self._first_epoch = time.monotonic(), trainer.current_epoch
-        console = Console(highlight=False, markup=False, emoji=False)
+        console = plain_console()
         if self._enabled:
             width = console.width if console.is_terminal else 10_000
             _print("\n".join(textwrap.wrap(_describe_training(trainer, pl_module), width)))

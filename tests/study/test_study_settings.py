@@ -1,5 +1,7 @@
 """The settings of a study, from configs and arguments."""
 
+from pathlib import Path
+
 import pytest
 
 from cifar_lightning.study.plan import plan_runs
@@ -29,6 +31,11 @@ def test_later_configs_are_laid_over_and_arguments_over_all_of_them():
     )
     assert (study.seed_list, study.save_dir, study.trainer["max_epochs"]) == ([4, 2], "elsewhere", 9)
     assert to_runs == ["--trainer.max_epochs", "11", "--data.batch_size=64"]
+
+
+def test_a_tilde_is_the_home_folder():
+    study, _ = read_study([NETS], ["--save_dir=~/runs", "--name=mine"])
+    assert study.folder == Path.home() / "runs/mine"
 
 
 def test_a_number_of_seeds_stands_for_the_first_ones():
