@@ -22,7 +22,7 @@ def plan_runs(study: StudySettings, arguments: Sequence[str] = ()) -> list[Plann
     part, parts = study.shard_of
     resolved = {name: _resolve(study, name, arguments) for name in study.strategies}
     # Dealt out as cards: every shard gets as many runs of each strategy, or one fewer.
-    mine = [(name, seed) for name in study.strategies for seed in study.seed_list][part - 1 :: parts]
+    mine = set([(name, seed) for name in study.strategies for seed in study.seed_list][part - 1 :: parts])
     return [
         PlannedRun(name, seed, study.folder / name / f"seed_{seed}", _with_seed(study, name, resolved[name], seed))
         for seed in study.seed_list

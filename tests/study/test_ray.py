@@ -17,7 +17,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed")
 
 STUDY = {
     "name": "tiny",
-    "seeds": 2,
+    "seeds": 1,
     "num_threads": 1,
     "strategies": {"own": {"model": {"backbone": {"class_path": "my_net.MyNet"}}}},
     "trainer": {"max_epochs": 2, "accelerator": "cpu"},
@@ -65,11 +65,10 @@ def test_a_study_with_a_net_of_the_users_equals_the_serial_one(command, tmp_path
     for name in ("ray", "serial"):
         outcome = command("study", "--config", "study.yaml", "--engine", name, "--save_dir", name)
         assert (outcome.code, outcome.err) == (0, "")
-    for seed in (0, 1):
-        run, other = (tmp_path / name / f"tiny/own/seed_{seed}" for name in ("ray", "serial"))
-        assert_same_run(run, other)
-        assert (run / "test_predictions.csv").read_bytes() == (other / "test_predictions.csv").read_bytes()
-        assert (run / "config.yaml").read_text() == (other / "config.yaml").read_text().replace("serial/", "ray/")
+    run, other = (tmp_path / name / "tiny/own/seed_0" for name in ("ray", "serial"))
+    assert_same_run(run, other)
+    assert (run / "test_predictions.csv").read_bytes() == (other / "test_predictions.csv").read_bytes()
+    assert (run / "config.yaml").read_text() == (other / "config.yaml").read_text().replace("serial/", "ray/")
 
 
 def test_a_run_that_fails_leaves_the_others_alone_and_comes_back_as_the_exception_that_it_was(tmp_path):
