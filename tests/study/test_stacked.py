@@ -132,10 +132,10 @@ def test_nets_that_run_together_as_on_a_gpu_differ_by_rounding_alone(tmp_path, u
 
 def test_no_step_of_nets_that_run_together_asks_the_device_for_a_value(tmp_path, untested, monkeypatch):
     results = insides.repeat_stacked_epochs_without_values(monkeypatch)
-    models = {name: with_net(f"{name}Net") for name in ("Baseline", "Stride", "MaxPool", "AvgPool")}
-    make(tmp_path, "stacked", {**models, "residual": own("Residual")}, seeds=3, epochs=1)
+    models = {"maxpool": with_net("MaxPoolNet"), "avgpool": with_net("AvgPoolNet"), "residual": own("Residual")}
+    make(tmp_path, "stacked", models, epochs=1)
     # A loss, an accuracy and three recalls for training and for validation, and whether the weights are finite.
-    assert [(values.device.type, tuple(values.shape)) for values in results] == 5 * [("meta", (3, 11))]
+    assert [(values.device.type, tuple(values.shape)) for values in results] == 3 * [("meta", (2, 11))]
 
 
 def test_a_stopped_study_keeps_its_last_epoch_and_resumes_with_more_seeds(tmp_path, untested, monkeypatch):
