@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
 from torch.utils.tensorboard import SummaryWriter
 
 from cifar_lightning.runs.curves import Curves, find_band
@@ -37,12 +38,15 @@ def write_mean_curves(study: Path) -> None:
 
 
 def _write(folder: Path, runs: list[Curves]) -> None:
+    values: dict[int, list[Summary.Value]] = {}
+    for name, tags in _TAGS.items():
+        if band := find_band(runs, name):
+            for tag, points in zip(tags, (band.mean, band.low, band.high), strict=True):
+                for epoch, point in zip(band.epochs.tolist(), points.tolist(), strict=True):
+                    values.setdefault(epoch, []).append(Summary.Value(tag=tag, simple_value=point))
     for old in folder.glob("events.out.tfevents.*"):
         old.unlink()
     with signals_held(), naming(folder), SummaryWriter(str(folder)) as writer:
         writer.add_custom_scalars({"mean over seeds": {name: ["Margin", tags] for name, tags in _TAGS.items()}})
-        for name, tags in _TAGS.items():
-            if band := find_band(runs, name):
-                for tag, points in zip(tags, (band.mean, band.low, band.high), strict=True):
-                    for epoch, point in zip(band.epochs.tolist(), points.tolist(), strict=True):
-                        writer.add_scalar(tag, point, epoch)
+        for epoch, at_epoch in values.items():
+            writer._get_file_writer().add_summary(Summary(value=at_epoch), epoch)
