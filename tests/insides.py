@@ -101,7 +101,8 @@ def repeat_stacked_epochs_without_values(patch: Any) -> list[Any]:
         pretended._optimizer = self._members[0].model.optimizer_factory(stack.parameters.values())
         for split in ("_train", "_val"):
             images = copy.copy(getattr(self, split))
-            images._rows, images.labels = images._rows.to("meta"), images.labels.to("meta")
+            for name in ("places", "_rows", "labels"):
+                setattr(images, name, getattr(images, name).to("meta"))
             setattr(pretended, split, images)
         pretended._scheduler = None
         results.append(run_epoch(pretended))
@@ -109,6 +110,22 @@ def repeat_stacked_epochs_without_values(patch: Any) -> list[Any]:
 
     patch.setattr(stacked_fit._StackedFit, "_run_epoch", run_epoch_twice)
     return results
+
+
+def let_two_nets_fit(patch: Any) -> None:
+    """Lets a CPU have memory for two nets of a stack."""
+    from cifar_lightning.training import stackable
+
+    patch.setattr(stackable, "_count_bytes", lambda *_: stackable._BYTES_ON_CPU // 2)
+
+
+def record_stacks(patch: Any) -> list[int]:
+    """A list that is filled with the number of nets that each stack trains."""
+    from cifar_lightning.study.engines import stacked
+
+    fit_together, sizes = stacked.fit_together, []
+    patch.setattr(stacked, "fit_together", lambda runs: sizes.append(len(runs)) or fit_together(runs))
+    return sizes
 
 
 def pretend_gpus(patch: Any, number: int) -> None:

@@ -51,9 +51,10 @@ assert cl.load_run(runs[0].folder).scores == runs[0].scores
 """
 
 
-def test_a_notebook_runs_from_top_to_bottom(tmp_path, monkeypatch, undrawn):
+def test_a_notebook_runs_from_top_to_bottom(tmp_path, monkeypatch, undrawn, capsys):
     monkeypatch.chdir(tmp_path)
     exec(SCRIPT.format(settings=SETTINGS), {})
+    assert capsys.readouterr().out == ""
     folders = sorted(path.parent.relative_to(tmp_path) for path in tmp_path.rglob("scores.json"))
     assert len(folders) == 2
 

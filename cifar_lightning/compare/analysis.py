@@ -15,7 +15,7 @@ from scipy.special import nctdtrinc, stdtr, stdtrit
 from cifar_lightning.compare.units import EACH_ALONE, Units, count_strata, find_evenness, pool, sum_groups
 
 Interval = tuple[float, float]
-# Anything smaller is the error of the arithmetic, as of the same right answers added up in another order.
+# A smaller difference is rounding: the same right answers, added up in another order.
 ROUNDING = 1e-12
 # With fewer images that tell two nets apart, the interval is that of a small count (docs/calibration.md).
 FEW_IMAGES = 15

@@ -155,6 +155,7 @@ def plan(
     _check(power, 0.5, 1, "a power", 0.8)
     if images is not None:
         _check(images, 1, MAX_IMAGES, "a number of images", 300)
+    runs = [runs] if isinstance(runs, str | Path | Run) else list(runs)
     assumed = {"accuracy": accuracy, "agreement": agreement, "seed_deviation": seed_deviation, "strategies": strategies}
     given: dict[str, Any] = {name: value for name, value in assumed.items() if value is not None}
     if not runs:

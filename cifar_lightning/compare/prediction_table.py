@@ -62,16 +62,18 @@ def read_table(given: Any, shared_only: bool) -> PredictionTable:
     if not columns["value"]:
         raise ValueError("expected a table with rows, got an empty one; add some")
     names = {name: _number(name, rows) for name in columns if name != "value"}
-    examples, of_example = names["example"]
-    seeds = columns.get("seed", [0] * len(of_example))
-    number_of = {
-        seed: _read_cell(_whole, "whole numbers as seeds", seed, seeds.index(seed), rows)
-        for seed in dict.fromkeys(seeds)
-    }
-    keys = list(zip(map(str, columns["model"]), map(number_of.__getitem__, seeds), strict=True))
+    (names_of_models, of_model), (examples, of_example) = names["model"], names["example"]
+    seeds, of_seed = names.get("seed", ([0], np.zeros(len(of_model), np.int64)))
+    numbers = [
+        _read_cell(_whole, "whole numbers as seeds", seed, int((of_seed == place).argmax()), rows)
+        for place, seed in enumerate(seeds)
+    ]
+    pairs, of_pair = np.unique(of_model * len(seeds) + of_seed, return_inverse=True)
+    keys = [(str(names_of_models[pair // len(seeds)]), numbers[pair % len(seeds)]) for pair in pairs.tolist()]
+    # A seed may be written in two ways, as 2 and 02.
     runs = sorted(set(keys))
     place_of = {run: place for place, run in enumerate(runs)}
-    cells = np.fromiter(map(place_of.__getitem__, keys), np.int64) * len(examples) + of_example
+    cells = np.array([place_of[key] for key in keys])[of_pair] * len(examples) + of_example
 
     def describe(cell: int) -> str:
         model, seed = runs[cell // len(examples)]
@@ -105,7 +107,7 @@ def read_table(given: Any, shared_only: bool) -> PredictionTable:
         models.setdefault(model, []).append(TableRun(Path(), model, seed, answers))
     if len(models) < 2:
         raise ValueError(f"expected at least two models to compare, got {', '.join(models)}; add another one's rows")
-    units = Units(*(_of_examples(name, names, rows, keep) for name in ("group", "stratum")))
+    units = Units(groups=_of_examples("group", names, rows, keep), strata=_of_examples("stratum", names, rows, keep))
     if count_units(int(keep.sum()), units.groups) <= count_strata(units.strata):
         raise ValueError("expected strata with several examples or groups each, got as many strata; make them larger")
     return PredictionTable(models, "seed" in columns, units, int((~keep).sum()))
@@ -143,6 +145,8 @@ def _read_values(rows: Rows) -> np.ndarray:
     except (ValueError, TypeError):
         cells = [_WORDS.get(str("" if cell is None else cell).lower(), cell) for cell in cells]
         values = np.array([_read_cell(float, "a number as value", cell, row, rows) for row, cell in enumerate(cells)])
+    if values.ndim != 1:
+        raise ValueError(f"expected one number per row as value, got an array {values.shape}; give a row to each")
     if np.isinf(values).any():
         place = rows.place(int(np.isinf(values).argmax()))
         raise ValueError(f"expected a finite number as value, got an infinite one in {place}; mend that row")

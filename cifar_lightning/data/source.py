@@ -39,4 +39,5 @@ class ImageSource(ABC):
 
 def resolve_root(root: str | None) -> Path:
     """The folder of the data: `root`, or `$CIFAR_LIGHTNING_DATA`, or `data`."""
-    return Path(root or os.environ.get("CIFAR_LIGHTNING_DATA") or "data").expanduser()
+    given = root or os.environ.get("CIFAR_LIGHTNING_DATA") or "data"
+    return Path(os.path.expandvars(given)).expanduser()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
@@ -40,7 +40,7 @@ class Curves(StoredTable):
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        return dict(zip(COLUMNS, vars(self).values(), strict=True))
+        return dict(zip(COLUMNS, (getattr(self, field.name) for field in fields(self)), strict=True))
 
     @classmethod
     def from_columns(cls, columns: dict[str, np.ndarray]) -> "Curves":

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cifar_lightning.runs.disk import locked
+from cifar_lightning.runs.folder import CONFIG
 from cifar_lightning.runs.run import Run, load_run
+from cifar_lightning.runs.settings import read_settings
 from cifar_lightning.study.engines import Outcome, load_engine
 from cifar_lightning.study.mean_curves import write_mean_curves
 from cifar_lightning.study.one_run import fit_and_test
@@ -77,8 +79,13 @@ def execute(
 def refuse_other_runs(runs: Sequence[PlannedRun]) -> None:
     """Raises a ValueError if a run is there already with other settings, or without any."""
     for run in (run for run in runs if run.is_finished or run.can_resume):
+        if not (config := run.folder / CONFIG).is_file():
+            raise ValueError(
+                f"expected the settings of the run in {run.folder}, but there is no {CONFIG}; put it back, or delete"
+                " that folder"
+            )
         refuse_changes(
-            Run(run.folder).settings,
+            read_settings(config),
             run.settings,
             ("data", "model", "seed_everything", "trainer"),
             besides=("trainer.logger", "trainer.enable_progress_bar"),

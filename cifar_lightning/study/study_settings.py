@@ -1,6 +1,7 @@
 """The settings of a study: its own, its strategies, and what every run shares."""
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +79,7 @@ class StudySettings:
 
     @property
     def folder(self) -> Path:
-        return Path(self.save_dir, self.name).expanduser()
+        return Path(os.path.expandvars(self.save_dir), self.name).expanduser()
 
     @property
     def seed_list(self) -> list[int]:

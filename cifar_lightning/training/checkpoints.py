@@ -75,7 +75,7 @@ class Checkpoint:
         Raises ValueError if the file is damaged, was not written by `fit`, or holds more than tensors and plain values.
         """
         try:
-            # torch compares no checksums. A signal while the archive deletes itself would be lost.
+            # torch compares no checksums. What a signal raises in a destructor, as ZipFile's, is lost.
             with signals_held():
                 if zipfile.ZipFile(path).testzip() is not None:
                     raise zipfile.BadZipFile("a checksum differs")

@@ -36,7 +36,7 @@ class RunLogger(TensorBoardLogger):
     """
 
     def __init__(self, save_dir: str = "lightning_logs", name: str = "run", version: int | str | None = None) -> None:
-        # Lightning expands `~` in the folder of a run, but not where it counts the versions.
+        # Lightning expands them in the folder of a run, but not where it counts the versions.
         save_dir = os.path.expanduser(os.path.expandvars(save_dir))
         super().__init__(save_dir, name=name, version=version, default_hp_metric=False)
         # A resumed run replaces older curves from this epoch on.

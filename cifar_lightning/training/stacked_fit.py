@@ -115,8 +115,8 @@ class _Images:
     def __init__(self, pool: LabelledImages, parts: Sequence[LabelledImages], device: torch.device) -> None:
         place_of = torch.zeros(int(pool.indices.max()) + 1, dtype=torch.int64)
         place_of[pool.indices] = torch.arange(len(pool))
-        # int64 (S, N), on the host.
-        self.places = torch.stack([place_of[part.indices] for part in parts])
+        # int64 (S, N).
+        self.places = torch.stack([place_of[part.indices] for part in parts]).to(device)
         self._rows = pool.images.permute(0, 2, 3, 1).contiguous().to(device)
         self.labels = pool.labels.to(device)
 
@@ -169,7 +169,7 @@ class _StackedFit:
         try:
             while self._num_epochs < self._members[0].trainer.max_epochs and self._alive():
                 values = self._run_epoch()
-                # The one time in an epoch that the device is waited for.
+                # The one value in an epoch that the device is asked for.
                 rows = values.tolist()
                 with signals_held():
                     self._end_epoch(rows)
@@ -186,7 +186,7 @@ class _StackedFit:
         seeds = [member.fit.config.seed_everything for member in self._members]
         train = self._train.places
         orders = [epoch_order(train.shape[1], seed, self._num_epochs) for seed in seeds]
-        order = train.gather(1, torch.stack(orders)).to(self._device)
+        order = train.gather(1, torch.stack(orders).to(self._device))
         self._stack.train(True)
         logits = [self._step(places) for places in order.split(self._batch_size, dim=1)]
         if self._scheduler:
@@ -195,7 +195,7 @@ class _StackedFit:
         measured = [_measure(torch.cat(logits, dim=1), self._train.labels[order], num_classes)]
         if self._val is not None:
             self._stack.train(False)
-            places = self._val.places.to(self._device)
+            places = self._val.places
             with torch.no_grad():
                 logits = [self._stack(self._val[some]) for some in places.split(self._batch_size, dim=1)]
             measured.append(_measure(torch.cat(logits, dim=1), self._val.labels[places], num_classes))

@@ -66,6 +66,7 @@ def test_groups_and_strata_belong_to_the_examples_that_are_kept():
         (table("aaaa", "xyzw"), ["expected at least two models to compare, got a"]),
         ({"model": [], "example": [], "value": []}, ["expected a table with rows"]),
         ({"model": ["a"], "value": [1]}, ["example is not among model, value"]),
+        ({**table(), "value": [[1, 0]] * 4}, ["expected one number per row as value, got an array (4, 2)"]),
         ({**table(), "value": [1]}, ["expected columns of equal length", "4 of example, 1 of value"]),
     ],
 )

@@ -27,7 +27,7 @@ ray = pytest.importorskip("ray", reason="Ray is not installed")
 STORE = 100 * 2**20
 STUDY = {
     "name": "tiny",
-    "seeds": 1,
+    "seeds": 2,
     "num_threads": 1,
     "strategies": {"own": {"model": {"backbone": {"class_path": "my_net.MyNet"}}}},
     "trainer": {"max_epochs": 2, "accelerator": "cpu"},
@@ -35,6 +35,7 @@ STUDY = {
 }
 NET = "import torch\nclass MyNet(torch.nn.Sequential):\n    def __init__(self): super().__init__(torch.nn.Flatten())\n"
 LONG = {
+    "seeds": 1,
     "strategies": {"own": {"model": {"backbone": {"class_path": "cifar_lightning.StrideNet"}}}},
     "trainer": {"max_epochs": 100_000, "accelerator": "cpu"},
     "data": {
@@ -146,10 +147,10 @@ def find_probe(study):
     return probe.name
 
 
-def assert_cleared(study, probe, left):
+def assert_cleared(study, probe, *left):
     """In the folder of a study there is nothing but `left`, and in that for temporary files nothing of it."""
     temporary = Path(tempfile.gettempdir())
-    assert {path.name for path in study.iterdir()} == {left}
+    assert {path.name for path in study.iterdir()} == set(left)
     assert not (temporary / probe[1:]).exists()
     assert not (temporary / f"cifar-lightning{probe}").exists()
 
@@ -225,11 +226,13 @@ def test_real_runs_on_a_node_that_sees_neither_study_nor_data_nor_net_equal_the_
     address = f"--ray_address={cluster.address}"
     outcome = command("study", "--config", "study.yaml", "--engine", "ray", "--save_dir", "ray", address)
     assert (outcome.code, outcome.err) == (0, "")
-    run, other = (here / name / "tiny/own/seed_0" for name in ("ray", "serial"))
-    assert_same_run(run, other)
-    assert contents(run).keys() == contents(other).keys()
-    assert (run / "config.yaml").read_text() == (other / "config.yaml").read_text().replace("serial/", "ray/")
-    assert_cleared(here / "ray/tiny", f".ray-test{os.getpid()}", "own")
+    # The second run finds the data that the node was sent for the first.
+    for seed in (0, 1):
+        run, other = (here / name / f"tiny/own/seed_{seed}" for name in ("ray", "serial"))
+        assert_same_run(run, other)
+        assert contents(run).keys() == contents(other).keys()
+        assert (run / "config.yaml").read_text() == (other / "config.yaml").read_text().replace("serial/", "ray/")
+    assert_cleared(here / "ray/tiny", f".ray-test{os.getpid()}", "_mean", "own")
 
 
 def test_another_ray_there_is_refused_with_both_versions(cluster, command, tmp_path, monkeypatch):

@@ -1,7 +1,10 @@
 """Engines: a list of runs in, an outcome for each out."""
 
 import os
-from types import SimpleNamespace
+import re
+from collections import Counter
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import insides
 import pytest
@@ -28,6 +31,22 @@ def test_an_engine_is_found_by_the_name_of_its_module():
     assert {"processes", "ray", "serial", "stacked"} <= set(list_engines())
     for name in list_engines():
         assert load_engine(name).__module__ == f"cifar_lightning.study.engines.{name}"
+
+
+def test_the_engine_of_the_contributing_guide_resumes_a_run_that_fails_once(tmp_path):
+    guide = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text()
+    (source,) = re.findall(r"```python\n(# cifar_lightning/study/engines/.*?)```", guide, re.DOTALL)
+    engine, tries = ModuleType("twice"), Counter()
+    exec(source, vars(engine))
+
+    def fail_at_first(run):
+        tries[run.seed] += 1
+        if tries[run.seed] <= run.seed:
+            raise ValueError("once more")
+
+    outcomes = engine.make_runs(StudySettings(), fail_at_first, plan(tmp_path, 0, 1, 2))
+    assert {run.seed: error and str(error) for run, error in outcomes} == {0: None, 1: None, 2: "once more"}
+    assert tries == {0: 1, 1: 2, 2: 2}
 
 
 def test_the_serial_engine_makes_all_runs_in_this_process(tmp_path):

@@ -132,7 +132,11 @@ def test_nets_that_run_together_as_on_a_gpu_differ_by_rounding_alone(tmp_path, u
 
 def test_no_step_of_nets_that_run_together_asks_the_device_for_a_value(tmp_path, untested, monkeypatch):
     results = insides.repeat_stacked_epochs_without_values(monkeypatch)
-    models = {"maxpool": with_net("MaxPoolNet"), "avgpool": with_net("AvgPoolNet"), "residual": own("Residual")}
+    models = {
+        "maxpool": with_net("MaxPoolNet"),
+        "avgpool": with_net("AvgPoolNet", optimizer=ADAM),
+        "residual": own("Residual"),
+    }
     make(tmp_path, "stacked", models, epochs=1)
     # A loss, an accuracy and three recalls for training and for validation, and whether the weights are finite.
     assert [(values.device.type, tuple(values.shape)) for values in results] == 3 * [("meta", (2, 11))]
@@ -175,6 +179,14 @@ def test_what_does_not_fit_in_memory_is_halved_and_gives_the_same(tmp_path, unte
         ours, theirs = (read_checkpoint(run.folder) for run in (one, other))
         assert "loops" not in ours
         torch.testing.assert_close(ours["state_dict"], theirs["state_dict"], rtol=0, atol=0)
+
+
+def test_seeds_are_cut_into_groups_that_fit_in_memory_and_give_the_same(tmp_path, untested, monkeypatch):
+    models = {"chain": own("Chain", optimizer=ADAM, scheduler=HALVING)}
+    sizes = insides.record_stacks(monkeypatch)
+    insides.let_two_nets_fit(monkeypatch)
+    assert_same_runs(*(make(tmp_path, engine, models, seeds=4) for engine in ("stacked", "serial")))
+    assert sizes == [2, 2]
 
 
 def test_on_several_devices_strategies_go_side_by_side_and_give_the_same(tmp_path, untested, monkeypatch):

@@ -33,8 +33,9 @@ def test_later_configs_are_laid_over_and_arguments_over_all_of_them():
     assert to_runs == ["--trainer.max_epochs", "11", "--data.batch_size=64"]
 
 
-def test_a_tilde_is_the_home_folder():
-    study, _ = read_study([NETS], ["--save_dir=~/runs", "--name=mine"])
+@pytest.mark.parametrize("save_dir", ["~/runs", "$HOME/runs"])
+def test_a_tilde_and_a_variable_are_what_a_shell_makes_of_them(save_dir):
+    study, _ = read_study([NETS], [f"--save_dir={save_dir}", "--name=mine"])
     assert study.folder == Path.home() / "runs/mine"
 
 
