@@ -58,7 +58,7 @@ def test_a_run_resumed_past_its_end_equals_one_that_was_never_stopped(command, t
         assert_same_run(parts, whole)
 
 
-def test_a_resumed_fit_whose_data_cannot_be_fetched_says_so_alone(command, run, monkeypatch):
+def test_a_resumed_fit_whose_data_cannot_be_fetched_says_so_alone(command, run, monkeypatch, undrawn):
     def fail(source):
         raise OSError("no host has the images")
 

@@ -11,6 +11,8 @@ from checks import assert_one_sentence, assert_same_weights, contents, next_comm
 
 from cifar_lightning.cli.main import main
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 STUDY = """
 name: tiny
 save_dir: runs
@@ -80,7 +82,7 @@ def test_every_strategy_is_fitted_and_tested_with_every_seed_and_what_it_changes
 
 
 @pytest.mark.parametrize("name", ["maxpool/seed_1", "quick/seed_0"])
-def test_a_run_equals_fit_and_test_of_its_own_config_to_the_last_bit(finished_study, command, name, tmp_path, undrawn):
+def test_a_run_equals_fit_and_test_of_its_own_config_to_the_last_bit(finished_study, command, name, tmp_path):
     run = finished_study / name
     assert command("fit", "--config", run / "config.yaml", f"--trainer.logger.save_dir={tmp_path}").code == 0
     by_hand = tmp_path / run.parent.name / "version_0"

@@ -92,7 +92,7 @@ def test_images_are_predicted_in_the_order_of_their_names(run, tmp_path):
     assert first.startswith(f"a.png,{predictions.predicted[0]},")
 
 
-def test_scores_that_changed_are_read_anew(tmp_path):
+def test_scores_that_changed_are_read_anew(tmp_path, undrawn):
     settings = {**SMALL, "trainer.logger.save_dir": str(tmp_path)}
     run = fit("quickstart", settings, progress=False)
     first = score_run(run).to_dict()

@@ -14,6 +14,8 @@ from cifar_lightning.study.executing import study
 from cifar_lightning.training.fitting import Fit, fit
 from cifar_lightning.training.scoring import test as score_run
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture(autouse=True)
 def offline(tmp_path, monkeypatch):
